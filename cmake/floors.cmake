@@ -1,0 +1,49 @@
+# The house: every folder of src/ is a library on a floor; includes and links go downward only.
+# tests/check_includes reads the same table from here.
+set(PGSABA_FLOORS
+  base:0 wire:1 config:1 stats:1 net:1 sql:2 auth:2 routing:3 server:3 pool:4 session:5 worker:6
+  control:7)
+
+function(pgsaba_floor_of name out)
+  foreach(entry IN LISTS PGSABA_FLOORS)
+    string(REPLACE ":" ";" pair ${entry})
+    list(GET pair 0 folder)
+    if(folder STREQUAL name)
+      list(GET pair 1 floor)
+      set(${out} ${floor} PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  message(FATAL_ERROR "folder '${name}' has no floor in cmake/floors.cmake")
+endfunction()
+
+add_library(pgsaba_options INTERFACE)
+target_compile_options(pgsaba_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+target_include_directories(pgsaba_options INTERFACE ${CMAKE_SOURCE_DIR}/include)
+if(PGSABA_SANITIZE)
+  target_compile_options(pgsaba_options INTERFACE -fsanitize=${PGSABA_SANITIZE}
+    -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(pgsaba_options INTERFACE -fsanitize=${PGSABA_SANITIZE})
+endif()
+
+# pgsaba_folder(<name> USES <folder>... LIBRARIES <target>...): one static library from src/<name>/*.cc
+function(pgsaba_folder name)
+  cmake_parse_arguments(ARG "" "" "USES;LIBRARIES" ${ARGN})
+  pgsaba_floor_of(${name} floor)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  if(sources)
+    add_library(pgsaba_${name} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(pgsaba_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_link_libraries(pgsaba_${name} ${scope} pgsaba_options ${ARG_LIBRARIES})
+  foreach(used IN LISTS ARG_USES)
+    pgsaba_floor_of(${used} used_floor)
+    if(NOT used_floor LESS floor)
+      message(FATAL_ERROR "src/${name} (floor ${floor}) may not use src/${used} (floor ${used_floor})")
+    endif()
+    target_link_libraries(pgsaba_${name} ${scope} pgsaba_${used})
+  endforeach()
+endfunction()
