@@ -1,0 +1,114 @@
+// WorkerSnapshot: what a worker tells about itself when asked. Built by the worker between two
+// turns, moved to the control thread by mail, and read there only: plain values, no pointers into
+// the worker. Points in time are wall-clock microseconds, durations microseconds.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pgsaba/base/clock.h"
+#include "pgsaba/stats/traffic_totals.h"
+
+namespace pgsaba::stats {
+
+enum class ClientState : std::uint8_t {
+  kLogin,    // not yet past authentication
+  kIdle,     // holds no server
+  kActive,   // holds a server
+  kWaiting,  // queued for one
+  kActiveCancelRequest,
+  kWaitingCancelRequest,
+};
+
+enum class ServerState : std::uint8_t {
+  kLogin,
+  kIdle,
+  kActive,         // lent to a client
+  kUsed,           // idle for long, to be checked before its next use
+  kTested,         // being checked or reset
+  kActiveCancel,   // carries a cancel request to PostgreSQL
+  kBeingCanceled,  // kept back until the cancel requests aimed at it are through
+};
+
+enum class Replication : std::uint8_t { kNone, kLogical, kPhysical };
+
+// What a client's and a server's connection have in common.
+struct ConnectionRow {
+  std::string user;      // empty before login
+  std::string database;  // empty before login
+  Replication replication = Replication::kNone;
+  std::string peer_address;  // numeric host; "unix" for a Unix socket
+  std::uint16_t peer_port = 0;
+  std::string local_address;
+  std::uint16_t local_port = 0;
+  Micros connect_time = 0;
+  Micros request_time = 0;  // of the last request; 0: none yet
+  bool close_needed = false;
+  std::uint64_t ptr = 0;         // names the connection in the log and in `link`
+  std::uint64_t link = 0;        // ptr of the connection at the other side; 0: none
+  std::uint32_t remote_pid = 0;  // of a server: its backend; of a Unix client: its process
+  std::string tls;               // "TLSv1.3/TLS_AES_256_GCM_SHA384"; empty without TLS
+  std::string application_name;
+  std::uint32_t prepared_statement_count = 0;
+  std::uint64_t id = 0;  // unique in the process; what KILL_CLIENT takes
+  std::uint32_t receive_buffered_bytes = 0;
+  std::uint32_t send_buffered_bytes = 0;
+};
+
+struct ClientRow : ConnectionRow {
+  ClientState state = ClientState::kLogin;
+  Micros wait_us = 0;  // how long it has waited so far; 0 unless waiting
+  std::string reason;  // why it waits, or what pins its server; else empty
+};
+
+struct ServerRow : ConnectionRow {
+  ServerState state = ServerState::kLogin;
+  std::string server;  // its name in the configuration
+  std::string reason;  // what pins it; else empty
+};
+
+// One pool of one worker.
+struct PoolRow {
+  std::string database;
+  std::string user;
+  std::string server;
+  std::uint32_t cl_active = 0;  // with or without a server, but not waiting
+  std::uint32_t cl_waiting = 0;
+  std::uint32_t cl_active_cancel_req = 0;
+  std::uint32_t cl_waiting_cancel_req = 0;
+  std::uint32_t sv_active = 0;
+  std::uint32_t sv_active_cancel = 0;
+  std::uint32_t sv_being_canceled = 0;
+  std::uint32_t sv_idle = 0;
+  std::uint32_t sv_used = 0;
+  std::uint32_t sv_tested = 0;
+  std::uint32_t sv_login = 0;
+  Micros maxwait_us = 0;  // of the client that has waited longest
+  std::string pool_mode;  // "session", "transaction" or "statement"
+};
+
+struct DatabaseStats {
+  std::string database;
+  TrafficTotals totals;
+};
+
+// What a cache or a block pool holds.
+struct MemoryRow {
+  std::string name;
+  std::uint32_t entry_bytes = 0;
+  std::uint32_t used = 0;  // entries
+  std::uint32_t free = 0;  // entries
+};
+
+struct WorkerSnapshot {
+  std::uint32_t worker = 0;
+  Micros time = 0;
+  std::vector<ClientRow> clients;
+  std::vector<ServerRow> servers;
+  std::vector<PoolRow> pools;
+  std::vector<DatabaseStats> databases;
+  std::vector<MemoryRow> memory;
+};
+
+}  // namespace pgsaba::stats
