@@ -1,0 +1,42 @@
+// EpollNetwork: Network over epoll(7). One a worker thread.
+// Each socket is registered once, edge-triggered, for reading and writing. (A Unix-domain socket
+// reports writability each time its peer reads: those wake-ups find nothing to do and cost little
+// beside the two system calls that changing the interest would.)
+#pragma once
+
+#include <memory>
+
+#include "pgsaba/net/network.h"
+
+namespace pgsaba::net {
+
+class EpollNetwork final : public Network {
+ public:
+  static Result<std::unique_ptr<EpollNetwork>> create();
+  ~EpollNetwork() override;
+
+  IoResult receive(Socket socket, std::span<std::uint8_t> into) override;
+  IoResult send(Socket socket, Bytes first, Bytes second) override;
+  Result<Socket> connect(const Address& address, const SocketOptions& options) override;
+  int connect_error(Socket socket) override;
+  void watch(Socket socket, Pollable& owner) override;
+  void watch_listener(Socket socket, Pollable& owner) override;
+  void unwatch(Socket socket) override;
+  Socket accept(Socket listener, const SocketOptions& options) override;
+  void close(Socket socket) override;
+  Address peer_address(Socket socket) override;
+  Address local_address(Socket socket) override;
+  void wait(Micros timeout_us) override;
+  void wake() override;
+
+ private:
+  EpollNetwork(int epoll, int event) : epoll_(epoll), event_(event) {}
+
+  int epoll_;
+  int event_;  // eventfd(2): `wake` makes it readable
+};
+
+// Puts `socket` into listening state; a Unix path is unlinked first if nobody answers on it.
+Result<Socket> listen_on(const Address& address, int backlog);
+
+}  // namespace pgsaba::net

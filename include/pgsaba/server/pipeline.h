@@ -1,0 +1,109 @@
+// Pipeline: the ledger of replies that a server still owes, in order. Every message that is sent to
+// a server (or answered in its place) is entered here, and every reply is judged here. Pure.
+//
+//   client ──Parse,Bind,Execute,Sync──▶ [P][B][E][S] ──▶ server
+//   client ◀──1,2,D…,C,Z── judged against the head ◀── server
+//
+// An empty ledger together with ReadyForQuery 'I' is the only condition under which a server may
+// leave its client. The rules follow src/backend/tcop/postgres.c: after an error in an extended
+// message the server ignores everything up to the next Sync; while COPY FROM STDIN runs it ignores
+// Sync; CopyData, CopyDone and CopyFail outside of COPY are ignored without a reply.
+// Owned by one server connection; one thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "pgsaba/wire/backend.h"
+
+namespace pgsaba::server {
+
+enum class Request : std::uint8_t {
+  kQuery,
+  kFunctionCall,
+  kParse,
+  kBind,
+  kDescribe,
+  kExecute,
+  kClose,
+  kSync,
+  kCopyEnd,  // CopyDone or CopyFail: owes no reply, but ends a COPY that may have begun by then
+};
+
+// What happens to the reply when it comes.
+enum class Disposition : std::uint8_t {
+  kForward,     // the client's own
+  kSwallow,     // pgsaba's own; an error is still the client's business
+  kSynthesize,  // the message was not sent: the reply is made here when its turn comes
+};
+
+struct Expected {
+  Request request = Request::kQuery;
+  Disposition disposition = Disposition::kForward;
+  std::uint32_t statement = 0;  // the prepared statement concerned; 0: none
+};
+
+class Pipeline {
+ public:
+  // Entries a client may have outstanding before it is no longer read.
+  static constexpr std::size_t kMaxEntries = 16'384;
+
+  enum class Action : std::uint8_t { kForward, kSwallow, kUnexpected };
+  struct Verdict {
+    Action action = Action::kForward;
+    bool finished = false;  // `entry` got its last reply and has left the ledger
+    Expected entry = {};    // the entry the reply belongs to
+  };
+
+  // A message was sent, or (kSynthesize) is answered by pgsaba when its turn comes.
+  void expect(Expected entry);
+
+  // Judges a reply by its tag. Not for 'Z': see `ready`.
+  Verdict reply(char tag);
+  Verdict ready(wire::TransactionStatus status);
+
+  // The next entry whose reply is to be made now, taken off the ledger.
+  std::optional<Expected> take_synthesis();
+
+  // A Parse or Close that the server will never execute, because an error skipped it. Call until
+  // nothing is left after each error and each `expect`.
+  std::optional<Expected> take_skipped();
+
+  // Nothing is owed, and no extended message waits for its Sync.
+  bool empty() const { return count_ == 0 && !skipping_ && !copying_in_ && !batch_open_; }
+  bool full() const { return count_ >= kMaxEntries; }
+  std::size_t size() const { return count_; }
+  wire::TransactionStatus status() const { return status_; }
+  bool copying_in() const { return copying_in_; }
+  // How many ReadyForQuery the client is still owed.
+  std::size_t owed_ready() const;
+  // The last word on this connection cannot be known to have been spoken: close it after use.
+  bool doubtful() const { return doubtful_; }
+
+ private:
+  Expected& at(std::size_t index) { return ring_[(head_ + index) & (ring_.size() - 1)]; }
+  const Expected& at(std::size_t index) const {
+    return ring_[(head_ + index) & (ring_.size() - 1)];
+  }
+  void push(Expected entry);
+  Expected pop();
+  void erase(std::size_t index);
+  void settle();
+  void skip(Expected entry);
+  Verdict error();
+  void begin_copy_in();
+
+  std::vector<Expected> ring_;  // a power of two long
+  std::size_t head_ = 0;
+  std::size_t count_ = 0;
+  std::vector<Expected> skipped_;
+  wire::TransactionStatus status_ = wire::TransactionStatus::kIdle;
+  bool batch_open_ = false;     // extended messages were sent and their Sync was not
+  bool skipping_ = false;       // the server ignores everything up to the next Sync
+  bool copying_in_ = false;     // COPY FROM STDIN runs and its end was not sent yet
+  bool syncs_ignored_ = false;  // a Sync went into a running COPY
+  bool doubtful_ = false;
+};
+
+}  // namespace pgsaba::server

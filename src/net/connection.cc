@@ -1,0 +1,142 @@
+#include "pgsaba/net/connection.h"
+
+#include <algorithm>
+
+namespace pgsaba::net {
+namespace {
+
+// From this size on, bytes are written at once from where they lie instead of being copied.
+constexpr std::size_t kDirectBytes = 16 * 1'024;
+
+}  // namespace
+
+Connection::~Connection() { close(); }
+
+void Connection::attach(Socket socket) {
+  socket_ = socket;
+  turn_->network.watch(socket, *this);
+}
+
+Socket Connection::detach() {
+  assert(out_.empty() && carry_.empty());
+  if (run_hook.linked()) {
+    auto& list = side_ == Side::kServer ? turn_->ready_servers : turn_->ready_clients;
+    list.remove(*this);
+  }
+  if (dirty_hook.linked()) turn_->dirty.remove(*this);
+  turn_->network.unwatch(socket_);
+  readable_ = hangup_ = false;
+  return std::exchange(socket_, kNoSocket);
+}
+
+void Connection::close() {
+  out_.clear(turn_->buffers);
+  carry_.clear(turn_->buffers);
+  if (run_hook.linked()) {
+    auto& list = side_ == Side::kServer ? turn_->ready_servers : turn_->ready_clients;
+    list.remove(*this);
+  }
+  if (dirty_hook.linked()) turn_->dirty.remove(*this);
+  if (socket_ != kNoSocket) turn_->network.close(std::exchange(socket_, kNoSocket));
+}
+
+void Connection::ready(Readiness readiness) {
+  if (readiness.hangup) hangup_ = true;
+  if (readiness.readable) readable_ = true;
+  if (readiness.writable && !writable_) {
+    writable_ = true;
+    if (!out_.empty() && !dirty_hook.linked()) turn_->dirty.push_back(*this);
+  }
+  if (readable_ || hangup_) schedule();
+}
+
+void Connection::schedule() {
+  if (run_hook.linked() || !open()) return;
+  auto& list = side_ == Side::kServer ? turn_->ready_servers : turn_->ready_clients;
+  list.push_back(*this);
+}
+
+void Connection::send(Bytes bytes) {
+  if (broken_ || !open()) return;
+  if (writable_ && bytes.size() >= kDirectBytes) {
+    const std::size_t before = out_.size();
+    const IoResult result = out_.empty() ? turn_->network.send(socket_, bytes, {})
+                                         : turn_->network.send(socket_, out_.view(), bytes);
+    if (result.kind == IoResult::Kind::kFailed) {
+      broken_ = true;
+      return schedule();
+    }
+    writable_ = result.count == before + bytes.size();
+    out_.consume(turn_->buffers, std::min(before, result.count));
+    bytes = bytes.subspan(result.count - std::min(before, result.count));
+    if (bytes.empty()) return;
+  }
+  out_.append(turn_->buffers, bytes);
+  congestion_reported_ = congestion_reported_ || congested();
+  if (writable_ && !dirty_hook.linked()) turn_->dirty.push_back(*this);
+}
+
+void Connection::flush() {
+  if (out_.empty() || broken_ || !open() || !writable_) return;
+  const IoResult result = turn_->network.send(socket_, out_.view(), {});
+  if (result.kind == IoResult::Kind::kFailed) {
+    broken_ = true;
+    out_.clear(turn_->buffers);
+    return schedule();
+  }
+  writable_ = result.count == out_.size();
+  out_.consume(turn_->buffers, result.count);
+  if (congestion_reported_ && out_.size() < kLowMarkBytes) {
+    congestion_reported_ = false;
+    drained();
+  }
+}
+
+// The carry moves to the front of the shared block, so that a frame is seen in one piece.
+Bytes Connection::receive_behind_carry() {
+  std::vector<std::uint8_t>& scratch = turn_->scratch;
+  const std::size_t kept = carry_.size();
+  if (kept > 0) std::memcpy(scratch.data(), carry_.view().data(), kept);
+  carry_.clear(turn_->buffers);
+  const std::span<std::uint8_t> room(scratch.data() + kept, Turn::kReadBytes);
+  const IoResult result = turn_->network.receive(socket_, room);
+  // A short read has emptied the socket; only a peer that hung up has one more thing to say.
+  readable_ = result.count == room.size() || (hangup_ && result.kind == IoResult::Kind::kDone);
+  if (result.kind == IoResult::Kind::kEnd) ended_ = true;
+  if (result.kind == IoResult::Kind::kFailed) broken_ = true;
+  return {scratch.data(), kept + result.count};
+}
+
+Bytes Connection::gather(bool may_read) {
+  gathered_in_place_ = !may_read || !readable_ || carry_.size() > Turn::kCarryRoomBytes;
+  gathered_ = gathered_in_place_ ? carry_.view() : receive_behind_carry();
+  if (readable_) schedule();
+  return gathered_;
+}
+
+void Connection::retain(std::size_t consumed) {
+  if (gathered_in_place_) {
+    if (consumed > 0) carry_.consume(turn_->buffers, consumed);
+  } else if (consumed < gathered_.size() && open()) {
+    carry_.append(turn_->buffers, gathered_.subspan(consumed));
+  }
+  gathered_ = {};
+}
+
+Turn::~Turn() { sweep(); }
+
+// Servers first: a client must not be lent a server whose end is already waiting to be read.
+void Turn::step_all() {
+  for (std::size_t left = ready_servers.size(); left > 0 && !ready_servers.empty(); --left)
+    ready_servers.pop_front().step();
+  for (std::size_t left = ready_clients.size(); left > 0 && !ready_clients.empty(); --left)
+    ready_clients.pop_front().step();
+}
+
+void Turn::flush_all() {
+  while (!dirty.empty()) dirty.pop_front().flush();
+}
+
+void Turn::sweep() { dead.clear(); }
+
+}  // namespace pgsaba::net

@@ -1,0 +1,213 @@
+#include "pgsaba/server/pipeline.h"
+
+#include <utility>
+
+namespace pgsaba::server {
+namespace {
+
+bool is_extended(Request request) {
+  switch (request) {
+    case Request::kParse:
+    case Request::kBind:
+    case Request::kDescribe:
+    case Request::kExecute:
+    case Request::kClose:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool ends_with_ready(Request request) {
+  return request == Request::kQuery || request == Request::kFunctionCall ||
+         request == Request::kSync;
+}
+
+// Whether `tag` is the last reply to a message of this kind (ReadyForQuery and errors aside).
+bool finishes(Request request, char tag) {
+  switch (request) {
+    case Request::kParse:
+      return tag == '1';
+    case Request::kBind:
+      return tag == '2';
+    case Request::kClose:
+      return tag == '3';
+    case Request::kDescribe:
+      return tag == 'T' || tag == 'n';
+    case Request::kExecute:
+      return tag == 'C' || tag == 'I' || tag == 's';
+    default:
+      return false;
+  }
+}
+
+// Whether `tag` may come while a message of this kind is being answered.
+bool belongs(Request request, char tag) {
+  switch (request) {
+    case Request::kQuery:
+      return tag != '1' && tag != '2' && tag != '3' && tag != 's' && tag != 'V';
+    case Request::kFunctionCall:
+      return tag == 'V';
+    case Request::kDescribe:
+      return tag == 't' || tag == 'T' || tag == 'n';
+    case Request::kExecute:
+      return tag == 'D' || tag == 'C' || tag == 'I' || tag == 's' || tag == 'G' || tag == 'H' ||
+             tag == 'W' || tag == 'd' || tag == 'c';
+    default:
+      return finishes(request, tag);
+  }
+}
+
+bool asynchronous(char tag) { return tag == 'N' || tag == 'S' || tag == 'A'; }
+
+Pipeline::Action action_of(Disposition disposition) {
+  return disposition == Disposition::kSwallow ? Pipeline::Action::kSwallow
+                                              : Pipeline::Action::kForward;
+}
+
+}  // namespace
+
+void Pipeline::push(Expected entry) {
+  if (count_ == ring_.size()) {
+    std::vector<Expected> larger(ring_.empty() ? 16 : ring_.size() * 2);
+    for (std::size_t i = 0; i < count_; ++i) larger[i] = at(i);
+    ring_ = std::move(larger);
+    head_ = 0;
+  }
+  at(count_++) = entry;
+}
+
+Expected Pipeline::pop() {
+  const Expected entry = at(0);
+  head_ = (head_ + 1) & (ring_.size() - 1);
+  --count_;
+  return entry;
+}
+
+void Pipeline::erase(std::size_t index) {
+  for (std::size_t i = index; i + 1 < count_; ++i) at(i) = at(i + 1);
+  --count_;
+}
+
+// The ends of COPYs that never began, or are over, owe nothing.
+void Pipeline::settle() {
+  while (count_ > 0 && at(0).request == Request::kCopyEnd) pop();
+}
+
+void Pipeline::skip(Expected entry) {
+  if (entry.statement != 0) skipped_.push_back(entry);
+}
+
+void Pipeline::expect(Expected entry) {
+  if (entry.request == Request::kCopyEnd) {
+    if (copying_in_) {
+      copying_in_ = false;
+    } else if (count_ > 0) {
+      push(entry);  // the COPY it ends may begin later
+    }
+    return;
+  }
+  if (entry.request == Request::kSync && copying_in_) {
+    syncs_ignored_ = true;
+    return;
+  }
+  if (skipping_ && entry.request != Request::kSync) return skip(entry);
+  if (entry.request == Request::kSync) skipping_ = false;
+  batch_open_ = is_extended(entry.request);
+  push(entry);
+}
+
+// CopyInResponse. What was sent behind the COPY is read by the server as part of it, up to the
+// message that ends the COPY: Sync (and Flush) are ignored there. A simple Query ends with its own
+// ReadyForQuery, and a Sync behind it is ignored just the same.
+void Pipeline::begin_copy_in() {
+  copying_in_ = true;
+  for (std::size_t i = 1; i < count_;) {
+    const Request request = at(i).request;
+    if (request == Request::kCopyEnd) {
+      erase(i);
+      copying_in_ = false;
+      return;
+    }
+    if (request != Request::kSync) return;  // the server will fail the COPY over this message
+    syncs_ignored_ = true;
+    batch_open_ = at(0).request == Request::kExecute;
+    erase(i);
+  }
+}
+
+Pipeline::Verdict Pipeline::error() {
+  if (count_ == 0) return {Action::kUnexpected, false, {}};
+  const Expected entry = at(0);
+  if (entry.disposition == Disposition::kSynthesize || !is_extended(entry.request)) {
+    copying_in_ = copying_in_ && !ends_with_ready(entry.request);
+    return {entry.disposition == Disposition::kSwallow ? Action::kSwallow : Action::kForward, false,
+            entry};
+  }
+  // A Sync that went into the COPY may not have been read yet when the COPY failed: the server
+  // then answers it, otherwise it does not, and nothing on the wire tells which.
+  if (syncs_ignored_) doubtful_ = true;
+  copying_in_ = false;
+  skip(pop());
+  while (count_ > 0 && at(0).request != Request::kSync) skip(pop());
+  skipping_ = count_ == 0;
+  return {Action::kForward, true, entry};
+}
+
+Pipeline::Verdict Pipeline::reply(char tag) {
+  if (asynchronous(tag)) {
+    const bool ours = count_ > 0 && at(0).disposition == Disposition::kSwallow && tag != 'A';
+    return {ours ? Action::kSwallow : Action::kForward, false, count_ > 0 ? at(0) : Expected{}};
+  }
+  if (tag == 'E') return error();
+  if (count_ == 0 || at(0).disposition == Disposition::kSynthesize || !belongs(at(0).request, tag))
+    return {Action::kUnexpected, false, {}};
+  if (tag == 'G') begin_copy_in();
+  const Expected entry = at(0);
+  const bool finished = finishes(entry.request, tag);
+  if (finished) {
+    pop();
+    copying_in_ = false;
+    settle();
+  }
+  return {action_of(entry.disposition), finished, entry};
+}
+
+Pipeline::Verdict Pipeline::ready(wire::TransactionStatus status) {
+  status_ = status;
+  copying_in_ = false;
+  if (count_ == 0 && skipping_ && syncs_ignored_) {  // the Sync inside a failed COPY, after all
+    skipping_ = syncs_ignored_ = batch_open_ = false;
+    return {Action::kForward, true, {Request::kSync}};
+  }
+  if (count_ == 0 || !ends_with_ready(at(0).request)) return {Action::kUnexpected, false, {}};
+  const Expected entry = pop();
+  syncs_ignored_ = false;
+  settle();
+  return {action_of(entry.disposition), true, entry};
+}
+
+std::optional<Expected> Pipeline::take_synthesis() {
+  if (count_ == 0 || at(0).disposition != Disposition::kSynthesize) return std::nullopt;
+  const Expected entry = pop();
+  settle();
+  return entry;
+}
+
+std::optional<Expected> Pipeline::take_skipped() {
+  if (skipped_.empty()) return std::nullopt;
+  const Expected entry = skipped_.back();
+  skipped_.pop_back();
+  return entry;
+}
+
+std::size_t Pipeline::owed_ready() const {
+  std::size_t owed = 0;
+  for (std::size_t i = 0; i < count_; ++i) {
+    const bool forwarded = at(i).disposition == Disposition::kForward;
+    owed += static_cast<std::size_t>(forwarded && ends_with_ready(at(i).request));
+  }
+  return owed;
+}
+
+}  // namespace pgsaba::server
