@@ -1,0 +1,79 @@
+#include "pgsaba/routing/router.h"
+
+#include <doctest/doctest.h>
+
+using namespace pgsaba::routing;
+
+namespace {
+
+// One letter per server: P primary, S streaming standby, N standby that does not stream,
+// p and s: the same, not answering, ? unknown.
+TopologyCluster cluster_of(const std::string& letters,
+                           PrimaryState state = PrimaryState::kUnknown) {
+  TopologyCluster cluster;
+  cluster.primary_state = state;
+  for (const char letter : letters) {
+    TopologyServer server;
+    server.reachable = letter == 'P' || letter == 'S' || letter == 'N';
+    server.streaming = letter == 'S' || letter == 's';
+    if (letter == 'P' || letter == 'p') {
+      server.role = ServerRole::kPrimary;
+      cluster.primary = cluster.servers.size();
+    } else if (letter != '?') {
+      server.role = ServerRole::kStandby;
+    }
+    cluster.servers.push_back(server);
+  }
+  return cluster;
+}
+
+}  // namespace
+
+TEST_CASE("modes and clusters") {
+  struct Row {
+    const char* servers;
+    RouteMode mode;
+    int server;  // -1: none
+    RouteReason reason;
+  };
+  const Row rows[] = {
+      {"SP", RouteMode::kPrimary, 1, RouteReason::kPrimaryMode},
+      {"Sp", RouteMode::kPrimary, 1, RouteReason::kPrimaryMode},
+      {"SP", RouteMode::kSplit, 1, RouteReason::kSplitUnproven},
+      {"PS", RouteMode::kReplica, 1, RouteReason::kReplicaMode},
+      {"PsS", RouteMode::kReplica, 2, RouteReason::kReplicaMode},
+      {"Ps", RouteMode::kReplica, 0, RouteReason::kNoReplica},
+      {"PN", RouteMode::kReplica, 0, RouteReason::kNoReplica},
+      {"P?", RouteMode::kReplica, 0, RouteReason::kNoReplica},
+      {"pN", RouteMode::kReplica, 1, RouteReason::kStaleReplica},
+      {"ps", RouteMode::kReplica, 0, RouteReason::kNoReplica},
+      {"S", RouteMode::kPrimary, 0, RouteReason::kOnlyServer},
+      {"?", RouteMode::kSplit, 0, RouteReason::kOnlyServer},
+      {"??", RouteMode::kSplit, -1, RouteReason::kPrimaryUnknown},
+      {"??", RouteMode::kReplica, -1, RouteReason::kPrimaryUnknown},
+      {"", RouteMode::kSplit, -1, RouteReason::kNoServers},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.servers);
+    CAPTURE(static_cast<int>(row.mode));
+    const Route route = Router::choose(cluster_of(row.servers), row.mode);
+    CHECK((route.server ? static_cast<int>(*route.server) : -1) == row.server);
+    CHECK(text_of(route.reason) == text_of(row.reason));
+  }
+}
+
+TEST_CASE("without a primary the reason says why") {
+  const auto reason = [](PrimaryState state) {
+    return Router::choose(cluster_of("SS", state), RouteMode::kPrimary).reason;
+  };
+  CHECK(reason(PrimaryState::kNone) == RouteReason::kNoPrimary);
+  CHECK(reason(PrimaryState::kTwoClaimants) == RouteReason::kContestedPrimary);
+  CHECK(reason(PrimaryState::kStaleClaimant) == RouteReason::kContestedPrimary);
+}
+
+TEST_CASE("turns go round the replicas that fit") {
+  const auto cluster = cluster_of("SPsS");
+  CHECK(Router::choose(cluster, RouteMode::kReplica, 0).server == 0U);
+  CHECK(Router::choose(cluster, RouteMode::kReplica, 1).server == 3U);
+  CHECK(Router::choose(cluster, RouteMode::kReplica, 2).server == 0U);
+}
