@@ -1,0 +1,250 @@
+// A load generator for PostgreSQL servers and poolers: many clients, one thread.
+//
+// Each client sends its next request as soon as the reply to the last one is complete. All clients
+// log in first; then they start together, warm up, and are measured. The line "start" is printed
+// when the measured time begins and one line of JSON when it is over, so that a caller can read the
+// pooler's CPU clock at both moments.
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "load_client.h"
+#include "options.h"
+#include "script.h"
+#include "sockets.h"
+
+namespace {
+
+using bench::Clock;
+using bench::LoadClient;
+using std::chrono::duration;
+using std::chrono::duration_cast;
+
+constexpr int kMaxOpening = 64;  // at once, to stay within any listen backlog
+constexpr int kMaxWait_ms = 100;
+
+struct Target {
+  std::string host;
+  int port;
+  std::string user;
+  std::string database;
+  int databases;  // more than one: client i uses <database><i mod databases>
+
+  [[nodiscard]] std::string startup_for(std::size_t client) const {
+    const std::string suffix =
+        databases > 1 ? std::to_string(client % static_cast<std::size_t>(databases)) : "";
+    return bench::startup_message(user, database + suffix);
+  }
+};
+
+class Load {
+ public:
+  Load(Target target, bench::Script script)
+      : target_(std::move(target)),
+        script_(std::move(script)),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        block_(std::size_t{256} << 10U) {
+    if (epoll_ < 0) bench::die("epoll_create1");
+  }
+
+  // Returns when every client has logged in.
+  void open_clients(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      clients_.push_back(std::make_unique<LoadClient>(script_, target_.startup_for(i), result_));
+    }
+    if (script_.reconnects) return;
+    std::size_t opened = 0;
+    while (opened < count || opening_ > 0) {
+      while (opened < count && opening_ < kMaxOpening) open(*clients_[opened++]);
+      turn();
+      if (result_.errors > 0) bench::refuse("login failed: " + result_.first_error);
+    }
+  }
+
+  void start(std::uint64_t max_rounds) {
+    for (auto& client : clients_) {
+      if (script_.reconnects) {
+        open(*client);
+      } else {
+        client->start(max_rounds);
+        after_event(*client);
+      }
+    }
+  }
+
+  void run_until(Clock::time_point end) {
+    while (Clock::now() < end && any_active()) turn();
+  }
+
+  void forget_results() { result_ = {}; }
+  [[nodiscard]] const bench::LoadResult& result() const { return result_; }
+
+  void leave() {
+    for (auto& client : clients_) client->leave();
+  }
+
+ private:
+  void open(LoadClient& client) {
+    const int fd = bench::begin_connect(target_.host, target_.port);
+    client.open(fd);
+    ++opening_;
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLET;
+    event.data.ptr = &client;
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) bench::die("epoll_ctl");
+  }
+
+  void turn() {
+    std::array<epoll_event, 256> events{};
+    const int count =
+        epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), kMaxWait_ms);
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events.at(static_cast<std::size_t>(i));
+      auto& client = *static_cast<LoadClient*>(event.data.ptr);
+      if (client.fd() >= 0 && (event.events & EPOLLOUT) != 0) client.write_more();
+      const bool was_opening = is_opening(client);
+      drain(client, event.events);
+      if (was_opening && !is_opening(client)) --opening_;
+      after_event(client);
+    }
+  }
+
+  // Edge-triggered: a read that filled the block may have left something behind.
+  void drain(LoadClient& client, std::uint32_t events) {
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+    std::uint64_t before = 0;
+    do {
+      before = result_.bytes;
+      if (client.fd() >= 0) client.receive_events(block_);
+    } while (result_.bytes - before == block_.size());
+  }
+
+  void after_event(LoadClient& client) {
+    if (script_.reconnects && client.state() == LoadClient::State::kReady) {
+      client.leave();
+      open(client);
+    }
+    if (client.state() == LoadClient::State::kDone || client.state() == LoadClient::State::kLost) {
+      any_ended_ = true;
+    }
+  }
+
+  static bool is_opening(const LoadClient& client) {
+    return client.state() == LoadClient::State::kConnecting ||
+           client.state() == LoadClient::State::kPrologue;
+  }
+
+  bool any_active() {
+    if (!any_ended_) return true;
+    any_ended_ = false;
+    for (const auto& client : clients_) {
+      const auto state = client->state();
+      if (state != LoadClient::State::kDone && state != LoadClient::State::kLost) return true;
+    }
+    any_ended_ = true;
+    return false;
+  }
+
+  Target target_;
+  bench::Script script_;
+  bench::LoadResult result_;
+  int epoll_;
+  int opening_ = 0;
+  bool any_ended_ = false;
+  std::vector<std::unique_ptr<LoadClient>> clients_;
+  std::vector<char> block_;
+};
+
+double microseconds(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1000; }
+
+std::string json_text(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += static_cast<unsigned char>(c) < 0x20U ? ' ' : c;
+  }
+  return out + "\"";
+}
+
+void print_result(const bench::LoadResult& result, double seconds) {
+  const auto& latency = result.latency_ns;
+  std::printf(
+      "{\"transactions\": %llu, \"seconds\": %.6f, \"tps\": %.1f, \"p50_us\": %.1f, "
+      "\"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, \"bytes\": %llu, \"errors\": %llu, "
+      "\"first_error\": %s}\n",
+      static_cast<unsigned long long>(result.transactions), seconds,
+      static_cast<double>(result.transactions) / seconds, microseconds(latency.percentile(0.5)),
+      microseconds(latency.percentile(0.99)), microseconds(latency.percentile(0.999)),
+      microseconds(latency.max()), static_cast<unsigned long long>(result.bytes),
+      static_cast<unsigned long long>(result.errors), json_text(result.first_error).c_str());
+  std::fflush(stdout);
+}
+
+void announce_start() {
+  std::puts("start");
+  std::fflush(stdout);
+}
+
+// Holds the connections until the caller closes our standard input.
+int hold_idle() {
+  announce_start();
+  char byte = 0;
+  while (read(STDIN_FILENO, &byte, 1) > 0) {
+  }
+  return 0;
+}
+
+Clock::time_point after(double seconds) {
+  return Clock::now() + duration_cast<Clock::duration>(duration<double>(seconds));
+}
+
+void run_for_time(Load& load, const bench::Options& options) {
+  load.start(0);
+  load.run_until(after(options.real("warmup")));
+  load.forget_results();
+  announce_start();
+  const auto began = Clock::now();
+  load.run_until(after(options.real("seconds")));
+  print_result(load.result(), duration<double>(Clock::now() - began).count());
+}
+
+void run_for_requests(Load& load, const bench::Options& options) {
+  load.forget_results();
+  announce_start();
+  const auto began = Clock::now();
+  load.start(static_cast<std::uint64_t>(options.real("requests")));
+  load.run_until(after(options.real("seconds")));
+  print_result(load.result(), duration<double>(Clock::now() - began).count());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bench::Options options({argv, static_cast<std::size_t>(argc)}, {{"mode", "simple"},
+                                                                        {"clients", "1"},
+                                                                        {"seconds", "5"},
+                                                                        {"warmup", "0.5"},
+                                                                        {"requests", "0"},
+                                                                        {"host", "127.0.0.1"},
+                                                                        {"port", "54320"},
+                                                                        {"db", "bench"},
+                                                                        {"databases", "1"},
+                                                                        {"user", "bench"},
+                                                                        {"query", "SELECT 1"},
+                                                                        {"pipeline", "10"},
+                                                                        {"cpu", "-1"}});
+  bench::pin_to_cpu(options.integer("cpu"));
+  bench::raise_file_limit();
+  const std::string& mode = options.text("mode");
+  Load load({options.text("host"), options.integer("port"), options.text("user"),
+             options.text("db"), options.integer("databases")},
+            bench::make_script({mode, options.text("query"), options.integer("pipeline")}));
+  load.open_clients(static_cast<std::size_t>(options.integer("clients")));
+  if (mode == "idle") return hold_idle();
+  options.integer("requests") > 0 ? run_for_requests(load, options) : run_for_time(load, options);
+  load.leave();
+}

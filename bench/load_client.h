@@ -1,0 +1,70 @@
+// One client of the load generator. It belongs to a Load, which owns the sockets' epoll and tells
+// the client about events; the client tells the Load's LoadResult about what it saw.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "histogram.h"
+#include "message.h"
+#include "script.h"
+
+namespace bench {
+
+using Clock = std::chrono::steady_clock;
+
+struct LoadResult {
+  Histogram latency_ns;
+  std::uint64_t transactions = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t errors = 0;
+  std::string first_error;
+
+  void add_error(std::string_view text) {
+    if (errors++ == 0) first_error = text;
+  }
+};
+
+class LoadClient {
+ public:
+  enum class State : std::uint8_t { kConnecting, kPrologue, kReady, kRunning, kDone, kLost };
+
+  LoadClient(const Script& script, std::string startup, LoadResult& result)
+      : script_(script), startup_(std::move(startup)), result_(result) {}
+
+  void open(int fd);
+  void start(std::uint64_t max_rounds);        // from kReady; 0 rounds: until stop()
+  void receive_events(std::span<char> block);  // reads once and acts on what came
+  void write_more();                           // on the first and every later chance to write
+  void leave();                                // Terminate, then close
+
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] bool wants_write() const { return sent_ < pending_.size(); }
+
+ private:
+  void on_message(char tag, std::string_view body);
+  void on_replies_complete();
+  void finish_round();
+  void begin_round();
+  void send(const Step& step);
+  void lose(std::string_view why);
+
+  const Script& script_;
+  std::string startup_;
+  LoadResult& result_;
+  State state_ = State::kConnecting;
+  int fd_ = -1;
+  MessageScanner scanner_;
+  std::string_view pending_;  // borrowed from the script or from startup_
+  std::size_t sent_ = 0;
+  int replies_left_ = 0;
+  std::size_t next_step_ = 0;
+  std::uint64_t rounds_ = 0;
+  std::uint64_t max_rounds_ = 0;
+  Clock::time_point round_began_;
+};
+
+}  // namespace bench

@@ -1,0 +1,29 @@
+// What the null server understands of a statement: enough to give the right kind of answer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+struct NullStatement {
+  enum class Kind : std::uint8_t { kEmpty, kBegin, kEnd, kCommand, kSet, kRow, kRows, kCopyOut };
+
+  Kind kind = Kind::kEmpty;
+  std::string tag;            // of CommandComplete
+  std::string name;           // kSet: the parameter
+  std::string value;          // kSet: its value; kRow: the one value of the row
+  std::uint64_t rows = 0;     // kRows, kCopyOut
+  std::size_t row_bytes = 0;  // kRows, kCopyOut
+
+  [[nodiscard]] bool returns_rows() const { return kind == Kind::kRow || kind == Kind::kRows; }
+};
+
+NullStatement read_statement(std::string_view sql);
+std::vector<std::string_view> split_statements(std::string_view sql);
+std::uint16_t count_parameters(std::string_view sql);  // the highest $n
+
+}  // namespace bench
