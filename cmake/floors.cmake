@@ -1,5 +1,5 @@
 # The house: every folder of src/ is a library on a floor; includes and links go downward only.
-# tests/check_includes reads the same table from here.
+# tests/structure/includes.py reads the same table from here.
 set(PGSABA_FLOORS
   base:0 wire:1 config:1 stats:1 net:1 sql:2 auth:2 routing:3 server:3 pool:4 session:5 worker:6
   control:7)
@@ -24,6 +24,10 @@ if(PGSABA_SANITIZE)
   target_compile_options(pgsaba_options INTERFACE -fsanitize=${PGSABA_SANITIZE}
     -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(pgsaba_options INTERFACE -fsanitize=${PGSABA_SANITIZE})
+endif()
+if(PGSABA_FUZZ)  # the fuzzer sees the coverage of what it links, not only of the target itself
+  target_compile_options(pgsaba_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(pgsaba_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # pgsaba_folder(<name> USES <folder>... LIBRARIES <target>...): one static library from src/<name>/*.cc
