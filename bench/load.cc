@@ -25,7 +25,7 @@ using std::chrono::duration;
 using std::chrono::duration_cast;
 
 constexpr int kMaxOpening = 64;  // at once, to stay within any listen backlog
-constexpr int kMaxWait_ms = 100;
+constexpr int kMaxWaitMs = 100;
 
 struct Target {
   std::string host;
@@ -101,7 +101,7 @@ class Load {
   void turn() {
     std::array<epoll_event, 256> events{};
     const int count =
-        epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), kMaxWait_ms);
+        epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), kMaxWaitMs);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events.at(static_cast<std::size_t>(i));
       auto& client = *static_cast<LoadClient*>(event.data.ptr);
@@ -170,13 +170,20 @@ std::string json_text(const std::string& text) {
   return out + "\"";
 }
 
-void print_result(const bench::LoadResult& result, double seconds) {
+struct Durations {
+  double login_seconds = 0;  // until every client was logged in
+  double seconds = 0;        // of the measured part
+};
+
+void print_result(const bench::LoadResult& result, const Durations& durations) {
+  const double seconds = durations.seconds;
   const auto& latency = result.latency_ns;
   std::printf(
-      "{\"transactions\": %llu, \"seconds\": %.6f, \"tps\": %.1f, \"p50_us\": %.1f, "
+      "{\"transactions\": %llu, \"login_seconds\": %.6f, \"seconds\": %.6f, \"tps\": %.1f, "
+      "\"p50_us\": %.1f, "
       "\"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, \"bytes\": %llu, \"errors\": %llu, "
       "\"first_error\": %s}\n",
-      static_cast<unsigned long long>(result.transactions), seconds,
+      static_cast<unsigned long long>(result.transactions), durations.login_seconds, seconds,
       static_cast<double>(result.transactions) / seconds, microseconds(latency.percentile(0.5)),
       microseconds(latency.percentile(0.99)), microseconds(latency.percentile(0.999)),
       microseconds(latency.max()), static_cast<unsigned long long>(result.bytes),
@@ -202,23 +209,27 @@ Clock::time_point after(double seconds) {
   return Clock::now() + duration_cast<Clock::duration>(duration<double>(seconds));
 }
 
-void run_for_time(Load& load, const bench::Options& options) {
+double seconds_since(Clock::time_point began) {
+  return duration<double>(Clock::now() - began).count();
+}
+
+void run_for_time(Load& load, const bench::Options& options, double login_seconds) {
   load.start(0);
   load.run_until(after(options.real("warmup")));
   load.forget_results();
   announce_start();
   const auto began = Clock::now();
   load.run_until(after(options.real("seconds")));
-  print_result(load.result(), duration<double>(Clock::now() - began).count());
+  print_result(load.result(), {login_seconds, seconds_since(began)});
 }
 
-void run_for_requests(Load& load, const bench::Options& options) {
+void run_for_requests(Load& load, const bench::Options& options, double login_seconds) {
   load.forget_results();
   announce_start();
   const auto began = Clock::now();
   load.start(static_cast<std::uint64_t>(options.real("requests")));
   load.run_until(after(options.real("seconds")));
-  print_result(load.result(), duration<double>(Clock::now() - began).count());
+  print_result(load.result(), {login_seconds, seconds_since(began)});
 }
 
 }  // namespace
@@ -243,8 +254,11 @@ int main(int argc, char** argv) {
   Load load({options.text("host"), options.integer("port"), options.text("user"),
              options.text("db"), options.integer("databases")},
             bench::make_script({mode, options.text("query"), options.integer("pipeline")}));
+  const auto began = Clock::now();
   load.open_clients(static_cast<std::size_t>(options.integer("clients")));
+  const double login_seconds = seconds_since(began);
   if (mode == "idle") return hold_idle();
-  options.integer("requests") > 0 ? run_for_requests(load, options) : run_for_time(load, options);
+  const auto run = options.integer("requests") > 0 ? run_for_requests : run_for_time;
+  run(load, options, login_seconds);
   load.leave();
 }

@@ -73,6 +73,9 @@ class Message {
   std::size_t begin_ = 0;
 };
 
+// A message without a body.
+inline void append_message(std::string& out, char tag) { const Message message(out, tag); }
+
 // Cuts a stream into messages without keeping bodies: only ErrorResponse and ReadyForQuery, which
 // are short, are gathered. A large result therefore costs no memory here.
 class MessageScanner {

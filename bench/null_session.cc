@@ -150,7 +150,7 @@ void NullSession::handle(char tag, std::string_view body) {
 
 void NullSession::handle_query(std::string_view sql) {
   const auto pieces = split_statements(sql);
-  if (pieces.empty()) Message(sink(), 'I');
+  if (pieces.empty()) append_message(sink(), 'I');
   for (const std::string_view piece : pieces) answer(read_statement(piece), true);
   ready();
 }
@@ -162,7 +162,7 @@ void NullSession::handle_parse(std::string_view body) {
     return fail("42P05", "prepared statement \"" + name + "\" already exists");
   }
   statements_.insert_or_assign(name, std::string(sql));
-  Message(sink(), '1');
+  append_message(sink(), '1');
 }
 
 void NullSession::handle_bind(std::string_view body) {
@@ -173,7 +173,7 @@ void NullSession::handle_bind(std::string_view body) {
     return fail("26000", "prepared statement \"" + name + "\" does not exist");
   }
   portals_.insert_or_assign(portal, found->second);
-  Message(sink(), '2');
+  append_message(sink(), '2');
 }
 
 void NullSession::handle_describe(std::string_view body) {
@@ -202,12 +202,12 @@ void NullSession::handle_close(std::string_view body) {
   body.remove_prefix(std::min<std::size_t>(1, body.size()));
   const auto found = from.find(take_text(body));
   if (found != from.end()) from.erase(found);
-  Message(sink(), '3');
+  append_message(sink(), '3');
 }
 
 void NullSession::describe(const NullStatement& statement) {
   if (!statement.returns_rows()) {
-    Message(sink(), 'n');
+    append_message(sink(), 'n');
     return;
   }
   constexpr std::uint16_t kAnyLength = 0xFFFF;
@@ -219,7 +219,7 @@ void NullSession::describe(const NullStatement& statement) {
 
 void NullSession::answer(const NullStatement& statement, bool with_description) {
   if (statement.kind == NullStatement::Kind::kEmpty) {
-    Message(sink(), 'I');
+    append_message(sink(), 'I');
     return;
   }
   if (with_description && statement.returns_rows()) describe(statement);
@@ -242,7 +242,7 @@ void NullSession::answer_copy(const NullStatement& statement) {
   if (stream_.bytes_left > 0) return fail("0A000", "one large result per query");
   Message(sink(), 'H').byte('\0').int16(1).int16(0);
   stream_.start('d', statement.rows, statement.row_bytes);
-  Message(sink(), 'c');
+  append_message(sink(), 'c');
 }
 
 void NullSession::apply(const NullStatement& statement) {

@@ -37,7 +37,9 @@ class Options {
  private:
   [[nodiscard]] std::string known_names() const {
     std::string names = "; known:";
-    for (const auto& [name, value] : values_) names += " --" + name + " (" + value + ")";
+    for (const auto& [name, value] : values_) {
+      names.append(" --").append(name).append(" (").append(value).append(")");
+    }
     return names;
   }
 

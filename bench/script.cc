@@ -21,7 +21,7 @@ void append_execution(std::string& out, const std::string& statement) {
   Message(out, 'B').text("").text(statement).int16(0).int16(0).int16(0);
   Message(out, 'D').byte('P').text("");
   Message(out, 'E').text("").int32(0);
-  Message(out, 'S');
+  append_message(out, 'S');
 }
 
 Script extended_script(const std::string& sql, int pipeline) {
@@ -38,7 +38,7 @@ Script prepared_script(const std::string& sql) {
   const std::string name = "bench_1";
   Step parse;
   append_parse(parse.bytes, name, sql);
-  Message(parse.bytes, 'S');
+  append_message(parse.bytes, 'S');
   Step step;
   append_execution(step.bytes, name);
   return {{parse}, {step}, 1, false};
@@ -75,7 +75,7 @@ std::string startup_message(const std::string& user, const std::string& database
 
 std::string terminate_message() {
   std::string out;
-  Message(out, 'X');
+  append_message(out, 'X');
   return out;
 }
 

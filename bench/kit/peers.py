@@ -1,0 +1,184 @@
+"""The peers: how each is configured and started. All get the same server, pool and user."""
+
+import json
+import os
+import resource
+import shutil
+from dataclasses import dataclass, replace
+
+from kit.counters import read_counters
+from kit.stage import Failure, free_port
+
+POOLER_CPU = "0"
+LOAD_CPU = "1"
+MAX_CLIENTS = 12000
+LISTEN_BACKLOG = 4096
+
+
+@dataclass(frozen=True)
+class Setup:
+    server_port: int
+    programs: "Programs"
+    cpus: str = POOLER_CPU
+    pool_size: int = 8
+    databases: int = 1        # more than one: bench0, bench1, ...
+    known_users: int = 1      # entries of the user list
+    workers: int = 1          # pgsaba
+    packet_buffer: int = 0    # PgBouncer's pkt_buf; 0: its default
+    user: str = "bench"
+
+
+@dataclass(frozen=True)
+class Programs:
+    build: str
+    pgbouncer: str = "/usr/sbin/pgbouncer"
+    haproxy: str = "/usr/sbin/haproxy"
+
+    @property
+    def pgsaba(self):
+        return os.path.join(self.build, "src", "pgsaba")
+
+    @property
+    def load(self):
+        return os.path.join(self.build, "bench", "bench_load")
+
+    @property
+    def null_server(self):
+        return os.path.join(self.build, "bench", "bench_null_server")
+
+
+@dataclass
+class Pooler:
+    name: str
+    port: int
+    process: object = None  # None: the server itself
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def counters(self):
+        return read_counters(self.pid)
+
+
+def database_names(setup):
+    return ["bench"] if setup.databases == 1 else [f"bench{i}" for i in range(setup.databases)]
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+def write_user_list(folder, setup):
+    names = [setup.user] + [f"user{i}" for i in range(setup.known_users - 1)]
+    return write(folder, "userlist.txt", "".join(f'"{name}" ""\n' for name in names))
+
+
+def started(stage, name, port, command, setup, unprivileged=False):
+    process = stage.start(command, cpus=setup.cpus, unprivileged=unprivileged)
+    process.wait_for_port(port)
+    return Pooler(name, port, process)
+
+
+def start_pgbouncer(stage, setup):
+    folder, port = stage.folder("pgbouncer"), free_port()
+    settings = {
+        "listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": "",
+        "auth_type": "trust", "auth_file": write_user_list(folder, setup),
+        "pool_mode": "transaction", "default_pool_size": setup.pool_size,
+        "max_client_conn": MAX_CLIENTS, "listen_backlog": LISTEN_BACKLOG,
+        "ignore_startup_parameters": "extra_float_digits",
+        "log_connections": 0, "log_disconnections": 0, "log_stats": 0,
+    }
+    if setup.packet_buffer:
+        settings["pkt_buf"] = setup.packet_buffer
+    lines = ["[databases]"]
+    lines += [f"{name} = host=127.0.0.1 port={setup.server_port} dbname=bench"
+              for name in database_names(setup)]
+    lines += ["[pgbouncer]"] + [f"{name} = {value}" for name, value in settings.items()]
+    path = write(folder, "pgbouncer.ini", "\n".join(lines) + "\n")
+    command = [setup.programs.pgbouncer, "-q", path]
+    return started(stage, "pgbouncer", port, command, setup, unprivileged=True)
+
+
+def start_pgbouncer_large(stage, setup):
+    pooler = start_pgbouncer(stage, replace(setup, packet_buffer=65536))
+    return replace_name(pooler, "pgbouncer, pkt_buf=65536")
+
+
+def replace_name(pooler, name):
+    return Pooler(name, pooler.port, pooler.process)
+
+
+def start_haproxy(stage, setup):
+    folder, port = stage.folder("haproxy"), free_port()
+    path = write(folder, "haproxy.cfg", f"""global
+  nbthread 1
+  maxconn {haproxy_clients()}
+defaults
+  mode tcp
+  timeout connect 10s
+  timeout client 1h
+  timeout server 1h
+listen bench
+  bind 127.0.0.1:{port} backlog {LISTEN_BACKLOG}
+  server s1 127.0.0.1:{setup.server_port}
+""")
+    return started(stage, "haproxy", port, [setup.programs.haproxy, "-db", "-f", path], setup)
+
+
+def haproxy_clients():
+    """HAProxy needs two descriptors per client, and refuses to start without them."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(MAX_CLIENTS, (files - 200) // 2)
+
+
+def pgsaba_settings(setup, port, folder):
+    server = {"name": "s1", "host": "127.0.0.1", "port": setup.server_port}
+    database = {"cluster": "c", "dbname": "bench", "pool_size": setup.pool_size}
+    return {
+        "listen": [{"address": "127.0.0.1", "port": port}],
+        "workers": setup.workers,
+        "clusters": {"c": {"servers": [server]}},
+        "databases": {name: database for name in database_names(setup)},
+        "auth": {"type": "trust", "file": write_user_list(folder, setup)},
+        "admin": {"users": ["saba"]},
+        "limits": {"max_client_connections": MAX_CLIENTS},
+    }
+
+
+def start_pgsaba(stage, setup):
+    folder, port = stage.folder("pgsaba"), free_port()
+    # JSON is YAML, too.
+    path = write(folder, "pgsaba.yaml", json.dumps(pgsaba_settings(setup, port, folder), indent=1))
+    return started(stage, "pgsaba", port, [setup.programs.pgsaba, "serve", "-c", path], setup)
+
+
+def start_direct(_stage, setup):
+    return Pooler("direct", setup.server_port)
+
+
+STARTERS = {
+    "direct": start_direct,
+    "haproxy": start_haproxy,
+    "pgbouncer": start_pgbouncer,
+    "pgsaba": start_pgsaba,
+}
+POOLERS = ("pgbouncer", "pgsaba")  # those that keep a pool; HAProxy passes connections one to one
+
+
+def missing_reason(name, programs):
+    path = {"direct": programs.null_server}.get(name) or getattr(programs, name)
+    return None if os.path.exists(path) or shutil.which(path) else f"{path} does not exist"
+
+
+def start_null_server(stage, programs, login_delay_ms=0):
+    if not os.path.exists(programs.null_server):
+        raise Failure(f"{programs.null_server} does not exist: build the target bench_null_server")
+    port = free_port()
+    command = [programs.null_server, "--port", str(port), "--login-delay-ms", str(login_delay_ms)]
+    stage.start(command, cpus=LOAD_CPU).wait_for_port(port)
+    return port

@@ -1,0 +1,198 @@
+"""What the main table does not show: large results, memory, logins, many pools, threads."""
+
+import contextlib
+import time
+from dataclasses import replace
+
+from kit import counters, load, peers
+from kit.report import median, number, ratio_text, table
+from kit.stage import Stage
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1e9
+ROW_BYTES = 100
+ROW_MESSAGE_BYTES = 1 + 4 + 2 + 4 + ROW_BYTES
+LOGIN_DELAY_MS = 20
+BURST = 20
+SETTLE_S = 0.5
+ANY_CLIENT_COUNT = 16
+BUSY_CLIENT_COUNT = 128
+
+
+@contextlib.contextmanager
+def fresh(bench, starters, **changes):
+    """Poolers of their own, so that no earlier measurement has left memory or connections behind."""
+    with Stage() as stage:
+        setup = replace(bench.setup, **changes)
+        yield [start(stage, setup) for start in starters]
+
+
+def pooler_starters(bench):
+    return [peers.STARTERS[name] for name in bench.peers if name in peers.POOLERS]
+
+
+def proxy_starters(bench):
+    return [peers.STARTERS[name] for name in bench.peers if name != "direct"]
+
+
+def rounds_of(bench, poolers, measure):
+    """{name: [report, ...]}, interleaved."""
+    results = {pooler.name: [] for pooler in poolers}
+    for _ in range(bench.rounds):
+        for pooler in poolers:
+            results[pooler.name].append(measure(pooler))
+    return results
+
+
+def large_results(bench):
+    lines = []
+    starters = proxy_starters(bench)
+    if "pgbouncer" in bench.peers:
+        starters.append(peers.start_pgbouncer_large)
+    rows = int(bench.large_result_bytes / ROW_MESSAGE_BYTES)
+    queries = {"rows": f"SELECT rows {rows} bytes {ROW_BYTES}",
+               "COPY out": f"COPY rows {rows} bytes {ROW_BYTES} TO STDOUT"}
+    with fresh(bench, starters) as poolers:
+        for name, query in queries.items():
+            results = rounds_of(bench, poolers, lambda pooler: one_large(bench, pooler, query))
+            for peer, rounds in results.items():
+                bench.progress(f"{name} {peer}: {median(rounds, 'cpu_s_per_gb'):.2f} s/GB")
+                lines.append([name, peer, number(median(rounds, "gb_per_s"), 2),
+                              number(median(rounds, "cpu_s_per_gb"), 2),
+                              ratio_text(rounds, results.get("pgbouncer"), "cpu_s_per_gb"),
+                              number(median(rounds, "peak_mib"), 1)])
+    size = bench.large_result_bytes / GIB
+    return (f"### Large results (one client, {size:g} GB in rows of {ROW_BYTES} bytes)\n\n" +
+            table(["kind", "peer", "GB/s", "CPU s per GB", "CPU ratio (spread)", "peak RSS MiB"],
+                  lines))
+
+
+def one_large(bench, pooler, query):
+    counters.reset_peak(pooler.pid)
+    report = load.measure(bench.programs, pooler, "bulk", 1, requests=1, seconds=120, query=query)
+    report["peak_mib"] = counters.peak_bytes(pooler.pid) / MIB
+    report["gb_per_s"] = report["bytes"] / GIB / report["seconds"]
+    return report
+
+
+def idle_clients(bench):
+    lines = []
+    for start in proxy_starters(bench):
+        with fresh(bench, [start]) as (pooler,):
+            count = bench.idle_clients
+            if pooler.name == "haproxy":
+                count = min(count, peers.haproxy_clients() - 100)
+            warm_up(bench, pooler)
+            before = counters.resident_bytes(pooler.pid)
+            with load.running_load(bench.programs, pooler, "idle", count):
+                time.sleep(SETTLE_S)
+                grown = counters.resident_bytes(pooler.pid) - before
+            bench.progress(f"idle client {pooler.name}: {grown / count:.0f} bytes")
+            lines.append([pooler.name, number(count, 0), number(before / MIB, 1),
+                          number(grown / count, 0)])
+    return ("### Memory of an idle client\n\n" +
+            table(["peer", "clients", "before, MiB", "bytes per client"], lines))
+
+
+def warm_up(bench, pooler, **options):
+    load.measure(bench.programs, pooler, "simple", ANY_CLIENT_COUNT, requests=50, seconds=30,
+                 **options)
+    time.sleep(SETTLE_S)
+
+
+def known_users(bench):
+    lines = []
+    for start in pooler_starters(bench):
+        sizes = []
+        for count in (1, bench.known_users):
+            with fresh(bench, [start], known_users=count) as (pooler,):
+                warm_up(bench, pooler)
+                sizes.append(counters.resident_bytes(pooler.pid))
+        lines.append([pooler.name, number(bench.known_users, 0), number(sizes[0] / MIB, 1),
+                      number(sizes[1] / MIB, 1),
+                      number((sizes[1] - sizes[0]) / bench.known_users, 0)])
+    return ("### Memory of a known user\n\n" +
+            table(["peer", "users", "with one user, MiB", "with all, MiB", "bytes per user"],
+                  lines))
+
+
+def login_burst(bench):
+    lines = []
+    for start in pooler_starters(bench):
+        rounds = []
+        for _ in range(bench.rounds):
+            rounds.append({f"held_{count}": time_to_hold(bench, start, count)
+                           for count in (1, BURST)})
+        one, many = median(rounds, "held_1"), median(rounds, f"held_{BURST}")
+        bench.progress(f"login burst: {one:.1f} and {many:.1f} ms")
+        lines.append([start.__name__.removeprefix("start_"), number(one), number(many),
+                      number(many / one)])
+    return (f"### Opening servers (each login takes the server {LOGIN_DELAY_MS} ms)\n\n" +
+            table(["peer", "one client holds a transaction after, ms",
+                   f"{BURST} clients, ms", "ratio"], lines))
+
+
+def time_to_hold(bench, start, count):
+    """From the first connect to a cold pooler until all clients hold a transaction."""
+    with Stage() as stage:
+        port = peers.start_null_server(stage, bench.programs, LOGIN_DELAY_MS)
+        pooler = start(stage, replace(bench.setup, server_port=port, pool_size=BURST))
+        with load.running_load(bench.programs, pooler, "hold", count, requests=1,
+                               seconds=60) as child:
+            report = load.read_report(child, pooler)
+    return 1000 * (report["login_seconds"] + report["seconds"])
+
+
+def idle_pools(bench):
+    lines = []
+    for start in pooler_starters(bench):
+        with Stage() as stage:
+            one = start(stage, bench.setup)
+            many = start(stage, replace(bench.setup, databases=bench.idle_pools))
+            count = bench.idle_pools
+            load.measure(bench.programs, many, "simple", count, databases=count, requests=1,
+                         seconds=60)
+            one_db, many_db = {"db": "bench"}, {"db": "bench0"}
+            rounds = [{"one": timed(bench, one, ANY_CLIENT_COUNT, **one_db),
+                       "many": timed(bench, many, ANY_CLIENT_COUNT, **many_db)}
+                      for _ in range(bench.rounds)]
+        few = median([entry["one"] for entry in rounds], "cpu_us")
+        lot = median([entry["many"] for entry in rounds], "cpu_us")
+        bench.progress(f"idle pools {one.name}: {few:.2f} and {lot:.2f} µs CPU")
+        lines.append([one.name, number(count, 0), number(few, 2), number(lot, 2),
+                      number(lot / few, 2)])
+    return (f"### Idle pools (simple, {ANY_CLIENT_COUNT} clients on one of the databases)\n\n" +
+            table(["peer", "pools", "CPU ms per 1,000 with one pool", "with all", "ratio"], lines))
+
+
+def timed(bench, pooler, clients, **options):
+    return load.measure(bench.programs, pooler, "simple", clients, seconds=bench.seconds,
+                        warmup=min(0.5, bench.seconds / 2), **options)
+
+
+def two_workers(bench):
+    if "pgsaba" not in bench.peers:
+        return ""
+    with Stage() as stage:
+        poolers = [peers.replace_name(
+            peers.start_pgsaba(stage, replace(bench.setup, workers=workers, cpus="0,1")),
+            f"pgsaba, workers: {workers}") for workers in (1, 2)]
+        results = rounds_of(bench, poolers, lambda pooler: timed(bench, pooler, BUSY_CLIENT_COUNT))
+    reference = results[poolers[0].name]
+    lines = [[name, number(median(rounds, "tps"), 0), number(median(rounds, "p99_us"), 0),
+              number(median(rounds, "cpu_us"), 2), ratio_text(rounds, reference, "cpu_us")]
+             for name, rounds in results.items()]
+    return (f"### Two workers (simple, {BUSY_CLIENT_COUNT} clients, pgsaba on both cores)\n\n" +
+            table(["peer", "tps", "p99 µs", "CPU ms per 1,000", "ratio to one worker (spread)"],
+                  lines))
+
+
+SCENARIOS = {
+    "bulk": large_results,
+    "idle-clients": idle_clients,
+    "users": known_users,
+    "logins": login_burst,
+    "idle-pools": idle_pools,
+    "workers": two_workers,
+}
