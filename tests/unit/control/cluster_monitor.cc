@@ -1,0 +1,193 @@
+// The monitor against real servers: a throw-away primary and standby. Without PostgreSQL's server
+// programs only what needs none is tested.
+#include "control/cluster_monitor.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/installed_postgres.h"
+#include "control/loopback_query.h"
+#include "control/throwaway_cluster.h"
+
+using namespace pgsaba;
+using namespace pgsaba::control;
+using routing::PrimaryState;
+using routing::ServerRole;
+
+namespace {
+
+// A loop with one monitor, which runs until a picture fits.
+struct Watching {
+  net::ControlLoop loop;
+  std::vector<std::string> notices;
+  int publications = 0;
+  std::function<bool(const routing::TopologyCluster&)> wanted;
+  std::unique_ptr<ClusterMonitor> monitor;
+
+  void start(std::vector<MonitorTarget> servers, ClusterMonitor::TopologyPointer previous = {},
+             Micros interval = 50 * kMillisecond) {
+    MonitorCluster cluster{.name = "rdb", .servers = std::move(servers), .interval_us = interval};
+    ClusterMonitor::Observer observer{
+        .on_topology =
+            [this](const ClusterMonitor::TopologyPointer& topology) {
+              ++publications;
+              if (wanted && wanted(topology->clusters[0])) loop.stop();
+            },
+        .on_notice = [this](log::Level, const std::string& text) { notices.push_back(text); }};
+    monitor = std::make_unique<ClusterMonitor>(loop, std::vector{cluster}, observer, previous);
+  }
+  const routing::TopologyCluster& picture() const { return monitor->topology()->clusters[0]; }
+
+  bool run_until(std::function<bool(const routing::TopologyCluster&)> condition,
+                 Micros limit = 10 * kSecond) {
+    wanted = std::move(condition);
+    if (!wanted(picture())) {
+      const net::Watch end = loop.after(limit, [this] { loop.stop(); });
+      loop.run();
+    }
+    return wanted(picture());
+  }
+  void run_for(Micros duration) {
+    run_until([](const auto&) { return false; }, duration);
+  }
+  long count(const std::string& part) const {
+    return std::count_if(notices.begin(), notices.end(), [&](const std::string& notice) {
+      return notice.find(part) != std::string::npos;
+    });
+  }
+};
+
+MonitorTarget target_of(const ThrowawayCluster& cluster, const std::string& name,
+                        std::uint16_t port) {
+  return {.name = name,
+          .host = "localhost",
+          .port = port,
+          .user = "pgsaba_monitor",
+          .password = cluster.password()};
+}
+
+}  // namespace
+
+TEST_CASE("nobody to ask, nobody who answers: roles stay unknown and each reason is told once") {
+  const auto ports = free_loopback_ports(1);
+  REQUIRE(ports.ok());
+  Watching watching;
+  watching.start({{.name = "mute", .host = "127.0.0.1", .port = 1},  // no monitor user
+                  {.name = "gone", .host = "127.0.0.1", .port = ports->at(0), .user = "u"}},
+                 nullptr, 10 * kMillisecond);
+  CHECK(watching.monitor->topology()->generation == 1);
+  watching.run_for(200 * kMillisecond);
+  CHECK(watching.picture().primary_state == PrimaryState::kUnknown);
+  CHECK(watching.picture().servers[0].role == ServerRole::kUnknown);
+  CHECK(watching.publications == 0);  // nothing became known
+  CHECK(watching.count("mute cannot be asked for its role: no monitor user is configured") == 1);
+  CHECK(watching.count("server gone") == 1);
+  CHECK(watching.notices.size() == 2);
+}
+
+TEST_CASE("a server that accepts and says nothing costs a probe its limit, not the monitor") {
+  net::ControlLoop loop;
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_storage place{};
+  socklen_t length = net::Address::from_host("127.0.0.1", 0)->to_sockaddr(place);
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&place), length) == 0);
+  REQUIRE(::listen(listener, 8) == 0);
+  length = sizeof place;
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&place), &length);
+  const auto port = net::Address::from_sockaddr(reinterpret_cast<sockaddr*>(&place), length).port();
+  std::string message;
+  ServerProbe probe(loop, {.host = "127.0.0.1", .port = port, .user = "u"}, 50 * kMillisecond,
+                    [&](const Result<ProbeAnswer>& result) {
+                      message = result ? "answered" : result.error().message;
+                      loop.stop();
+                    });
+  probe.ask();
+  probe.ask();  // no second probe beside the first
+  loop.run();
+  CHECK(message == "no answer within 50 ms");
+  ::close(listener);
+}
+
+TEST_CASE("roles, lag, restarts and promotion on real servers, and nothing left behind" *
+          doctest::skip(!find_postgres_bindir().ok())) {
+  auto started = ThrowawayCluster::start();
+  REQUIRE_MESSAGE(started.ok(), (started ? "" : started.error().message + started.error().hint));
+  ThrowawayCluster& cluster = **started;
+  const std::string directory = cluster.directory();
+  CHECK((std::filesystem::status(directory).permissions() & std::filesystem::perms::all) ==
+        std::filesystem::perms::owner_all);
+
+  Watching watching;
+  watching.start({target_of(cluster, "one", cluster.standby_port()),
+                  target_of(cluster, "two", cluster.primary_port())});
+  REQUIRE(watching.run_until([](const auto& picture) {
+    return picture.primary == 1U && picture.servers[0].replay_lag_time.has_value();
+  }));
+  CHECK(watching.picture().servers[0].role == ServerRole::kStandby);
+  CHECK(watching.picture().servers[0].streaming);
+  CHECK(watching.picture().servers[1].role == ServerRole::kPrimary);
+  CHECK(watching.picture().servers[1].timeline == 1);
+  CHECK(watching.picture().system_identifier != 0);
+  CHECK(watching.picture().servers[1].started_at_us > 1'600'000'000'000'000);
+
+  const auto ask = [&](std::uint16_t port, const std::string& sql) {
+    return query_loopback({port, "postgres", cluster.password(), "postgres"}, sql);
+  };
+  REQUIRE(ask(cluster.standby_port(), "SELECT pg_wal_replay_pause()").ok());
+  REQUIRE(ask(cluster.primary_port(), "CREATE TABLE lag AS SELECT generate_series(1, 1000)").ok());
+  CHECK(watching.run_until(
+      [](const auto& picture) { return picture.servers[0].replay_lag_bytes.value_or(0) > 1'000; }));
+  REQUIRE(ask(cluster.standby_port(), "SELECT pg_wal_replay_resume()").ok());
+  CHECK(watching.run_until(
+      [](const auto& picture) { return picture.servers[0].replay_lag_bytes == 0U; }));
+
+  // Split brain on purpose: the standby is promoted while the primary lives on.
+  REQUIRE(ask(cluster.standby_port(), "SELECT pg_promote()").ok());
+  REQUIRE(watching.run_until([](const auto& picture) { return picture.primary == 0U; }));
+  CHECK(watching.picture().servers[0].timeline == 2);
+  CHECK(watching.picture().servers[1].role == ServerRole::kUnknown);
+  CHECK(watching.count("the primary is one, timeline 2") == 1);
+
+  // A reload carries on where the old monitor stood: timeline 1 alone is not elected again.
+  const auto last = watching.monitor->topology();
+  watching.start({target_of(cluster, "two", cluster.primary_port())}, last);
+  CHECK(watching.monitor->topology()->generation == last->generation + 1);
+  CHECK(watching.run_until(
+      [](const auto& picture) { return picture.primary_state == PrimaryState::kStaleClaimant; }));
+
+  // An idle link notices the end of its server without waiting for the next interval.
+  watching.start({target_of(cluster, "two", cluster.primary_port())}, nullptr, 60 * kSecond);
+  REQUIRE(watching.run_until([](const auto& picture) { return picture.primary == 0U; }));
+  cluster.stop();
+  CHECK(watching.run_until(
+      [](const auto& picture) { return picture.primary_state == PrimaryState::kUnreachable; },
+      2 * kSecond));
+  CHECK_FALSE(std::filesystem::exists(directory));
+}
+
+TEST_CASE("a start that is interrupted leaves nothing behind" *
+          doctest::skip(!find_postgres_bindir().ok())) {
+  const auto directories = [] {
+    long count = 0;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::filesystem::temp_directory_path())) {
+      count += entry.path().filename().string().starts_with("pgsaba-demo-") ? 1 : 0;
+    }
+    return count;
+  };
+  const long before = directories();
+  const Micros patience = monotonic_now() + 300 * kMillisecond;  // some way into initdb
+  const auto started = ThrowawayCluster::start([&] { return monotonic_now() > patience; });
+  REQUIRE_FALSE(started.ok());
+  CHECK(started.error().message == "interrupted");
+  CHECK(directories() == before);
+}
