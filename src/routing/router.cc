@@ -59,16 +59,17 @@ Route to_replica(const TopologyCluster& cluster, std::uint64_t turn) {
 
 }  // namespace
 
-Route Router::choose(const TopologyCluster& cluster, RouteMode mode, std::uint64_t turn) {
+Route Router::choose(const TopologyCluster& cluster, config::RoutePolicy policy,
+                     std::uint64_t turn) {
   if (cluster.servers.empty()) return {std::nullopt, RouteReason::kNoServers};
   // A single server needs no monitor: it serves as it would a direct connection.
   if (cluster.servers.size() == 1) return {0, RouteReason::kOnlyServer};
-  switch (mode) {
-    case RouteMode::kPrimary:
+  switch (policy) {
+    case config::RoutePolicy::kPrimary:
       return to_primary(cluster, RouteReason::kPrimaryMode);
-    case RouteMode::kSplit:
+    case config::RoutePolicy::kSplit:
       return to_primary(cluster, RouteReason::kSplitUnproven);
-    case RouteMode::kReplica:
+    case config::RoutePolicy::kReplica:
       return to_replica(cluster, turn);
   }
   return {std::nullopt, RouteReason::kNoServers};

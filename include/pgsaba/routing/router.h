@@ -8,12 +8,10 @@
 #include <optional>
 #include <string_view>
 
+#include "pgsaba/config/config.h"
 #include "pgsaba/routing/topology.h"
 
 namespace pgsaba::routing {
-
-// What the administrator wrote as a database's `route`.
-enum class RouteMode : std::uint8_t { kPrimary, kReplica, kSplit };
 
 enum class RouteReason : std::uint8_t {
   kPrimaryMode,       // the database is configured for the primary
@@ -36,7 +34,8 @@ struct Route {
 class Router {
  public:
   // `turn` spreads reads over equal replicas: pass a number that grows with each call.
-  static Route choose(const TopologyCluster& cluster, RouteMode mode, std::uint64_t turn = 0);
+  static Route choose(const TopologyCluster& cluster, config::RoutePolicy policy,
+                      std::uint64_t turn = 0);
 };
 
 std::string_view text_of(RouteReason reason);

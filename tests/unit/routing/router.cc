@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+
 using namespace pgsaba::routing;
+namespace config = pgsaba::config;
 
 namespace {
 
@@ -32,31 +35,31 @@ TopologyCluster cluster_of(const std::string& letters,
 TEST_CASE("modes and clusters") {
   struct Row {
     const char* servers;
-    RouteMode mode;
+    config::RoutePolicy policy;
     int server;  // -1: none
     RouteReason reason;
   };
   const Row rows[] = {
-      {"SP", RouteMode::kPrimary, 1, RouteReason::kPrimaryMode},
-      {"Sp", RouteMode::kPrimary, 1, RouteReason::kPrimaryMode},
-      {"SP", RouteMode::kSplit, 1, RouteReason::kSplitUnproven},
-      {"PS", RouteMode::kReplica, 1, RouteReason::kReplicaMode},
-      {"PsS", RouteMode::kReplica, 2, RouteReason::kReplicaMode},
-      {"Ps", RouteMode::kReplica, 0, RouteReason::kNoReplica},
-      {"PN", RouteMode::kReplica, 0, RouteReason::kNoReplica},
-      {"P?", RouteMode::kReplica, 0, RouteReason::kNoReplica},
-      {"pN", RouteMode::kReplica, 1, RouteReason::kStaleReplica},
-      {"ps", RouteMode::kReplica, 0, RouteReason::kNoReplica},
-      {"S", RouteMode::kPrimary, 0, RouteReason::kOnlyServer},
-      {"?", RouteMode::kSplit, 0, RouteReason::kOnlyServer},
-      {"??", RouteMode::kSplit, -1, RouteReason::kPrimaryUnknown},
-      {"??", RouteMode::kReplica, -1, RouteReason::kPrimaryUnknown},
-      {"", RouteMode::kSplit, -1, RouteReason::kNoServers},
+      {"SP", config::RoutePolicy::kPrimary, 1, RouteReason::kPrimaryMode},
+      {"Sp", config::RoutePolicy::kPrimary, 1, RouteReason::kPrimaryMode},
+      {"SP", config::RoutePolicy::kSplit, 1, RouteReason::kSplitUnproven},
+      {"PS", config::RoutePolicy::kReplica, 1, RouteReason::kReplicaMode},
+      {"PsS", config::RoutePolicy::kReplica, 2, RouteReason::kReplicaMode},
+      {"Ps", config::RoutePolicy::kReplica, 0, RouteReason::kNoReplica},
+      {"PN", config::RoutePolicy::kReplica, 0, RouteReason::kNoReplica},
+      {"P?", config::RoutePolicy::kReplica, 0, RouteReason::kNoReplica},
+      {"pN", config::RoutePolicy::kReplica, 1, RouteReason::kStaleReplica},
+      {"ps", config::RoutePolicy::kReplica, 0, RouteReason::kNoReplica},
+      {"S", config::RoutePolicy::kPrimary, 0, RouteReason::kOnlyServer},
+      {"?", config::RoutePolicy::kSplit, 0, RouteReason::kOnlyServer},
+      {"??", config::RoutePolicy::kSplit, -1, RouteReason::kPrimaryUnknown},
+      {"??", config::RoutePolicy::kReplica, -1, RouteReason::kPrimaryUnknown},
+      {"", config::RoutePolicy::kSplit, -1, RouteReason::kNoServers},
   };
   for (const Row& row : rows) {
     CAPTURE(row.servers);
-    CAPTURE(static_cast<int>(row.mode));
-    const Route route = Router::choose(cluster_of(row.servers), row.mode);
+    CAPTURE(static_cast<int>(row.policy));
+    const Route route = Router::choose(cluster_of(row.servers), row.policy);
     CHECK((route.server ? static_cast<int>(*route.server) : -1) == row.server);
     CHECK(text_of(route.reason) == text_of(row.reason));
   }
@@ -64,7 +67,7 @@ TEST_CASE("modes and clusters") {
 
 TEST_CASE("without a primary the reason says why") {
   const auto reason = [](PrimaryState state) {
-    return Router::choose(cluster_of("SS", state), RouteMode::kPrimary).reason;
+    return Router::choose(cluster_of("SS", state), config::RoutePolicy::kPrimary).reason;
   };
   CHECK(reason(PrimaryState::kNone) == RouteReason::kNoPrimary);
   CHECK(reason(PrimaryState::kTwoClaimants) == RouteReason::kContestedPrimary);
@@ -73,7 +76,7 @@ TEST_CASE("without a primary the reason says why") {
 
 TEST_CASE("turns go round the replicas that fit") {
   const auto cluster = cluster_of("SPsS");
-  CHECK(Router::choose(cluster, RouteMode::kReplica, 0).server == 0U);
-  CHECK(Router::choose(cluster, RouteMode::kReplica, 1).server == 3U);
-  CHECK(Router::choose(cluster, RouteMode::kReplica, 2).server == 0U);
+  CHECK(Router::choose(cluster, config::RoutePolicy::kReplica, 0).server == 0U);
+  CHECK(Router::choose(cluster, config::RoutePolicy::kReplica, 1).server == 3U);
+  CHECK(Router::choose(cluster, config::RoutePolicy::kReplica, 2).server == 0U);
 }
