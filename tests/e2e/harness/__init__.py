@@ -1,1 +1,1 @@
-"""What the end-to-end tests are made of: real PostgreSQL servers, the built daemon, a raw client."""
+"""The parts of end-to-end tests: real PostgreSQL servers, the built daemon, a raw client."""

@@ -7,7 +7,7 @@ after the last step, up to its goodbye, belongs to the answer as well.
 from typing import NamedTuple
 
 from . import messages
-from .client import RawClient
+from .client import ConnectionEnded, RawClient
 from .messages import Frame
 
 
@@ -16,6 +16,7 @@ class Await(NamedTuple):
     count: int = 1
 
 
+FAILED = b"\0"  # the tag of a frame that was made up here
 READY = Await(b"Z")
 
 
@@ -47,29 +48,37 @@ def converse(where, script, delivery=WHOLE, **login):
             if isinstance(step, Await):
                 received.append(collect(client, step))
             else:
-                delivery.send(client, step)
+                received.append(attempt(lambda data=step: delivery.send(client, data)))
         # Whoever is out of step answers this one wrongly.
-        client.send(messages.query("select 'still in step'"))
+        received.append(attempt(lambda: client.send(messages.query("select 'still in step'"))))
         received.append(collect(client, READY))
-        client.send(messages.terminate())
-        received.append(client.read_to_end())
+        received.append(attempt(lambda: client.send(messages.terminate())))
+        received.append(attempt(client.read_to_end))
     return received
 
 
 def collect(client, step):
-    """As read_until; silence and a closed connection become a last frame that says so."""
+    """As read_until; but what arrived before a failure is kept."""
     frames, left = [], step.count
-    try:
-        while left:
-            frames.append(client.read())
-            left -= frames[-1].tag == step.tag
-    except Exception as failure:  # any end of the conversation is part of the answer
-        frames.append(Frame(b"!", f"{type(failure).__name__} instead of {step}".encode()))
+    while left:
+        frames += attempt(lambda: [client.read()])
+        if frames[-1].tag == FAILED:
+            break
+        left -= frames[-1].tag == step.tag
     return frames
 
 
+def attempt(action):
+    """The frames that `action` returns, if any. Silence and a closed connection are answers, too:
+    a frame that says so."""
+    try:
+        return action() or []
+    except (OSError, ConnectionEnded) as failure:
+        return [Frame(FAILED, type(failure).__name__.encode())]
+
+
 def is_complete(received):
-    return all(frame.tag != b"!" for step in received for frame in step)
+    return all(frame.tag != FAILED for step in received for frame in step)
 
 
 def login_answer(where, **login):
