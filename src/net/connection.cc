@@ -17,6 +17,11 @@ void Connection::attach(Socket socket) {
   turn_->network.watch(socket, *this);
 }
 
+void Connection::attach_connecting(Socket socket) {
+  writable_ = false;
+  attach(socket);
+}
+
 Socket Connection::detach() {
   assert(out_.empty() && carry_.empty());
   if (run_hook.linked()) {
@@ -40,7 +45,7 @@ void Connection::close() {
   if (socket_ != kNoSocket) turn_->network.close(std::exchange(socket_, kNoSocket));
 }
 
-void Connection::ready(Readiness readiness) {
+void Connection::ready(SocketReadiness readiness) {
   if (readiness.hangup) hangup_ = true;
   if (readiness.readable) readable_ = true;
   if (readiness.writable && !writable_) {
@@ -110,14 +115,15 @@ Bytes Connection::receive_behind_carry() {
 Bytes Connection::gather(bool may_read) {
   gathered_in_place_ = !may_read || !readable_ || carry_.size() > Turn::kCarryRoomBytes;
   gathered_ = gathered_in_place_ ? carry_.view() : receive_behind_carry();
-  if (readable_) schedule();
+  if (may_read && readable_) schedule();
   return gathered_;
 }
 
 void Connection::retain(std::size_t consumed) {
+  if (!open()) return;
   if (gathered_in_place_) {
     if (consumed > 0) carry_.consume(turn_->buffers, consumed);
-  } else if (consumed < gathered_.size() && open()) {
+  } else if (consumed < gathered_.size()) {
     carry_.append(turn_->buffers, gathered_.subspan(consumed));
   }
   gathered_ = {};

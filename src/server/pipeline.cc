@@ -188,7 +188,7 @@ Pipeline::Verdict Pipeline::ready(wire::TransactionStatus status) {
 }
 
 std::optional<Expected> Pipeline::take_synthesis() {
-  if (count_ == 0 || at(0).disposition != Disposition::kSynthesize) return std::nullopt;
+  if (!synthesis_due()) return std::nullopt;
   const Expected entry = pop();
   settle();
   return entry;

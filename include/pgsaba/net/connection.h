@@ -33,11 +33,13 @@ class Connection : public Pollable {
   Connection& operator=(const Connection&) = delete;
 
   void attach(Socket socket);
+  // The same for a socket that still connects: writing begins when that is done.
+  void attach_connecting(Socket socket);
   // Gives the socket up without closing it; the connection must be at rest.
   Socket detach();
   void close();
 
-  void ready(Readiness readiness) final;
+  void ready(SocketReadiness readiness) final;
 
   // Asks for a `step` in this turn or the next.
   void schedule();
@@ -97,7 +99,7 @@ class Turn {
   static constexpr std::size_t kReadBytes = 256 * 1'024;
   static constexpr std::size_t kCarryRoomBytes = 64 * 1'024;
 
-  explicit Turn(Network& network) : network(network), scratch(kCarryRoomBytes + kReadBytes) {}
+  explicit Turn(Network& kernel) : network(kernel), scratch(kCarryRoomBytes + kReadBytes) {}
   ~Turn();
 
   Network& network;

@@ -16,7 +16,7 @@ namespace pgsaba::net {
 using Socket = int;
 inline constexpr Socket kNoSocket = -1;
 
-struct Readiness {
+struct SocketReadiness {
   bool readable = false;
   bool writable = false;
   bool hangup = false;  // the peer will send no more; what it sent is still to be read
@@ -26,7 +26,7 @@ struct Readiness {
 class Pollable {
  public:
   virtual ~Pollable() = default;
-  virtual void ready(Readiness readiness) = 0;
+  virtual void ready(SocketReadiness readiness) = 0;
 };
 
 struct IoResult {

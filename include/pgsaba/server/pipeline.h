@@ -41,6 +41,7 @@ enum class Disposition : std::uint8_t {
 struct Expected {
   Request request = Request::kQuery;
   Disposition disposition = Disposition::kForward;
+  bool teaches = false;         // once answered, the server knows `statement`
   std::uint32_t statement = 0;  // the prepared statement concerned; 0: none
 };
 
@@ -63,6 +64,7 @@ class Pipeline {
   Verdict reply(char tag);
   Verdict ready(wire::TransactionStatus status);
 
+  bool synthesis_due() const { return count_ > 0 && at(0).disposition == Disposition::kSynthesize; }
   // The next entry whose reply is to be made now, taken off the ledger.
   std::optional<Expected> take_synthesis();
 
@@ -75,6 +77,8 @@ class Pipeline {
   bool full() const { return count_ >= kMaxEntries; }
   std::size_t size() const { return count_; }
   wire::TransactionStatus status() const { return status_; }
+  // Whatever is sent now is ignored by the server, up to the next Sync.
+  bool skipping() const { return skipping_; }
   bool copying_in() const { return copying_in_; }
   // How many ReadyForQuery the client is still owed.
   std::size_t owed_ready() const;

@@ -13,6 +13,9 @@
 
 namespace pgsaba::wire {
 
+inline constexpr std::uint32_t kProtocol30 = 0x0003'0000;
+inline constexpr std::uint32_t kProtocol32 = 0x0003'0002;
+
 using ParameterList = std::vector<std::pair<std::string, std::string>>;
 
 void append_startup(std::string& out, std::uint32_t version, const ParameterList& parameters);

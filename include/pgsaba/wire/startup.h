@@ -12,11 +12,10 @@
 
 #include "pgsaba/base/bytes.h"
 #include "pgsaba/wire/cancel_key.h"
+#include "pgsaba/wire/frontend.h"
 
 namespace pgsaba::wire {
 
-inline constexpr std::uint32_t kProtocol30 = 0x0003'0000;
-inline constexpr std::uint32_t kProtocol32 = 0x0003'0002;
 inline constexpr std::size_t kMaxStartupBytes = 10'000;  // MAX_STARTUP_PACKET_LENGTH
 
 struct SslRequest {};
@@ -26,7 +25,7 @@ struct CancelRequest {
 };
 struct StartupMessage {
   std::uint32_t version = 0;  // major in the upper half, minor in the lower
-  std::vector<std::pair<std::string, std::string>> parameters;  // in the client's order
+  ParameterList parameters;   // in the client's order
 
   std::uint16_t major() const { return static_cast<std::uint16_t>(version >> 16); }
   std::uint16_t minor() const { return static_cast<std::uint16_t>(version & 0xffff); }

@@ -1,0 +1,200 @@
+// Pool: the server connections of one worker for one database, user and server, and the clients
+// that queue for them. Decides who gets which server next, when servers are opened and when they
+// go.
+//
+// A server is on exactly one list at a time:
+//   opening  connects and logs in
+//   idle     may be lent; the most recently used in front of the queue of its successors
+//   lent     a client has it
+//   resting  released, but not yet fit for another client: being cleaned, or a cancel request that
+//            was aimed at it is still under way
+//
+// Owned by one worker. Limits hold for the process: see slots.h.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pgsaba/config/pool_settings.h"
+#include "pgsaba/pool/slots.h"
+#include "pgsaba/server/server_connection.h"
+#include "pgsaba/stats/traffic_totals.h"
+
+namespace pgsaba::pool {
+
+class Pool;
+
+// A client that queues for a server.
+class Waiter {
+ public:
+  virtual ~Waiter() = default;
+  // It has left the queue; the server is its own until it is given back.
+  virtual void granted(server::ServerConnection& server) = 0;
+  // It has left the queue without a server.
+  virtual void refused(const wire::ErrorFields& error) = 0;
+  virtual const server::SettingsRef& wanted_settings() const = 0;
+
+  ListHook wait_hook;
+  Micros waiting_since = 0;
+};
+
+// All that configuration says about a pool.
+struct PoolPolicy {
+  config::PoolSettings settings;
+  Micros server_connect_us = 0;
+  Micros server_login_retry_us = 0;
+  Micros server_idle_us = 0;
+  Micros reserve_pool_us = 0;
+  Micros failover_wait_us = 0;
+  std::size_t max_prepared_statements = 0;
+  std::size_t max_opening = 8;
+  bool round_robin = false;
+  bool forced_user = false;
+  std::string reset_query;
+  net::SocketOptions socket;
+};
+
+// What a pool needs of the worker it lives in.
+class PoolHost {
+ public:
+  virtual ~PoolHost() = default;
+  virtual net::Turn& turn() = 0;
+  virtual std::size_t worker_index() const = 0;
+  virtual auth::ScramKeyCache& scram_keys() = 0;
+  virtual std::uint64_t next_id() = 0;
+  // Asks for `match` before this turn ends.
+  virtual void needs_match(Pool& pool) = 0;
+  // Clients wait and no slot is free: idle servers of other workers, or of other pools of the same
+  // database or user, would help.
+  virtual void short_of_servers(Pool& pool, SlotRefusal refusal) = 0;
+  // Sends an idle server to the pool's twin in another worker.
+  virtual void send_server(Pool& pool, std::size_t worker,
+                           std::unique_ptr<server::ServerConnection> server) = 0;
+  virtual void log_server(const server::ServerConnection& server, std::string_view event) = 0;
+};
+
+class Pool final : public server::ServerOwner {
+ public:
+  // A client of another worker is preferred to one of ours once it has waited this much longer.
+  static constexpr Micros kStarvationUs = 2 * kMillisecond;
+
+  Pool(PoolHost& host, PoolKey key, std::shared_ptr<const server::ServerTarget> target,
+       PoolPolicy policy, std::shared_ptr<SharedPool> shared);
+  ~Pool() override;
+
+  const PoolKey& key() const { return key_; }
+  const PoolPolicy& policy() const { return policy_; }
+  const server::ServerTarget& target() const { return *target_; }
+  stats::TrafficTotals& totals() { return totals_; }
+
+  // An idle server at once, unless somebody waits already.
+  server::ServerConnection* take(const server::SettingsRef& wanted);
+  void enqueue(Waiter& waiter);
+  void leave(Waiter& waiter);
+  // Why a new client would wait in vain: the last login failed and the next is not yet due.
+  std::optional<wire::ErrorFields> standing_refusal() const;
+  // The lease ends; the server owes nothing, and is rolled back if it is in a transaction.
+  void give_back(server::ServerConnection& server);
+  // The lease ends in the middle of something.
+  void discard(server::ServerConnection& server, server::CloseReason reason);
+
+  // Pairs waiters with idle servers and opens what is missing.
+  void match();
+  void tick(Micros now);
+
+  // A twin in another worker sends a server, or asks for one.
+  void adopt(std::unique_ptr<server::ServerConnection> server);
+  void lend_to_starving();
+
+  void cancel_began(server::ServerConnection& server) { ++server.cancels_in_flight; }
+  void cancel_ended(server::ServerConnection& server);
+
+  void client_joined() { ++clients_; }
+  void client_left() { --clients_; }
+  std::size_t clients() const { return clients_; }
+
+  void reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolPolicy policy);
+  void pause(bool paused);
+  bool paused() const { return paused_; }
+  // Every server is replaced once it is free.
+  void reconnect(server::CloseReason reason);
+  bool reconnecting() const;
+  // Closes one idle server; false if there is none.
+  bool evict_idle();
+  void close_all(server::CloseReason reason);
+  void refuse_all(const wire::ErrorFields& error);
+
+  // What a server of this pool says of itself at login; null while none ever did.
+  const std::shared_ptr<const wire::ParameterList>& welcome() const { return welcome_; }
+  // What it says under `settings`; null while nobody has tried them.
+  std::shared_ptr<const wire::ParameterList> welcome_for(const server::SettingsRef& settings);
+  void learn_welcome(const server::SettingsRef& settings, wire::ParameterList parameters);
+
+  using Servers = IntrusiveList<server::ServerConnection, &server::ServerConnection::pool_hook>;
+  using Waiters = IntrusiveList<Waiter, &Waiter::wait_hook>;
+  enum class Place : std::uint8_t { kOpening, kIdle, kLent, kResting };
+  Servers& servers_at(Place place) { return lists_[static_cast<std::size_t>(place)]; }
+  Waiters& waiters() { return waiters_; }
+  std::size_t servers() const { return owned_.size(); }
+  bool unused() const { return owned_.empty() && waiters_.empty() && clients_ == 0; }
+
+  // server::ServerOwner
+  void server_logged_in(server::ServerConnection& server) override;
+  void server_cleaned(server::ServerConnection& server) override;
+  void server_closed(server::ServerConnection& server, server::CloseReason reason) override;
+
+  bool match_pending = false;  // the host's mark
+
+ private:
+  void make_idle(server::ServerConnection& server);
+  void settle(server::ServerConnection& server);
+  bool worn_out(const server::ServerConnection& server);
+  void open_missing();
+  bool open_one();
+  std::size_t wanted_servers() const;
+  SlotLimits limits() const;
+  void login_failed(const wire::ErrorFields& error);
+  void connect_failed(const std::string& why);
+  void close(server::ServerConnection& server, server::CloseReason reason);
+  void forget(server::ServerConnection& server);
+  Servers& list_of(const server::ServerConnection& server) { return lists_[server.place]; }
+  void move(server::ServerConnection& server, Place to);
+  void publish();
+  void expire_idle(Micros now);
+  void expire_opening(Micros now);
+  void expire_waiters(Micros now);
+  wire::ErrorFields wait_error() const;
+
+  PoolHost& host_;
+  PoolKey key_;
+  std::shared_ptr<const server::ServerTarget> target_;
+  PoolPolicy policy_;
+  std::shared_ptr<SharedPool> shared_;
+  stats::TrafficTotals totals_;
+  std::array<Servers, 4> lists_;  // by Place
+  Servers& idle_ = servers_at(Place::kIdle);
+  Servers& opening_ = servers_at(Place::kOpening);
+  Waiters waiters_;
+  std::unordered_map<server::ServerConnection*, std::unique_ptr<server::ServerConnection>> owned_;
+  std::size_t clients_ = 0;
+  bool paused_ = false;
+  Micros retry_at_ = 0;  // after a failed login or connection attempt
+  Micros retry_delay_ = 0;
+  Micros failing_since_ = 0;  // 0: the last attempt succeeded
+  Micros last_expired_ = 0;
+  Micros waiters_since_ = 0;   // since when the first client waits; 0: nobody does
+  bool waits_shown_ = false;   // this worker counts in SharedPool::waiting_workers
+  wire::ErrorFields failure_;  // of the last attempt
+  std::shared_ptr<const wire::ParameterList> welcome_;
+  struct LearnedWelcome {
+    server::SettingsRef settings;
+    std::shared_ptr<const wire::ParameterList> parameters;
+  };
+  std::vector<LearnedWelcome> learned_;
+};
+
+}  // namespace pgsaba::pool

@@ -1,0 +1,80 @@
+// Slots: how many server connections the whole process may have, whichever workers hold them.
+// SharedPool is the part of a pool that all workers see: its counters and who is short of servers.
+// Touched when a server is opened or closed and when clients queue; never per query.
+// Any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "pgsaba/base/clock.h"
+#include "pgsaba/pool/pool_key.h"
+
+namespace pgsaba::pool {
+
+inline constexpr std::size_t kMaxWorkers = 64;
+
+struct SlotLimits {
+  std::int32_t pool = 0;  // 0: none
+  std::int32_t database = 0;
+  std::int32_t user = 0;
+};
+
+class SlotCounter {
+ public:
+  bool take(std::int32_t limit) {
+    std::int32_t held = held_.load(std::memory_order_relaxed);
+    do {
+      if (limit > 0 && held >= limit) return false;
+    } while (!held_.compare_exchange_weak(held, held + 1, std::memory_order_relaxed));
+    return true;
+  }
+  void give() { held_.fetch_sub(1, std::memory_order_relaxed); }
+  std::int32_t held() const { return held_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int32_t> held_{0};
+};
+
+enum class SlotRefusal : std::uint8_t { kNone, kPool, kDatabase, kUser };
+
+struct SharedPool {
+  SharedPool(std::shared_ptr<SlotCounter> of_database, std::shared_ptr<SlotCounter> of_user)
+      : database(std::move(of_database)), user(std::move(of_user)) {}
+
+  SlotRefusal take_slot(const SlotLimits& limits);
+  void give_slot();
+
+  SlotCounter servers;
+  std::shared_ptr<SlotCounter> database;
+  std::shared_ptr<SlotCounter> user;
+  // What a worker shows the others; a cache line each, so that showing disturbs nobody.
+  struct alignas(64) Face {
+    std::atomic<Micros> waiting_since{0};  // of its first waiting client; 0: nobody waits
+    std::atomic<bool> has_idle{false};
+  };
+  std::atomic<std::int32_t> waiting_workers{0};
+  std::array<Face, kMaxWorkers> faces;
+};
+
+class SlotBook {
+ public:
+  std::shared_ptr<SharedPool> pool(const PoolKey& key);
+  std::int32_t held_by_database(const std::string& database) const;
+  std::int32_t held_by_user(const std::string& user) const;
+
+ private:
+  template <class Key, class Value>
+  using Shelf = std::map<Key, std::weak_ptr<Value>>;
+
+  mutable std::mutex mutex_;
+  Shelf<PoolKey, SharedPool> pools_;
+  Shelf<std::string, SlotCounter> databases_;
+  Shelf<std::string, SlotCounter> users_;
+};
+
+}  // namespace pgsaba::pool

@@ -1,0 +1,194 @@
+// ServerConnection: one connection to PostgreSQL: logs in, keeps the ledger of expected replies,
+// and knows what of a client's session it carries. It decides nothing about who uses it: a pool
+// owns it, a holder (a client's session) has it on lease.
+//
+//   kLogin ──ReadyForQuery──▶ kIdle ◀──────────────┐
+//                              │ lend              │ ReadyForQuery 'I', ledger empty
+//                              ▼                   │
+//                            kLent ──release──▶ kIdle, or kCleaning (ROLLBACK, DISCARD ALL) ─┘
+//   any ──error, end, close──▶ kClosed
+//
+// Owned by a pool of one worker; moves to another worker's pool only while kIdle.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/auth/secret.h"
+#include "pgsaba/net/connection.h"
+#include "pgsaba/server/pipeline.h"
+#include "pgsaba/server/prepared_statements.h"
+#include "pgsaba/server/server_login.h"
+#include "pgsaba/server/settings.h"
+#include "pgsaba/wire/error_fields.h"
+#include "pgsaba/wire/frame.h"
+#include "pgsaba/wire/frontend.h"
+
+namespace pgsaba::server {
+
+// Why a server connection ended; each stands in the log.
+enum class CloseReason : std::uint8_t {
+  kNone,
+  kConnectFailed,
+  kLoginFailed,
+  kConnectTimeout,
+  kServerClosed,   // PostgreSQL closed or reset the connection
+  kServerError,    // a FATAL error from an idle server
+  kProtocolError,  // it sent what nobody expected
+  kClientGone,     // its client left in the middle
+  kLifetime,
+  kIdleTimeout,
+  kReconnect,  // RECONNECT, or a reload that changed the pool
+  kTimeLimit,  // query, transaction or idle-in-transaction limit
+  kDoubtful,   // its ledger cannot be known to be complete
+  kNotClean,   // cleaning failed
+  kShutdown,
+  kAdmin,    // KILL
+  kSurplus,  // not wanted any more when its login was done
+};
+std::string_view describe(CloseReason reason);
+
+class ServerConnection;
+
+// Whoever has a server on lease. Every call comes from within the server's own `step`.
+class LeaseHolder {
+ public:
+  virtual ~LeaseHolder() = default;
+  // Bytes of whole or partial frames, to be passed on as they are.
+  virtual void server_sent(Bytes bytes) = 0;
+  // A parameter of the session changed (the message itself goes through server_sent).
+  virtual void parameter_changed(std::string_view name, std::string_view value) = 0;
+  // The Parse (or Close) of a statement never took effect.
+  virtual void statement_failed(std::uint32_t id) = 0;
+  // The server forgot all prepared statements, because the client said so.
+  virtual void statements_discarded() = 0;
+  // The client's own name of a statement, for an error message that would show ours.
+  virtual std::string statement_name(std::uint32_t id) = 0;
+  // ReadyForQuery went to the client. The holder may release the server now.
+  virtual void server_ready() = 0;
+  // The connection is gone; `mid_frame`: the client has a part of a message of which no more comes.
+  virtual void server_lost(ServerConnection& server, CloseReason reason, bool mid_frame) = 0;
+  // Whether the client can take more bytes now.
+  virtual bool accepts_bytes() const = 0;
+  // The server takes bytes again, after it was congested.
+  virtual void server_drained() = 0;
+};
+
+// The pool a server belongs to.
+class ServerOwner {
+ public:
+  virtual ~ServerOwner() = default;
+  virtual void server_logged_in(ServerConnection& server) = 0;
+  virtual void server_cleaned(ServerConnection& server) = 0;
+  // The connection ended by itself. The owner drops it.
+  virtual void server_closed(ServerConnection& server, CloseReason reason) = 0;
+};
+
+class ServerConnection final : public net::Connection {
+ public:
+  enum class State : std::uint8_t { kLogin, kIdle, kLent, kCleaning, kClosed };
+
+  ServerConnection(net::Turn& turn, ServerOwner& owner, std::shared_ptr<const ServerTarget> target,
+                   auth::ScramKeyCache& keys, std::uint64_t id);
+
+  // Connects and logs in; the owner hears of the outcome.
+  Status open_connection(const net::SocketOptions& options);
+
+  State state() const { return state_; }
+  std::uint64_t id() const { return id_; }
+  const ServerTarget& target() const { return *target_; }
+  const std::shared_ptr<const ServerTarget>& target_ref() const { return target_; }
+  const ServerLogin& login() const { return login_; }
+  const Pipeline& pipeline() const { return pipeline_; }
+  LeaseHolder* holder() const { return holder_; }
+  Micros opened_at() const { return opened_at_; }
+  const wire::ErrorFields& last_error() const { return last_error_; }
+  std::size_t prepared_statement_count() const { return statements_.size(); }
+
+  // --- on lease ---------------------------------------------------------------------------------
+  void lend(LeaseHolder& holder);
+  // Makes the session match `wanted` before anything else is sent; costs no round trip.
+  void match(const SettingsRef& wanted, std::uint64_t client_id);
+  const SettingsRef& settings() const { return settings_; }
+  void settings_are(SettingsRef settings) { settings_ = std::move(settings); }
+  bool settings_known() const { return settings_known_; }
+
+  // The client's own frame (or its first piece), and what follows of it.
+  void forward(Request request, Bytes bytes, std::uint32_t statement = 0);
+  void forward_unanswered(Bytes bytes) { send(bytes); }  // CopyData, Flush, a body's next piece
+  // Makes sure that the server knows the statement; its reply is swallowed.
+  void need_statement(const PreparedStatement& statement, std::size_t limit);
+  // Parses the statement anew for a client, whose reply it is.
+  void parse_statement(const PreparedStatement& statement, std::size_t limit);
+  // A message that pgsaba answers in its turn.
+  void answer(Request request);
+
+  // --- between leases ---------------------------------------------------------------------------
+  // The lease ends: the server is idle.
+  void release();
+  // The lease ends with a command: runs `sql` and tells the owner when the server is clean.
+  void clean(std::string_view sql, bool resets_session);
+  // At rest, hence fit for another client: nothing owed, in no transaction.
+  bool at_rest() const {
+    return pipeline_.empty() && pipeline_.status() == wire::TransactionStatus::kIdle;
+  }
+  void shut();  // says Terminate where that makes sense, and closes; nobody is told
+
+  // Another worker's pool takes over an idle server.
+  void adopt(net::Turn& turn, ServerOwner& owner, net::Socket socket);
+  net::Socket give_away();
+
+  void step() override;
+  void drained() override;
+
+  // For whoever owns it: lists and marks.
+  ListHook pool_hook;
+  std::uint8_t place = 0;  // which of the owner's lists it is on
+  bool close_when_released = false;
+  std::uint32_t cancels_in_flight = 0;  // it may not serve another client before they are through
+  Micros idle_since = 0;
+
+ private:
+  void step_login(Bytes input, std::size_t& used);
+  void step_replies(Bytes input, std::size_t& used);
+  // Judges one frame; the bytes in `run` that came before it go to the client first if need be.
+  struct Run {
+    Bytes input;
+    std::size_t begin = 0;  // of the bytes to pass on
+    std::size_t end = 0;
+  };
+  void judge(const wire::Piece& piece, Run& run);
+  void judge_error(const wire::Piece& piece, Run& run);
+  void judge_ready(const wire::Piece& piece, Run& run);
+  void judge_unlent(const wire::Piece& piece, Run& run);
+  void apply(const Pipeline::Verdict& verdict, const wire::Piece& piece, Run& run);
+  void note_parameter(Bytes body, bool ours);
+  void note_command(Bytes body);
+  void pass_on(Run& run);
+  void swallow(Run& run, const wire::Piece& piece);
+  void make_answers();
+  void make_room(std::size_t limit, std::string& frames);
+  void unlearn(const Expected& entry);
+  void forget_skipped();
+  void lost(CloseReason reason);
+
+  ServerOwner* owner_;
+  std::shared_ptr<const ServerTarget> target_;
+  ServerLogin login_;
+  std::uint64_t id_;
+  std::uint64_t last_client_ = 0;
+  State state_ = State::kLogin;
+  LeaseHolder* holder_ = nullptr;
+  wire::FrameReader reader_{wire::Direction::kFromServer};
+  Pipeline pipeline_;
+  SettingsRef settings_;
+  bool settings_known_ = true;
+  bool body_swallowed_ = false;  // the rest of a streamed frame is not for the client
+  ServerStatements statements_;
+  wire::ErrorFields last_error_;
+  Micros opened_at_ = 0;
+};
+
+}  // namespace pgsaba::server

@@ -1,0 +1,60 @@
+// ServerLogin: the step machine that logs in to PostgreSQL, from the startup packet to the first
+// ReadyForQuery. Pure: messages in, bytes out. Source: "Start-up" of the protocol chapter.
+// Owned by one ServerConnection.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/auth/secret.h"
+#include "pgsaba/auth/server_authenticator.h"
+#include "pgsaba/net/address.h"
+#include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/error_fields.h"
+#include "pgsaba/wire/frontend.h"
+
+namespace pgsaba::server {
+
+// Where a pool's servers connect to, and as whom. Immutable; shared by the connections.
+struct ServerTarget {
+  std::string name;  // of the server in the configuration
+  net::Address address;
+  std::string database;
+  std::string user;
+  auth::Secret secret;
+  wire::ParameterList startup;  // beyond user and database
+};
+
+class ServerLogin {
+ public:
+  enum class Outcome : std::uint8_t { kContinue, kDone, kFailed };
+
+  ServerLogin(std::shared_ptr<const ServerTarget> target, auth::ScramKeyCache& keys);
+  ~ServerLogin();
+
+  // The first bytes to send.
+  void start(std::string& out);
+  // A message of the server; what is to be sent is appended to `out`.
+  Outcome on_message(char tag, Bytes body, std::string& out);
+
+  // What the server said of itself, in its order.
+  const wire::ParameterList& parameters() const { return parameters_; }
+  void set_parameter(std::string_view name, std::string_view value);
+  const wire::CancelKey& cancel_key() const { return cancel_key_; }
+  const wire::ErrorFields& error() const { return error_; }
+
+ private:
+  Outcome on_authentication(Bytes body, std::string& out);
+  Outcome fail(std::string_view sqlstate, std::string message);
+
+  std::shared_ptr<const ServerTarget> target_;
+  auth::ScramKeyCache& keys_;
+  std::unique_ptr<auth::ServerAuthenticator> authenticator_;
+  wire::ParameterList parameters_;
+  wire::CancelKey cancel_key_;
+  wire::ErrorFields error_;
+};
+
+}  // namespace pgsaba::server

@@ -1,0 +1,235 @@
+#include "pgsaba/pool/pool.h"
+
+#include <algorithm>
+
+namespace pgsaba::pool {
+
+using server::CloseReason;
+using server::ServerConnection;
+
+namespace {
+
+constexpr std::size_t kMatchDepth = 4;  // idle servers looked at for one whose settings fit
+
+}  // namespace
+
+Pool::Pool(PoolHost& host, PoolKey key, std::shared_ptr<const server::ServerTarget> target,
+           PoolPolicy policy, std::shared_ptr<SharedPool> shared)
+    : host_(host),
+      key_(std::move(key)),
+      target_(std::move(target)),
+      policy_(std::move(policy)),
+      shared_(std::move(shared)) {}
+
+Pool::~Pool() {
+  close_all(CloseReason::kShutdown);
+  publish();
+}
+
+// ---- clients -----------------------------------------------------------------------------------
+
+ServerConnection* Pool::take(const server::SettingsRef& wanted) {
+  if (!waiters_.empty() || idle_.empty() || paused_) return nullptr;
+  ServerConnection* chosen = &idle_.front();
+  std::size_t depth = 0;
+  for (ServerConnection* candidate = chosen; candidate != nullptr && depth < kMatchDepth;
+       candidate = idle_.next(*candidate), ++depth) {
+    if (!candidate->settings_known() || !same_settings(candidate->settings(), wanted)) continue;
+    chosen = candidate;
+    break;
+  }
+  move(*chosen, Place::kLent);
+  ++totals_.server_assignment_count;
+  publish();
+  return chosen;
+}
+
+void Pool::enqueue(Waiter& waiter) {
+  waiter.waiting_since = host_.turn().now;
+  waiters_.push_back(waiter);
+  publish();
+  host_.needs_match(*this);
+}
+
+void Pool::leave(Waiter& waiter) {
+  waiters_.remove(waiter);
+  publish();
+}
+
+void Pool::give_back(ServerConnection& server) {
+  if (server.pipeline().doubtful()) return discard(server, CloseReason::kDoubtful);
+  const bool in_transaction = server.pipeline().status() != wire::TransactionStatus::kIdle;
+  const bool session_mode = policy_.settings.pool_mode == config::PoolMode::kSession;
+  if (in_transaction) {
+    server.clean("ROLLBACK", false);
+    return move(server, Place::kResting);
+  }
+  if (session_mode && !policy_.reset_query.empty()) {
+    server.clean(policy_.reset_query, policy_.reset_query == "DISCARD ALL");
+    return move(server, Place::kResting);
+  }
+  server.release();
+  settle(server);
+}
+
+void Pool::discard(ServerConnection& server, CloseReason reason) { close(server, reason); }
+
+// A server without a client: idle again, unless something keeps it from serving anybody else.
+void Pool::settle(ServerConnection& server) {
+  if (server.cancels_in_flight > 0) return move(server, Place::kResting);
+  if (worn_out(server)) {
+    close(server, server.close_when_released ? CloseReason::kReconnect : CloseReason::kLifetime);
+    return host_.needs_match(*this);
+  }
+  make_idle(server);
+}
+
+void Pool::make_idle(ServerConnection& server) {
+  server.idle_since = host_.turn().now;
+  move(server, Place::kIdle);
+  if (!waiters_.empty() || shared_->waiting_workers.load(std::memory_order_relaxed) > 0)
+    host_.needs_match(*this);
+  publish();
+}
+
+void Pool::cancel_ended(ServerConnection& server) {
+  --server.cancels_in_flight;
+  const bool kept_back = server.state() == ServerConnection::State::kIdle &&
+                         server.place == static_cast<std::uint8_t>(Place::kResting) &&
+                         server.cancels_in_flight == 0;
+  if (kept_back) settle(server);
+}
+
+// ---- matching ----------------------------------------------------------------------------------
+
+void Pool::match() {
+  if (paused_) return publish();
+  lend_to_starving();
+  while (!waiters_.empty() && !idle_.empty()) {
+    Waiter& waiter = waiters_.pop_front();
+    totals_.wait_time_us += static_cast<std::uint64_t>(host_.turn().now - waiter.waiting_since);
+    ServerConnection& server = idle_.front();
+    move(server, Place::kLent);
+    ++totals_.server_assignment_count;
+    waiter.granted(server);
+  }
+  open_missing();
+  publish();
+}
+
+// The owner gives, nobody takes: idle servers go to twins whose clients have waited longer.
+void Pool::lend_to_starving() {
+  if (shared_->waiting_workers.load(std::memory_order_relaxed) == 0) return;
+  const Micros now = host_.turn().now;
+  const Micros own = waiters_.empty() ? now : waiters_.front().waiting_since;
+  for (std::size_t worker = 0; worker < kMaxWorkers && !idle_.empty(); ++worker) {
+    if (worker == host_.worker_index()) continue;
+    const Micros since = shared_->faces[worker].waiting_since.load(std::memory_order_relaxed);
+    if (since == 0) continue;
+    const bool starving = since + kStarvationUs < own;
+    const bool to_spare =
+        waiters_.empty() && (idle_.size() > 1 || servers_at(Place::kLent).empty());
+    if (!starving && !to_spare) continue;
+    ServerConnection& server = idle_.back();
+    idle_.remove(server);
+    auto owned = std::move(owned_.extract(&server).mapped());
+    // Its clients' next look at the face must not send a second one for the same waiter.
+    shared_->faces[worker].waiting_since.store(0, std::memory_order_relaxed);
+    host_.send_server(*this, worker, std::move(owned));
+  }
+}
+
+void Pool::adopt(std::unique_ptr<ServerConnection> server) {
+  ServerConnection& arrived = *server;
+  owned_.emplace(&arrived, std::move(server));
+  move(arrived, Place::kIdle);
+  if (worn_out(arrived) || arrived.target_ref()->address != target_->address)
+    return close(arrived, CloseReason::kReconnect);
+  host_.needs_match(*this);
+}
+
+// Shows other workers whether clients wait here and whether an idle server could be spared.
+void Pool::publish() {
+  SharedPool::Face& face = shared_->faces[host_.worker_index()];
+  const Micros since = waiters_.empty() || paused_ ? 0 : waiters_.front().waiting_since;
+  if (face.waiting_since.load(std::memory_order_relaxed) != since)
+    face.waiting_since.store(since, std::memory_order_relaxed);
+  if (waits_shown_ != (since != 0)) {
+    waits_shown_ = since != 0;
+    shared_->waiting_workers.fetch_add(waits_shown_ ? 1 : -1, std::memory_order_relaxed);
+  }
+  if (face.has_idle.load(std::memory_order_relaxed) == idle_.empty())
+    face.has_idle.store(!idle_.empty(), std::memory_order_relaxed);
+}
+
+// ---- administration ----------------------------------------------------------------------------
+
+void Pool::pause(bool paused) {
+  paused_ = paused;
+  if (paused) {
+    while (!idle_.empty()) close(idle_.front(), CloseReason::kAdmin);
+    while (!opening_.empty()) close(opening_.front(), CloseReason::kAdmin);
+  } else {
+    host_.needs_match(*this);
+  }
+  publish();
+}
+
+void Pool::reconnect(CloseReason reason) {
+  const auto mark = [](ServerConnection& server) { server.close_when_released = true; };
+  while (!idle_.empty()) close(idle_.front(), reason);
+  while (!opening_.empty()) close(opening_.front(), reason);
+  servers_at(Place::kLent).for_each(mark);
+  servers_at(Place::kResting).for_each(mark);
+  learned_.clear();
+  retry_at_ = 0;
+  host_.needs_match(*this);
+}
+
+bool Pool::reconnecting() const {
+  return std::ranges::any_of(owned_,
+                             [](const auto& entry) { return entry.second->close_when_released; });
+}
+
+bool Pool::evict_idle() {
+  if (idle_.empty()) return false;
+  close(idle_.back(), CloseReason::kSurplus);
+  return true;
+}
+
+void Pool::close_all(CloseReason reason) {
+  while (!owned_.empty()) close(*owned_.begin()->second, reason);
+}
+
+void Pool::refuse_all(const wire::ErrorFields& error) {
+  while (!waiters_.empty()) waiters_.pop_front().refused(error);
+  publish();
+}
+
+void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolPolicy policy) {
+  const bool elsewhere = target->address != target_->address || target->user != target_->user ||
+                         target->database != target_->database ||
+                         target->secret != target_->secret || target->startup != target_->startup;
+  target_ = std::move(target);
+  policy_ = std::move(policy);
+  if (elsewhere) reconnect(CloseReason::kReconnect);
+  host_.needs_match(*this);
+}
+
+// ---- what servers say at login -----------------------------------------------------------------
+
+std::shared_ptr<const wire::ParameterList> Pool::welcome_for(const server::SettingsRef& settings) {
+  if (!settings) return welcome_;
+  for (const LearnedWelcome& learned : learned_)
+    if (same_settings(learned.settings, settings)) return learned.parameters;
+  return nullptr;
+}
+
+void Pool::learn_welcome(const server::SettingsRef& settings, wire::ParameterList parameters) {
+  constexpr std::size_t kMaxLearned = 64;
+  if (learned_.size() >= kMaxLearned) learned_.erase(learned_.begin());
+  learned_.push_back(
+      {settings, std::make_shared<const wire::ParameterList>(std::move(parameters))});
+}
+
+}  // namespace pgsaba::pool

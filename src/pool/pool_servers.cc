@@ -1,0 +1,222 @@
+// The part of Pool that opens, closes and replaces servers.
+#include <algorithm>
+
+#include "pgsaba/pool/pool.h"
+#include "pgsaba/wire/sqlstate.h"
+
+namespace pgsaba::pool {
+
+using server::CloseReason;
+using server::ServerConnection;
+
+namespace {
+
+constexpr Micros kFirstRetryUs = 100 * kMillisecond;
+constexpr Micros kStartingUpRetryUs = 250 * kMillisecond;
+
+// A server that says so exists and will serve in a moment: not a failure.
+bool starting_up(const wire::ErrorFields& error) {
+  return error.sqlstate == wire::sqlstate::kCannotConnectNow;
+}
+
+}  // namespace
+
+SlotLimits Pool::limits() const {
+  const config::PoolSettings& settings = policy_.settings;
+  std::int32_t size = settings.pool_size;
+  const bool reserve = size > 0 && policy_.reserve_pool_us > 0 && !waiters_.empty() &&
+                       waiters_since_ != 0 &&
+                       host_.turn().now - waiters_since_ >= policy_.reserve_pool_us;
+  if (reserve) size += settings.reserve_pool_size;
+  return {size, settings.max_db_connections, settings.max_user_connections};
+}
+
+std::size_t Pool::wanted_servers() const {
+  const auto floor = static_cast<std::size_t>(policy_.settings.min_pool_size);
+  const bool keep_floor = clients_ > 0 || policy_.forced_user;
+  const std::size_t missing = keep_floor && owned_.size() < floor ? floor - owned_.size() : 0;
+  return std::max(waiters_.size(), missing);
+}
+
+// As many at a time as clients wait: opening twenty takes about as long as opening one.
+void Pool::open_missing() {
+  waiters_since_ = waiters_.empty() ? 0 : waiters_.front().waiting_since;
+  if (paused_ || host_.turn().now < retry_at_) return;
+  // After a failure one attempt at a time finds out whether it is over.
+  const std::size_t at_once = failing_since_ != 0 ? 1 : policy_.max_opening;
+  while (opening_.size() < std::min(wanted_servers(), at_once))
+    if (!open_one()) return;
+}
+
+bool Pool::open_one() {
+  const SlotRefusal refusal = shared_->take_slot(limits());
+  if (refusal != SlotRefusal::kNone) {
+    if (!waiters_.empty()) host_.short_of_servers(*this, refusal);
+    return false;
+  }
+  auto server = std::make_unique<ServerConnection>(host_.turn(), *this, target_, host_.scram_keys(),
+                                                   host_.next_id());
+  ServerConnection& opened = *server;
+  owned_.emplace(&opened, std::move(server));
+  move(opened, Place::kOpening);
+  const Status connecting = opened.open_connection(policy_.socket);
+  if (connecting.ok()) return true;
+  const std::string why = connecting.error().message;
+  close(opened, CloseReason::kConnectFailed);
+  connect_failed(why);
+  return false;
+}
+
+void Pool::server_logged_in(ServerConnection& server) {
+  failing_since_ = retry_at_ = retry_delay_ = 0;
+  welcome_ = std::make_shared<const wire::ParameterList>(server.login().parameters());
+  host_.log_server(server, "logged in");
+  make_idle(server);
+}
+
+void Pool::server_cleaned(ServerConnection& server) { settle(server); }
+
+void Pool::server_closed(ServerConnection& server, CloseReason reason) {
+  const bool was_opening = server.place == static_cast<std::uint8_t>(Place::kOpening);
+  const wire::ErrorFields error = server.last_error();
+  if (was_opening) {
+    host_.log_server(server, error.message.empty() ? describe(reason) : error.message);
+    forget(server);
+    if (starting_up(error)) {
+      retry_at_ = host_.turn().now + kStartingUpRetryUs;
+    } else if (reason == CloseReason::kLoginFailed) {
+      login_failed(error);
+    } else {
+      connect_failed(std::string(describe(reason)));
+    }
+  } else {
+    host_.log_server(server, error.message.empty() ? describe(reason) : error.message);
+    forget(server);
+  }
+  host_.needs_match(*this);
+}
+
+// The server's own words go to those who wait, unless other servers of the pool still serve.
+void Pool::login_failed(const wire::ErrorFields& error) {
+  failure_ = error;
+  failure_.severity = "FATAL";
+  retry_at_ = host_.turn().now + policy_.server_login_retry_us;
+  if (failing_since_ == 0) failing_since_ = host_.turn().now;
+  if (owned_.size() == opening_.size()) refuse_all(failure_);
+}
+
+// The server may be restarting: clients wait while attempts go on, up to failover_wait.
+void Pool::connect_failed(const std::string& why) {
+  failure_ = {"FATAL", std::string(wire::sqlstate::kConnectionFailure),
+              "cannot connect to server " + target_->name + " (" + target_->address.to_string() +
+                  "): " + why};
+  failure_.hint = "Is PostgreSQL running there? The log has each attempt.";
+  const Micros now = host_.turn().now;
+  if (failing_since_ == 0) failing_since_ = now;
+  retry_delay_ = std::clamp(retry_delay_ * 2, kFirstRetryUs,
+                            std::max(kFirstRetryUs, policy_.server_login_retry_us));
+  retry_at_ = now + retry_delay_;
+}
+
+std::optional<wire::ErrorFields> Pool::standing_refusal() const {
+  const bool refused = failing_since_ != 0 && owned_.empty() && host_.turn().now < retry_at_ &&
+                       failure_.sqlstate != wire::sqlstate::kConnectionFailure;
+  if (!refused) return std::nullopt;
+  return failure_;
+}
+
+bool Pool::worn_out(const ServerConnection& server) {
+  if (server.close_when_released) return true;
+  const Micros lifetime = policy_.settings.server_lifetime_us;
+  const Micros now = host_.turn().now;
+  if (now - server.opened_at() < lifetime) return false;
+  if (lifetime == 0) return true;
+  // Servers opened together must not all go together.
+  const auto spacing = lifetime / std::max<Micros>(1, policy_.settings.pool_size);
+  if (last_expired_ != 0 && now - last_expired_ < spacing) return false;
+  last_expired_ = now;
+  return true;
+}
+
+void Pool::tick(Micros now) {
+  expire_idle(now);
+  expire_opening(now);
+  expire_waiters(now);
+  if (!waiters_.empty() || wanted_servers() > 0) host_.needs_match(*this);
+}
+
+void Pool::expire_idle(Micros now) {
+  const auto keep = static_cast<std::size_t>(policy_.settings.min_pool_size);
+  idle_.for_each([&](ServerConnection& server) {
+    const bool surplus = owned_.size() > keep && policy_.server_idle_us > 0 &&
+                         now - server.idle_since >= policy_.server_idle_us;
+    if (surplus) return close(server, CloseReason::kIdleTimeout);
+    if (policy_.settings.server_lifetime_us > 0 && worn_out(server))
+      close(server, CloseReason::kLifetime);
+  });
+}
+
+void Pool::expire_opening(Micros now) {
+  if (policy_.server_connect_us == 0) return;
+  opening_.for_each([&](ServerConnection& server) {
+    if (now - server.opened_at() < policy_.server_connect_us) return;
+    close(server, CloseReason::kConnectTimeout);
+    connect_failed("no answer within server_connect");
+  });
+}
+
+void Pool::expire_waiters(Micros now) {
+  const bool lost = failing_since_ != 0 && owned_.empty() && policy_.failover_wait_us > 0 &&
+                    now - failing_since_ >= policy_.failover_wait_us;
+  if (lost) return refuse_all(failure_);
+  const Micros limit = policy_.settings.query_wait_us;
+  if (limit == 0) return;
+  while (!waiters_.empty() && now - waiters_.front().waiting_since >= limit)
+    waiters_.pop_front().refused(wait_error());
+  publish();
+}
+
+wire::ErrorFields Pool::wait_error() const {
+  wire::ErrorFields error{"FATAL", std::string(wire::sqlstate::kTooManyConnections),
+                          "no server connection became free within query_wait"};
+  error.detail = "Pool \"" + key_.database + "\"/\"" + key_.user + "\" of server " + target_->name +
+                 ": " + std::to_string(shared_->servers.held()) + " of " +
+                 std::to_string(policy_.settings.pool_size) + " server connections are open, " +
+                 std::to_string(waiters_.size() + 1) + " clients wait.";
+  error.hint =
+      "SHOW CLIENTS and SHOW SERVERS on the admin console tell who holds them; raise pool_size, or "
+      "end transactions sooner.";
+  if (paused_) error.detail += " The pool is paused.";
+  return error;
+}
+
+// ---- lists -------------------------------------------------------------------------------------
+
+void Pool::move(ServerConnection& server, Place to) {
+  if (server.pool_hook.linked()) list_of(server).remove(server);
+  server.place = static_cast<std::uint8_t>(to);
+  if (to == Place::kIdle && !policy_.round_robin) {
+    idle_.push_front(server);  // the one used last is used next: its caches are warm
+  } else {
+    list_of(server).push_back(server);
+  }
+}
+
+void Pool::close(ServerConnection& server, CloseReason reason) {
+  host_.log_server(server, describe(reason));
+  server.shut();
+  forget(server);
+}
+
+// It is destroyed when the turn ends: its own `step` may be running.
+void Pool::forget(ServerConnection& server) {
+  list_of(server).remove(server);
+  server.close();
+  auto owned = std::move(owned_.extract(&server).mapped());
+  shared_->give_slot();
+  host_.turn().dead.push_back(std::move(owned));
+  publish();
+  host_.needs_match(*this);
+}
+
+}  // namespace pgsaba::pool

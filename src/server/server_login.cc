@@ -1,0 +1,80 @@
+#include "pgsaba/server/server_login.h"
+
+#include <algorithm>
+
+#include "pgsaba/wire/sqlstate.h"
+
+namespace pgsaba::server {
+
+ServerLogin::ServerLogin(std::shared_ptr<const ServerTarget> target, auth::ScramKeyCache& keys)
+    : target_(std::move(target)), keys_(keys) {}
+
+ServerLogin::~ServerLogin() = default;
+
+void ServerLogin::start(std::string& out) {
+  wire::ParameterList parameters = {{"user", target_->user}, {"database", target_->database}};
+  parameters.insert(parameters.end(), target_->startup.begin(), target_->startup.end());
+  wire::append_startup(out, wire::kProtocol30, parameters);
+}
+
+ServerLogin::Outcome ServerLogin::fail(std::string_view sqlstate, std::string message) {
+  error_ = {"FATAL", std::string(sqlstate), std::move(message)};
+  return Outcome::kFailed;
+}
+
+void ServerLogin::set_parameter(std::string_view name, std::string_view value) {
+  const auto known = std::ranges::find(parameters_, name, [](const auto& p) { return p.first; });
+  if (known != parameters_.end()) {
+    known->second = value;
+  } else {
+    parameters_.emplace_back(name, value);
+  }
+}
+
+ServerLogin::Outcome ServerLogin::on_message(char tag, Bytes body, std::string& out) {
+  switch (tag) {
+    case 'R':
+      return on_authentication(body, out);
+    case 'E':
+      error_ = wire::read_error(body);
+      return Outcome::kFailed;
+    case 'N':
+      return Outcome::kContinue;
+    case 'S':
+      if (const auto parameter = wire::read_parameter_status(body))
+        set_parameter(parameter->first, parameter->second);
+      return Outcome::kContinue;
+    case 'K':
+      if (auto key = wire::read_backend_key(body)) cancel_key_ = std::move(*key);
+      return Outcome::kContinue;
+    case 'Z':
+      authenticator_.reset();
+      return Outcome::kDone;
+    default:
+      return fail(wire::sqlstate::kProtocolViolation,
+                  std::string("the server sent a message of type '") + tag + "' during login");
+  }
+}
+
+ServerLogin::Outcome ServerLogin::on_authentication(Bytes body, std::string& out) {
+  const auto request = wire::read_authentication(body);
+  if (!request)
+    return fail(wire::sqlstate::kProtocolViolation, "broken authentication request of the server");
+  if (!authenticator_)
+    authenticator_ = std::make_unique<auth::ServerAuthenticator>(
+        target_->user, auth::credentials_of(target_->secret));
+  auth::ServerAuthStep step = authenticator_->on_authentication(
+      static_cast<std::int32_t>(request->code), bytes_of(request->payload));
+  // 20 servers of one user cost one derivation: the cache remembers it.
+  if (step.kind == auth::ServerAuthStep::Kind::kNeedsKeys)
+    step = authenticator_->provide_keys(auth::find_or_derive(keys_, authenticator_->key_request()));
+  if (step.kind == auth::ServerAuthStep::Kind::kFailed) {
+    fail(step.error.sqlstate, step.error.message);
+    error_.detail = step.error.detail;
+    return Outcome::kFailed;
+  }
+  if (step.kind == auth::ServerAuthStep::Kind::kSend) wire::append_password(out, step.payload);
+  return Outcome::kContinue;
+}
+
+}  // namespace pgsaba::server
