@@ -151,7 +151,10 @@ void NullSession::handle(char tag, std::string_view body) {
 void NullSession::handle_query(std::string_view sql) {
   const auto pieces = split_statements(sql);
   if (pieces.empty()) append_message(sink(), 'I');
-  for (const std::string_view piece : pieces) answer(read_statement(piece), true);
+  for (const std::string_view piece : pieces) {
+    answer(read_statement(piece), true);
+    if (std::exchange(skips_to_sync_, false)) break;  // a simple query is its own Sync
+  }
   ready();
 }
 
@@ -222,24 +225,22 @@ void NullSession::answer(const NullStatement& statement, bool with_description) 
     append_message(sink(), 'I');
     return;
   }
+  if (stream_.bytes_left > 0)
+    return fail("0A000", "nothing may follow a large result in one query");
   if (with_description && statement.returns_rows()) describe(statement);
   if (statement.kind == NullStatement::Kind::kRow) {
     const auto size = static_cast<std::uint32_t>(statement.value.size());
     Message(sink(), 'D').int16(1).int32(size).bytes(statement.value);
   }
-  if (statement.kind == NullStatement::Kind::kRows) answer_rows(statement);
+  if (statement.kind == NullStatement::Kind::kRows) {
+    stream_.start('D', statement.rows, statement.row_bytes);
+  }
   if (statement.kind == NullStatement::Kind::kCopyOut) answer_copy(statement);
   apply(statement);
   Message(sink(), 'C').text(statement.tag);
 }
 
-void NullSession::answer_rows(const NullStatement& statement) {
-  if (stream_.bytes_left > 0) return fail("0A000", "one large result per query");
-  stream_.start('D', statement.rows, statement.row_bytes);
-}
-
 void NullSession::answer_copy(const NullStatement& statement) {
-  if (stream_.bytes_left > 0) return fail("0A000", "one large result per query");
   Message(sink(), 'H').byte('\0').int16(1).int16(0);
   stream_.start('d', statement.rows, statement.row_bytes);
   append_message(sink(), 'c');

@@ -51,7 +51,6 @@ class NullSession {
   void handle_execute(std::string_view body);
   void handle_close(std::string_view body);
   void answer(const NullStatement& statement, bool with_description);
-  void answer_rows(const NullStatement& statement);
   void answer_copy(const NullStatement& statement);
   void apply(const NullStatement& statement);
   void describe(const NullStatement& statement);

@@ -36,6 +36,8 @@ def running_load(programs, pooler, mode, clients, **options):
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        child.stdout.close()
+        child.stderr.close()
 
 
 def read_report(child, pooler):

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 from dataclasses import dataclass, replace
 
 from kit.counters import read_counters
@@ -25,6 +26,7 @@ class Setup:
     known_users: int = 1      # entries of the user list
     workers: int = 1          # pgsaba
     packet_buffer: int = 0    # PgBouncer's pkt_buf; 0: its default
+    query_wait_s: int = 120   # how long a client may wait for a server
     user: str = "bench"
 
 
@@ -33,6 +35,7 @@ class Programs:
     build: str
     pgbouncer: str = "/usr/sbin/pgbouncer"
     haproxy: str = "/usr/sbin/haproxy"
+    pgpool: str = "/usr/sbin/pgpool"
 
     @property
     def pgsaba(self):
@@ -89,6 +92,7 @@ def start_pgbouncer(stage, setup):
         "listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": "",
         "auth_type": "trust", "auth_file": write_user_list(folder, setup),
         "pool_mode": "transaction", "default_pool_size": setup.pool_size,
+        "query_wait_timeout": setup.query_wait_s,
         "max_client_conn": MAX_CLIENTS, "listen_backlog": LISTEN_BACKLOG,
         "ignore_startup_parameters": "extra_float_digits",
         "log_connections": 0, "log_disconnections": 0, "log_stats": 0,
@@ -146,6 +150,7 @@ def pgsaba_settings(setup, port, folder):
         "databases": {name: database for name in database_names(setup)},
         "auth": {"type": "trust", "file": write_user_list(folder, setup)},
         "admin": {"users": ["saba"]},
+        "timeouts": {"query_wait": f"{setup.query_wait_s}s"},
         "limits": {"max_client_connections": MAX_CLIENTS},
     }
 
@@ -155,6 +160,25 @@ def start_pgsaba(stage, setup):
     # JSON is YAML, too.
     path = write(folder, "pgsaba.yaml", json.dumps(pgsaba_settings(setup, port, folder), indent=1))
     return started(stage, "pgsaba", port, [setup.programs.pgsaba, "serve", "-c", path], setup)
+
+
+def start_pgpool(stage, setup):
+    """Pooling per session: num_init_children processes, each of which serves one client at a time."""
+    folder, port = stage.folder("pgpool"), free_port()
+    settings = {
+        "backend_clustering_mode": "raw", "listen_addresses": "127.0.0.1", "port": port,
+        "socket_dir": folder, "pcp_listen_addresses": "", "pcp_port": free_port(),
+        "pcp_socket_dir": folder, "wd_ipc_socket_dir": folder,
+        "backend_hostname0": "127.0.0.1", "backend_port0": setup.server_port, "backend_weight0": 1,
+        "num_init_children": setup.pool_size, "max_pool": 1, "enable_pool_hba": "off",
+        "pid_file_name": os.path.join(folder, "pgpool.pid"), "logdir": folder,
+    }
+    lines = [f"{name} = '{value}'" for name, value in settings.items()]
+    path = write(folder, "pgpool.conf", "\n".join(lines) + "\n")
+    command = [setup.programs.pgpool, "-n", "-f", path, "-F", write(folder, "pcp.conf", "")]
+    process = stage.start(command, unprivileged=True, stop_signal=signal.SIGINT)
+    process.wait_for_port(port)
+    return Pooler("pgpool", port, process)
 
 
 def start_direct(_stage, setup):

@@ -146,24 +146,29 @@ def time_to_hold(bench, start, count):
 
 def idle_pools(bench):
     lines = []
+    count = bench.idle_pools
     for start in pooler_starters(bench):
         with Stage() as stage:
             one = start(stage, bench.setup)
-            many = start(stage, replace(bench.setup, databases=bench.idle_pools))
-            count = bench.idle_pools
+            many = start(stage, replace(bench.setup, databases=count))
             load.measure(bench.programs, many, "simple", count, databases=count, requests=1,
                          seconds=60)
-            one_db, many_db = {"db": "bench"}, {"db": "bench0"}
-            rounds = [{"one": timed(bench, one, ANY_CLIENT_COUNT, **one_db),
-                       "many": timed(bench, many, ANY_CLIENT_COUNT, **many_db)}
-                      for _ in range(bench.rounds)]
-        few = median([entry["one"] for entry in rounds], "cpu_us")
-        lot = median([entry["many"] for entry in rounds], "cpu_us")
-        bench.progress(f"idle pools {one.name}: {few:.2f} and {lot:.2f} µs CPU")
-        lines.append([one.name, number(count, 0), number(few, 2), number(lot, 2),
-                      number(lot / few, 2)])
-    return (f"### Idle pools (simple, {ANY_CLIENT_COUNT} clients on one of the databases)\n\n" +
-            table(["peer", "pools", "CPU ms per 1,000 with one pool", "with all", "ratio"], lines))
+            for clients in (1, ANY_CLIENT_COUNT):
+                lines.append(compare_pools(bench, one, many, clients))
+    return (f"### Idle pools (simple; {count:,} databases with a pool each, one of them in use)\n\n" +
+            table(["peer", "clients", "one pool: CPU ms per 1,000", "all pools", "ratio (spread)"],
+                  lines))
+
+
+def compare_pools(bench, one, many, clients):
+    few, lot = [], []
+    for _ in range(bench.rounds):
+        few.append(timed(bench, one, clients, db="bench"))
+        lot.append(timed(bench, many, clients, db="bench0"))
+    texts = [f"{median(rounds, 'cpu_us'):.2f} ({median(rounds, 'user_us'):.1f} user)"
+             for rounds in (few, lot)]
+    bench.progress(f"idle pools {one.name}, {clients} clients: {texts[0]}, {texts[1]}")
+    return [one.name, clients, *texts, ratio_text(lot, few, "cpu_us")]
 
 
 def timed(bench, pooler, clients, **options):

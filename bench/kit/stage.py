@@ -1,5 +1,6 @@
 """Starts processes in a temporary directory and takes everything down again, whatever happens."""
 
+import contextlib
 import os
 import pwd
 import resource
@@ -37,15 +38,17 @@ class Stage:
 
     def __enter__(self):
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+            signal.signal(number, signal.default_int_handler)  # end as on Ctrl-C
         self.directory = tempfile.mkdtemp(prefix="pgsaba-bench-")
         os.chmod(self.directory, 0o755)
         return self
 
     def __exit__(self, *_):
+        impatient = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C changes nothing
         for process in reversed(self.processes):
             process.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+        signal.signal(signal.SIGINT, impatient)
 
     def folder(self, name):
         """A new directory that an unprivileged daemon may write to."""
@@ -56,20 +59,22 @@ class Stage:
         os.chmod(path, 0o755)
         return path
 
-    def start(self, command, cpus=None, unprivileged=False, stop_signal=signal.SIGTERM, env=None):
-        wrapped = wrap(command, cpus, unprivileged)
+    def start(self, command, cpus=None, unprivileged=False, stop_signal=signal.SIGTERM):
+        wrapped = wrap(command, cpus, unprivileged, stop_signal)
         log_path = os.path.join(self.directory, f"log-{len(self.processes)}")
         with open(log_path, "wb") as log:
             child = subprocess.Popen(wrapped, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                     cwd=self.directory, env=env)
+                                     cwd=self.directory, start_new_session=True)
         process = Process(child, log_path, stop_signal)
         self.processes.append(process)
         return process
 
 
-def wrap(command, cpus=None, unprivileged=False):
-    """Each wrapper execs the next, so the process id stays that of the command itself."""
-    wrapped = ["setpriv", "--pdeathsig=KILL"]
+def wrap(command, cpus=None, unprivileged=False, death_signal=signal.SIGKILL):
+    """Each wrapper execs the next, so the process id stays that of the command itself.
+
+    The command gets the death signal when we die, even if we had no time to clean up."""
+    wrapped = ["setpriv", f"--pdeathsig={death_signal.name.removeprefix('SIG')}"]
     if unprivileged and os.geteuid() == 0:
         wrapped += [f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
     if cpus is not None:
@@ -100,11 +105,11 @@ class Process:
         raise Failure(f"nothing listens on port {port}: {self.log_tail()}")
 
     def stop(self):
-        if self.child.poll() is not None:
-            return
-        self.child.send_signal(self.stop_signal)
-        try:
-            self.child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.wait()
+        """Politely first; then whatever is left of its process group."""
+        if self.child.poll() is None:
+            self.child.send_signal(self.stop_signal)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(timeout=5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.child.wait()
