@@ -1,0 +1,233 @@
+// The settings of the whole process as one value. Built once by load(), never changed afterwards:
+// a reload builds a new one and swaps the shared_ptr<const Config> between two turns of a loop.
+// Any thread may read it. Units are in the names (_us microseconds, _bytes bytes). A time limit of
+// 0 means "off", as in PgBouncer; a limit on connections of 0 means "none". The initial values
+// below are the defaults: sample, manual and SHOW CONFIG read them from here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "pgsaba/base/clock.h"
+
+namespace pgsaba::config {
+
+// The order of the enumerators is the order of the words in the settings table.
+enum class PoolMode : std::uint8_t { kSession, kTransaction, kStatement };
+enum class RoutePolicy : std::uint8_t { kPrimary, kReplica, kSplit };
+enum class AuthType : std::uint8_t { kTrust, kPlain, kMd5, kScramSha256 };
+enum class ReadYourWrites : std::uint8_t { kOff, kSession, kDatabase };
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+enum class LogFormat : std::uint8_t { kText, kJson };
+
+// Where clients connect: a TCP address, or (unix_directory not empty) a socket in a directory.
+// A directory that starts with '@' is a name in Linux's abstract namespace.
+struct Listener {
+  std::string address = {};
+  std::uint16_t port = 6432;
+  std::string unix_directory = {};
+  std::uint32_t unix_mode = 0777;
+  std::string unix_group = {};
+
+  bool is_unix() const { return !unix_directory.empty(); }
+  bool operator==(const Listener&) const = default;
+};
+
+// One PostgreSQL server. A host that starts with '/' is the directory of its Unix socket.
+struct ServerAddress {
+  std::string name = {};
+  std::string host = {};
+  std::uint16_t port = 5432;
+  std::int32_t weight = 1;
+
+  bool operator==(const ServerAddress&) const = default;
+};
+
+// How the control thread asks a cluster's servers about roles and lag.
+struct Monitor {
+  std::string user = {};
+  std::string database = "postgres";
+  std::string password = {};
+  Micros interval_us = kSecond;
+
+  bool operator==(const Monitor&) const = default;
+};
+
+struct Cluster {
+  std::vector<ServerAddress> servers = {};  // never empty
+  Monitor monitor = {};
+  bool anonymous = false;  // made from a database's host and port
+
+  bool operator==(const Cluster&) const = default;
+};
+
+// One name that clients may ask for. What is not set here comes from the user or from `pool`,
+// `timeouts` and `limits`: ask pool_settings() instead of reading those members.
+struct DatabaseSettings {
+  std::string cluster = {};  // after loading always a key of Config::clusters
+  std::string host = {};
+  std::uint16_t port = 5432;
+  std::string dbname = {};  // empty: the name the client asked for
+  RoutePolicy route = RoutePolicy::kPrimary;
+  std::string user = {};  // forced user; empty: the client's own
+  std::string password = {};
+  std::string application_name = {};
+  std::optional<PoolMode> pool_mode = {};
+  std::optional<std::int32_t> pool_size = {};
+  std::optional<std::int32_t> min_pool_size = {};
+  std::optional<std::int32_t> reserve_pool_size = {};
+  std::optional<std::int32_t> max_connections = {};
+  std::optional<std::int32_t> max_client_connections = {};
+  std::optional<Micros> server_lifetime_us = {};
+  std::optional<Micros> query_wait_us = {};
+
+  bool operator==(const DatabaseSettings&) const = default;
+};
+
+struct UserSettings {
+  std::optional<PoolMode> pool_mode = {};
+  std::optional<std::int32_t> pool_size = {};
+  std::optional<std::int32_t> reserve_pool_size = {};
+  std::optional<std::int32_t> max_user_connections = {};
+  std::optional<std::int32_t> max_user_client_connections = {};
+  std::optional<Micros> query_wait_us = {};
+  std::optional<Micros> query_us = {};
+  std::optional<Micros> idle_transaction_us = {};
+  std::optional<Micros> transaction_us = {};
+  std::optional<Micros> client_idle_us = {};
+
+  bool operator==(const UserSettings&) const = default;
+};
+
+struct Auth {
+  AuthType type = AuthType::kScramSha256;
+  std::string file = {};
+};
+
+struct Admin {
+  std::vector<std::string> users = {};
+  std::vector<std::string> stats_users = {};
+};
+
+struct Http {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;  // 0: no HTTP
+};
+
+struct Routing {
+  ReadYourWrites read_your_writes = ReadYourWrites::kDatabase;
+  Micros causal_wait_us = 20 * kMillisecond;
+  Micros max_lag_us = 10 * kSecond;
+};
+
+struct Timeouts {
+  Micros query_wait_us = 120 * kSecond;
+  Micros query_us = 0;
+  Micros client_idle_us = 0;
+  Micros idle_transaction_us = 0;
+  Micros transaction_us = 0;
+  Micros client_login_us = 60 * kSecond;
+  Micros server_connect_us = 15 * kSecond;
+  Micros server_login_retry_us = 15 * kSecond;
+  Micros server_lifetime_us = 3600 * kSecond;  // 0: a server connection is used once
+  Micros server_idle_us = 600 * kSecond;
+  Micros cancel_wait_us = 10 * kSecond;
+  Micros autodb_idle_us = 3600 * kSecond;
+  Micros reserve_pool_us = 5 * kSecond;  // 0: the reserve is not used
+  Micros failover_wait_us = 30 * kSecond;
+  Micros shutdown_us = 0;
+};
+
+// The server side of a pool.
+struct PoolDefaults {
+  PoolMode pool_mode = PoolMode::kTransaction;
+  std::int32_t pool_size = 20;  // 0: no limit
+  std::int32_t min_pool_size = 0;
+  std::int32_t reserve_pool_size = 0;
+  std::int32_t max_db_connections = 0;
+  std::int32_t max_user_connections = 0;
+  std::int32_t max_prepared_statements = 200;
+  std::int32_t max_opening_servers = 8;
+  bool server_round_robin = false;
+  std::string server_reset_query = "DISCARD ALL";
+};
+
+// The client side, and what bounds our memory.
+struct Limits {
+  std::int32_t max_client_connections = 1000;
+  std::int32_t max_db_client_connections = 0;
+  std::int32_t max_user_client_connections = 0;
+  std::int32_t max_cancel_requests = 100;
+  std::int64_t max_message_bytes = 1024LL * 1024 * 1024;
+  std::int32_t listen_backlog = 1024;
+};
+
+// 0 leaves a value to the operating system.
+struct Tcp {
+  bool keepalive = true;
+  Micros keepidle_us = 0;
+  Micros keepintvl_us = 0;
+  std::int32_t keepcnt = 0;
+  Micros user_timeout_us = 0;
+};
+
+struct Dns {
+  Micros max_ttl_us = 15 * kSecond;
+  Micros nxdomain_ttl_us = 15 * kSecond;
+};
+
+struct Log {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kText;
+  std::string file = {};  // empty: standard error
+  bool syslog = false;
+  std::string syslog_ident = "pgsaba";
+  bool connections = true;
+  bool disconnections = true;
+  bool pooler_errors = true;
+  bool stats = true;
+  Micros stats_period_us = 60 * kSecond;
+};
+
+// Lets a map be searched with a string_view.
+struct NameHash {
+  using is_transparent = void;  // NOLINT(readability-identifier-naming): the library's word
+  std::size_t operator()(std::string_view name) const {
+    return std::hash<std::string_view>()(name);
+  }
+};
+
+struct Config {
+  std::string path = {};     // the file given to load()
+  std::int32_t workers = 0;  // 0: one per core
+  std::vector<Listener> listen = {};
+  std::map<std::string, Cluster, std::less<>> clusters = {};
+  std::map<std::string, DatabaseSettings, std::less<>> databases = {};
+  // One entry per user with settings of its own, not per known user.
+  std::unordered_map<std::string, UserSettings, NameHash, std::equal_to<>> users = {};
+  Auth auth = {};
+  Admin admin = {};
+  Http http = {};
+  Routing routing = {};
+  Timeouts timeouts = {};
+  PoolDefaults pool = {};
+  Limits limits = {};
+  Tcp tcp = {};
+  Dns dns = {};
+  Log log = {};
+};
+
+// The database a client's name stands for: its own entry, or "*", or none.
+const DatabaseSettings* find_database(const Config& config, std::string_view name);
+const UserSettings* find_user(const Config& config, std::string_view name);
+
+// The names of the admin console, which no database may have.
+bool is_admin_database(std::string_view name);
+
+}  // namespace pgsaba::config

@@ -1,0 +1,22 @@
+// The rows of SHOW CONFIG. A setting that PgBouncer has too appears under PgBouncer's name and in
+// its notation (times as seconds, booleans as 0 and 1), because exporters read them; the others are
+// called section.name. Secrets are no global settings and never appear. Pure; any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pgsaba/config/config.h"
+
+namespace pgsaba::config {
+
+struct ShowRow {
+  std::string key;
+  std::string value;
+  std::string default_value;
+  bool changeable = false;  // by a reload
+};
+
+std::vector<ShowRow> show(const Config& config);
+
+}  // namespace pgsaba::config

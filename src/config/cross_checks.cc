@@ -1,0 +1,228 @@
+#include "cross_checks.h"
+
+#include <set>
+
+#include "pgsaba/config/pool_settings.h"
+#include "suggestion.h"
+
+namespace pgsaba::config {
+namespace {
+
+constexpr std::size_t kMaxSocketPathBytes = 107;  // sockaddr_un
+constexpr std::size_t kMaxNameBytes = 63;         // PostgreSQL's NAMEDATALEN - 1
+
+std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+std::string host_and_port(const std::string& host, std::uint16_t port) {
+  const bool v6 = !host.starts_with('/') && host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1" || address == "localhost";
+}
+
+void check_unix_listener(const Listener& listener, const Place& place, Problems& problems) {
+  const bool abstract = listener.unix_directory.starts_with('@');
+  const std::string socket = listener.unix_directory + "/.s.PGSQL." + std::to_string(listener.port);
+  if (!listener.address.empty()) {
+    problems.error(place, "a listener has either an address or a unix directory, not both");
+  } else if (!abstract && !listener.unix_directory.starts_with('/')) {
+    problems.error(place, "unix must be an absolute directory or @name");
+  } else if (socket.size() > kMaxSocketPathBytes) {
+    problems.error(place, "the path of the Unix socket is too long: " + socket);
+  } else if (abstract && !listener.unix_group.empty()) {
+    problems.error(place, "a socket in the abstract namespace has no group");
+  }
+}
+
+// The database's own line for `name`, or the database's.
+Place database_place(const Places& places, const std::string& database, std::string_view name) {
+  return place_of(places, "databases." + database + "." + std::string(name));
+}
+
+void check_target(const Config& config, const std::string& name, const DatabaseSettings& database,
+                  const Places& places, Problems& problems) {
+  const bool has_port = places.contains("databases." + name + ".port");
+  if (!database.host.empty() && places.contains("databases." + name + ".cluster")) {
+    problems.error(database_place(places, name, "host"),
+                   "databases." + name + " has either a cluster or a host, not both");
+    return;
+  }
+  if (has_port && database.host.empty()) {
+    problems.error(database_place(places, name, "port"),
+                   "databases." + name + " has a port but no host");
+  }
+  if (database.cluster.empty()) {
+    problems.error(database_place(places, name, "cluster"),
+                   "databases." + name + " needs a cluster or a host");
+    return;
+  }
+  if (config.clusters.contains(database.cluster)) return;
+  std::vector<std::string_view> known;
+  for (const auto& [cluster, servers] : config.clusters) {
+    if (!servers.anonymous) known.push_back(cluster);
+  }
+  const std::string_view near = nearest(database.cluster, known);
+  problems.error(database_place(places, name, "cluster"),
+                 "databases." + name + ": there is no cluster " + quoted(database.cluster),
+                 near.empty() ? "" : "did you mean " + quoted(near) + "?");
+}
+
+void check_two_passwords(const Places& places, const std::string& where, Problems& problems) {
+  const auto file = places.find(where + ".password_file");
+  if (file == places.end() || !places.contains(where + ".password")) return;
+  problems.error(file->second, where + " has either a password or a password_file, not both");
+}
+
+void check_database(const Config& config, const std::string& name, const DatabaseSettings& database,
+                    const Places& places, Problems& problems) {
+  const Place place = place_of(places, "databases." + name);
+  if (name.empty()) problems.error(place, "a database without a name");
+  if (is_admin_database(name)) {
+    problems.error(place,
+                   "the database name " + quoted(name) + " is reserved for the admin console");
+  }
+  if (name.size() > kMaxNameBytes) {
+    problems.error(place, "the database name " + quoted(name) + " is too long",
+                   "PostgreSQL allows 63 bytes");
+  }
+  check_target(config, name, database, places, problems);
+  check_two_passwords(places, "databases." + name, problems);
+  if (database.user.empty() && !database.password.empty()) {
+    problems.error(database_place(places, name, "password"),
+                   "databases." + name + " has a password but no user");
+  }
+}
+
+void check_pool_limits(const Config& config, const std::string& name,
+                       const DatabaseSettings& database, const Places& places, Problems& problems) {
+  const PoolSettings pool = pool_settings(config, database, nullptr);
+  const std::int64_t size = std::int64_t{pool.pool_size} + pool.reserve_pool_size;
+  if (pool.max_db_connections > 0 && (pool.pool_size == 0 || size > pool.max_db_connections)) {
+    problems.warning(database_place(places, name, "max_connections"),
+                     "databases." + name + ": a pool may grow to " +
+                         (pool.pool_size == 0 ? "any size" : std::to_string(size)) +
+                         ", but the database is limited to " +
+                         std::to_string(pool.max_db_connections) + " server connections");
+  }
+  if (pool.pool_size > 0 && pool.min_pool_size > pool.pool_size) {
+    problems.warning(database_place(places, name, "min_pool_size"),
+                     "databases." + name + ": min_pool_size is larger than pool_size");
+  }
+}
+
+void check_user_limits(const Config& config, const std::string& name, const UserSettings& user,
+                       const Places& places, Problems& problems) {
+  const Place place = place_of(places, "users." + name);
+  const std::int32_t servers = user.max_user_connections.value_or(config.pool.max_user_connections);
+  const std::int32_t size = user.pool_size.value_or(config.pool.pool_size);
+  if (servers > 0 && user.pool_size && size > servers) {
+    problems.warning(place, "users." + name + ": pool_size is larger than max_user_connections");
+  }
+  const std::int32_t clients = user.max_user_client_connections.value_or(0);
+  if (clients > config.limits.max_client_connections) {
+    problems.warning(place, "users." + name +
+                                ": max_user_client_connections is larger than "
+                                "limits.max_client_connections");
+  }
+}
+
+}  // namespace
+
+void complete(Config& config) {
+  if (config.listen.empty()) config.listen.push_back({.address = "127.0.0.1"});
+  for (auto& [name, cluster] : config.clusters) {
+    for (ServerAddress& server : cluster.servers) {
+      if (server.name.empty()) server.name = host_and_port(server.host, server.port);
+    }
+  }
+  for (auto& [name, database] : config.databases) {
+    if (database.host.empty() || !database.cluster.empty()) continue;
+    // Databases with the same host and port share a cluster. No cluster of the file's own can
+    // have this name: ':' is not allowed there.
+    database.cluster = host_and_port(database.host, database.port);
+    Cluster& cluster = config.clusters[database.cluster];
+    cluster.anonymous = true;
+    cluster.servers = {{.name = database.cluster, .host = database.host, .port = database.port}};
+  }
+}
+
+void check_listeners(const Config& config, const Places& places, Problems& problems) {
+  std::set<std::string> known;
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const Listener& listener = config.listen[i];
+    const Place place = place_of(places, "listen[" + std::to_string(i + 1) + "]");
+    if (listener.is_unix()) {
+      check_unix_listener(listener, place, problems);
+    } else if (listener.address.empty()) {
+      problems.error(place, "a listener needs an address or a unix directory");
+    }
+    const std::string name = host_and_port(
+        listener.is_unix() ? listener.unix_directory + "/" : listener.address, listener.port);
+    if (!known.insert(name).second) problems.error(place, "two listeners on " + name);
+  }
+}
+
+void check_clusters(const Config& config, const Places& places, Problems& problems) {
+  for (const auto& [name, cluster] : config.clusters) {
+    if (cluster.anonymous) continue;
+    const std::string where = "clusters." + name;
+    const Place place = place_of(places, where);
+    if (name.empty() || name.find(':') != std::string::npos) {
+      problems.error(place, "the cluster name " + quoted(name) + " is empty or contains ':'");
+    }
+    if (cluster.servers.empty()) problems.error(place, where + " has no servers");
+    std::set<std::string_view> known;
+    for (std::size_t i = 0; i < cluster.servers.size(); ++i) {
+      const Place at = place_of(places, where + ".servers[" + std::to_string(i + 1) + "]");
+      const ServerAddress& server = cluster.servers[i];
+      if (server.host.empty()) problems.error(at, "a server of " + where + " has no host");
+      if (!known.insert(server.name).second) {
+        problems.error(at, where + " has two servers called " + quoted(server.name));
+      }
+    }
+    check_two_passwords(places, where + ".monitor", problems);
+  }
+}
+
+void check_databases(const Config& config, const Places& places, Problems& problems) {
+  if (config.databases.empty()) {
+    problems.warning(place_of(places, "databases"), "there are no databases");
+  }
+  for (const auto& [name, database] : config.databases) {
+    check_database(config, name, database, places, problems);
+  }
+}
+
+void check_login(const Config& config, const Places& places, Problems& problems) {
+  if (config.auth.type != AuthType::kTrust) {
+    if (config.auth.file.empty()) {
+      problems.error(place_of(places, "auth.type"), "auth.file is missing",
+                     "without it nobody can log in");
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const Listener& listener = config.listen[i];
+    if (listener.is_unix() || is_loopback(listener.address)) continue;
+    problems.warning(place_of(places, "listen[" + std::to_string(i + 1) + "]"),
+                     "auth.type is trust: whoever reaches " + quoted(listener.address) +
+                         " can log in as anybody");
+  }
+}
+
+void check_limits(const Config& config, const Places& places, Problems& problems) {
+  if (config.limits.max_user_client_connections > config.limits.max_client_connections) {
+    problems.warning(place_of(places, "limits.max_user_client_connections"),
+                     "limits.max_user_client_connections is larger than max_client_connections");
+  }
+  for (const auto& [name, database] : config.databases) {
+    check_pool_limits(config, name, database, places, problems);
+  }
+  for (const auto& [name, user] : config.users) {
+    check_user_limits(config, name, user, places, problems);
+  }
+}
+
+}  // namespace pgsaba::config

@@ -1,0 +1,19 @@
+// What can only be judged when the whole file has been read: references between sections, limits
+// that contradict each other. Fills in what follows from other settings (the anonymous cluster of a
+// database with a host, the names of servers, the default listener). Pure.
+#pragma once
+
+#include "config_builder.h"
+#include "pgsaba/config/config.h"
+#include "problems.h"
+
+namespace pgsaba::config {
+
+void complete(Config& config);
+void check_listeners(const Config& config, const Places& places, Problems& problems);
+void check_clusters(const Config& config, const Places& places, Problems& problems);
+void check_databases(const Config& config, const Places& places, Problems& problems);
+void check_login(const Config& config, const Places& places, Problems& problems);
+void check_limits(const Config& config, const Places& places, Problems& problems);
+
+}  // namespace pgsaba::config

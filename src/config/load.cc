@@ -1,0 +1,65 @@
+#include "pgsaba/config/load.h"
+
+#include <algorithm>
+
+#include "config_builder.h"
+#include "cross_checks.h"
+#include "problems.h"
+#include "source_files.h"
+
+namespace pgsaba::config {
+namespace {
+
+void check_all(const Config& config, const Places& places, Problems& problems) {
+  check_listeners(config, places, problems);
+  check_clusters(config, places, problems);
+  check_databases(config, places, problems);
+  check_login(config, places, problems);
+  check_limits(config, places, problems);
+}
+
+// Errors first, each group in the order of the lines.
+void sort(std::vector<Problem>& problems) {
+  std::stable_sort(problems.begin(), problems.end(),
+                   [](const Problem& a, const Problem& b) { return a.severity < b.severity; });
+}
+
+}  // namespace
+
+Loaded load_with_problems(const std::string& path, const Environment& environment) {
+  Problems problems;
+  SourceFiles files(environment, problems);
+  files.read(path);
+  ConfigBuilder builder(environment, problems);
+  builder.add(files.entries());
+  Config& config = builder.config();
+  config.path = path;
+  // A file that could not be read as meant would only draw more complaints.
+  const bool readable = !problems.full() && !(files.entries().empty() && problems.has_errors());
+  complete(config);
+  if (readable) check_all(config, builder.places(), problems);
+  Loaded loaded;
+  if (!problems.has_errors()) loaded.config = std::make_shared<const Config>(std::move(config));
+  loaded.problems = problems.take();
+  sort(loaded.problems);
+  return loaded;
+}
+
+Result<std::shared_ptr<const Config>> load(const std::string& path,
+                                           const Environment& environment) {
+  Loaded loaded = load_with_problems(path, environment);
+  if (loaded.config) return std::move(loaded.config);
+  std::string message;
+  for (const Problem& problem : loaded.problems) {
+    if (problem.severity != Severity::kError) continue;
+    if (!message.empty()) message += '\n';
+    message += problem.text();
+  }
+  return Error{std::move(message)};
+}
+
+std::vector<Problem> check(const std::string& path, const Environment& environment) {
+  return load_with_problems(path, environment).problems;
+}
+
+}  // namespace pgsaba::config

@@ -1,0 +1,161 @@
+// The rows of `timeouts`, `pool` and `limits`.
+#include <array>
+
+#include "settings_table.h"
+
+namespace pgsaba::config {
+namespace {
+
+using table::at;
+
+// One row of `timeouts`, whose rows differ in name, member and help only.
+constexpr Setting timeout(std::string_view name, std::string_view pgbouncer, Access access,
+                          std::string_view help) {
+  return {.name = name,
+          .pgbouncer = pgbouncer,
+          .kind = Kind::kDuration,
+          .access = access,
+          .maximum = kMaxDuration,
+          .help = help};
+}
+
+template <auto Member>
+constexpr Access kTimeout = at<&Config::timeouts, Member>;
+
+constexpr std::array kTimeouts = {
+    timeout("query_wait", "query_wait_timeout", kTimeout<&Timeouts::query_wait_us>,
+            "How long a client may wait for a server connection. 0: for ever."),
+    timeout("query", "query_timeout", kTimeout<&Timeouts::query_us>,
+            "How long a query may run. 0: for ever."),
+    timeout("client_idle", "client_idle_timeout", kTimeout<&Timeouts::client_idle_us>,
+            "A client idle for longer is closed. 0: never."),
+    timeout("idle_transaction", "idle_transaction_timeout",
+            kTimeout<&Timeouts::idle_transaction_us>,
+            "A client idle in a transaction for longer is closed. 0: never."),
+    timeout("transaction", "transaction_timeout", kTimeout<&Timeouts::transaction_us>,
+            "How long a transaction may last. 0: for ever."),
+    timeout("client_login", "client_login_timeout", kTimeout<&Timeouts::client_login_us>,
+            "How long a login may take. 0: for ever."),
+    timeout("server_connect", "server_connect_timeout", kTimeout<&Timeouts::server_connect_us>,
+            "How long opening a server connection and logging in may take."),
+    timeout("server_login_retry", "server_login_retry", kTimeout<&Timeouts::server_login_retry_us>,
+            "The pause after a server connection failed to open."),
+    timeout("server_lifetime", "server_lifetime", kTimeout<&Timeouts::server_lifetime_us>,
+            "A server connection older than this is closed when it is free. 0: after one use."),
+    timeout("server_idle", "server_idle_timeout", kTimeout<&Timeouts::server_idle_us>,
+            "A server connection idle for longer is closed. 0: never."),
+    timeout("cancel_wait", "cancel_wait_timeout", kTimeout<&Timeouts::cancel_wait_us>,
+            "How long a cancel request may wait to be forwarded. 0: for ever."),
+    timeout("autodb_idle", "autodb_idle_timeout", kTimeout<&Timeouts::autodb_idle_us>,
+            "A database that came from the entry '*' is forgotten when unused for longer. "
+            "0: never."),
+    timeout("reserve_pool", "reserve_pool_timeout", kTimeout<&Timeouts::reserve_pool_us>,
+            "When a client has waited this long its pool may use its reserve. 0: never."),
+    timeout("failover_wait", "", kTimeout<&Timeouts::failover_wait_us>,
+            "How long statements wait for a new primary while there is none."),
+    timeout("shutdown", "", kTimeout<&Timeouts::shutdown_us>,
+            "How long a shutdown waits for running transactions. 0: until they end."),
+};
+
+constexpr std::array kPool = {
+    Setting{.name = "pool_mode",
+            .pgbouncer = "pool_mode",
+            .kind = Kind::kChoice,
+            .access = at<&Config::pool, &PoolDefaults::pool_mode>,
+            .choices = kPoolModes,
+            .help = "When a server connection becomes free for others: at the end of the "
+                    "session, the transaction or the statement."},
+    Setting{.name = "pool_size",
+            .pgbouncer = "default_pool_size",
+            .kind = Kind::kInteger,
+            .access = at<&Config::pool, &PoolDefaults::pool_size>,
+            .help = "Server connections per database and user, in the whole process. 0: no "
+                    "limit."},
+    Setting{.name = "min_pool_size",
+            .pgbouncer = "min_pool_size",
+            .kind = Kind::kInteger,
+            .access = at<&Config::pool, &PoolDefaults::min_pool_size>,
+            .help = "Server connections that stay open although nobody uses them."},
+    Setting{.name = "reserve_pool_size",
+            .pgbouncer = "reserve_pool_size",
+            .kind = Kind::kInteger,
+            .access = at<&Config::pool, &PoolDefaults::reserve_pool_size>,
+            .help = "More server connections for a pool whose clients waited longer than "
+                    "timeouts.reserve_pool."},
+    Setting{.name = "max_db_connections",
+            .pgbouncer = "max_db_connections",
+            .kind = Kind::kInteger,
+            .access = at<&Config::pool, &PoolDefaults::max_db_connections>,
+            .help = "Server connections per database, over all users. 0: no limit."},
+    Setting{.name = "max_user_connections",
+            .pgbouncer = "max_user_connections",
+            .kind = Kind::kInteger,
+            .access = at<&Config::pool, &PoolDefaults::max_user_connections>,
+            .help = "Server connections per user, over all databases. 0: no limit."},
+    Setting{.name = "max_prepared_statements",
+            .pgbouncer = "max_prepared_statements",
+            .kind = Kind::kInteger,
+            .access = at<&Config::pool, &PoolDefaults::max_prepared_statements>,
+            .help = "Prepared statements kept on one server connection."},
+    Setting{.name = "max_opening_servers",
+            .kind = Kind::kInteger,
+            .access = at<&Config::pool, &PoolDefaults::max_opening_servers>,
+            .minimum = 1,
+            .help = "Server connections of a pool that may be opening at the same time."},
+    Setting{.name = "server_round_robin",
+            .pgbouncer = "server_round_robin",
+            .kind = Kind::kBoolean,
+            .access = at<&Config::pool, &PoolDefaults::server_round_robin>,
+            .help = "Use idle server connections in turn instead of the last used first."},
+    Setting{.name = "server_reset_query",
+            .pgbouncer = "server_reset_query",
+            .access = at<&Config::pool, &PoolDefaults::server_reset_query>,
+            .help = "Sent in session mode when a client leaves its server connection."},
+};
+
+constexpr std::array kLimits = {
+    Setting{.name = "max_client_connections",
+            .pgbouncer = "max_client_conn",
+            .kind = Kind::kInteger,
+            .access = at<&Config::limits, &Limits::max_client_connections>,
+            .minimum = 1,
+            .help = "Clients in the whole process; the admin console is exempt."},
+    Setting{.name = "max_db_client_connections",
+            .pgbouncer = "max_db_client_connections",
+            .kind = Kind::kInteger,
+            .access = at<&Config::limits, &Limits::max_db_client_connections>,
+            .help = "Clients per database. 0: no limit."},
+    Setting{.name = "max_user_client_connections",
+            .pgbouncer = "max_user_client_connections",
+            .kind = Kind::kInteger,
+            .access = at<&Config::limits, &Limits::max_user_client_connections>,
+            .help = "Clients per user. 0: no limit."},
+    Setting{.name = "max_cancel_requests",
+            .kind = Kind::kInteger,
+            .access = at<&Config::limits, &Limits::max_cancel_requests>,
+            .minimum = 1,
+            .help = "Cancel requests on their way to servers at the same time."},
+    Setting{.name = "max_message_size",
+            .pgbouncer = "max_packet_size",
+            .kind = Kind::kSize,
+            .access = at<&Config::limits, &Limits::max_message_bytes>,
+            .minimum = 1024,
+            .maximum = std::numeric_limits<std::int32_t>::max(),
+            .help = "The longest protocol message that is let through."},
+    Setting{.name = "listen_backlog",
+            .pgbouncer = "listen_backlog",
+            .kind = Kind::kInteger,
+            .access = at<&Config::limits, &Limits::listen_backlog>,
+            .minimum = 1,
+            .maximum = 65535,
+            .changeable = Changeable::kStart,
+            .help = "Connections the kernel queues before we accept them."},
+};
+
+}  // namespace
+
+std::span<const Setting> timeouts_settings() { return kTimeouts; }
+std::span<const Setting> pool_default_settings() { return kPool; }
+std::span<const Setting> limits_settings() { return kLimits; }
+
+}  // namespace pgsaba::config

@@ -1,0 +1,199 @@
+// The rows of the sections about the process itself.
+#include <array>
+
+#include "settings_table.h"
+
+namespace pgsaba::config {
+namespace {
+
+using table::at;
+
+constexpr std::string_view kAuthTypes[] = {"trust", "plain", "md5", "scram-sha-256"};
+constexpr std::string_view kReadYourWrites[] = {"off", "session", "database"};
+constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
+constexpr std::string_view kLogFormats[] = {"text", "json"};
+
+constexpr std::array kTopLevel = {
+    Setting{.name = "workers",
+            .kind = Kind::kAutoInteger,
+            .access = at<&Config::workers>,
+            .maximum = 1024,
+            .changeable = Changeable::kStart,
+            .help = "Threads that serve clients; auto is one per core."},
+};
+
+constexpr std::array kAuth = {
+    Setting{.name = "type",
+            .pgbouncer = "auth_type",
+            .kind = Kind::kChoice,
+            .access = at<&Config::auth, &Auth::type>,
+            .choices = kAuthTypes,
+            .help = "How clients prove who they are. With md5, users whose stored secret is a "
+                    "SCRAM one are asked for SCRAM."},
+    Setting{.name = "file",
+            .pgbouncer = "auth_file",
+            .kind = Kind::kPath,
+            .access = at<&Config::auth, &Auth::file>,
+            .help = "The users and their secrets, in the format of PgBouncer's userlist.txt. "
+                    "Needed unless the type is trust."},
+};
+
+constexpr std::array kAdmin = {
+    Setting{.name = "users",
+            .pgbouncer = "admin_users",
+            .kind = Kind::kStringList,
+            .access = at<&Config::admin, &Admin::users>,
+            .help = "Who may do everything in the admin console."},
+    Setting{.name = "stats_users",
+            .pgbouncer = "stats_users",
+            .kind = Kind::kStringList,
+            .access = at<&Config::admin, &Admin::stats_users>,
+            .help = "Who may use SHOW in the admin console."},
+};
+
+constexpr std::array kHttp = {
+    Setting{.name = "address",
+            .access = at<&Config::http, &Http::address>,
+            .changeable = Changeable::kStart,
+            .help = "Where metrics, health and the status page are served."},
+    Setting{.name = "port",
+            .kind = Kind::kInteger,
+            .access = at<&Config::http, &Http::port>,
+            .maximum = 65535,
+            .changeable = Changeable::kStart,
+            .help = "The port for it; 0 serves no HTTP."},
+};
+
+constexpr std::array kRouting = {
+    Setting{.name = "read_your_writes",
+            .kind = Kind::kChoice,
+            .access = at<&Config::routing, &Routing::read_your_writes>,
+            .choices = kReadYourWrites,
+            .help = "Whose writes a read on a standby must see: nobody's, those of its own "
+                    "session, or all that went to the database through this process."},
+    Setting{.name = "causal_wait",
+            .kind = Kind::kDuration,
+            .access = at<&Config::routing, &Routing::causal_wait_us>,
+            .maximum = kMaxDuration,
+            .help = "How long a read waits for a standby to catch up before it goes to the "
+                    "primary."},
+    Setting{.name = "max_lag",
+            .kind = Kind::kDuration,
+            .access = at<&Config::routing, &Routing::max_lag_us>,
+            .maximum = kMaxDuration,
+            .help = "A standby further behind gets no reads."},
+};
+
+constexpr std::array kTcp = {
+    Setting{.name = "keepalive",
+            .pgbouncer = "tcp_keepalive",
+            .kind = Kind::kBoolean,
+            .access = at<&Config::tcp, &Tcp::keepalive>,
+            .help = "Find out about peers that vanished without a word."},
+    Setting{.name = "keepidle",
+            .pgbouncer = "tcp_keepidle",
+            .kind = Kind::kDuration,
+            .access = at<&Config::tcp, &Tcp::keepidle_us>,
+            .maximum = 32'767 * kSecond,
+            .help = "Silence before the first probe. 0: the system's value."},
+    Setting{.name = "keepintvl",
+            .pgbouncer = "tcp_keepintvl",
+            .kind = Kind::kDuration,
+            .access = at<&Config::tcp, &Tcp::keepintvl_us>,
+            .maximum = 32'767 * kSecond,
+            .help = "Time between probes. 0: the system's value."},
+    Setting{.name = "keepcnt",
+            .pgbouncer = "tcp_keepcnt",
+            .kind = Kind::kInteger,
+            .access = at<&Config::tcp, &Tcp::keepcnt>,
+            .maximum = 127,
+            .help = "Unanswered probes before the connection is closed. 0: the system's value."},
+    Setting{.name = "user_timeout",
+            .kind = Kind::kDuration,
+            .access = at<&Config::tcp, &Tcp::user_timeout_us>,
+            .maximum = kMaxDuration,
+            .help = "How long sent data may stay unacknowledged. 0: the system's value."},
+};
+
+constexpr std::array kDns = {
+    Setting{.name = "max_ttl",
+            .pgbouncer = "dns_max_ttl",
+            .kind = Kind::kDuration,
+            .access = at<&Config::dns, &Dns::max_ttl_us>,
+            .maximum = kMaxDuration,
+            .help = "How long the addresses of a server's name are used before they are looked "
+                    "up again."},
+    Setting{.name = "nxdomain_ttl",
+            .pgbouncer = "dns_nxdomain_ttl",
+            .kind = Kind::kDuration,
+            .access = at<&Config::dns, &Dns::nxdomain_ttl_us>,
+            .maximum = kMaxDuration,
+            .help = "How long a failed look-up is remembered."},
+};
+
+constexpr std::array kLog = {
+    Setting{.name = "level",
+            .kind = Kind::kChoice,
+            .access = at<&Config::log, &Log::level>,
+            .choices = kLogLevels,
+            .help = "The least important messages that are logged."},
+    Setting{.name = "format",
+            .kind = Kind::kChoice,
+            .access = at<&Config::log, &Log::format>,
+            .choices = kLogFormats,
+            .help = "Lines for people or for machines."},
+    Setting{.name = "file",
+            .pgbouncer = "logfile",
+            .kind = Kind::kPath,
+            .access = at<&Config::log, &Log::file>,
+            .help = "Where the log goes; empty is standard error."},
+    Setting{.name = "syslog",
+            .pgbouncer = "syslog",
+            .kind = Kind::kBoolean,
+            .access = at<&Config::log, &Log::syslog>,
+            .help = "Send the log to syslog."},
+    Setting{.name = "syslog_ident",
+            .pgbouncer = "syslog_ident",
+            .access = at<&Config::log, &Log::syslog_ident>,
+            .help = "The program name in syslog."},
+    Setting{.name = "connections",
+            .pgbouncer = "log_connections",
+            .kind = Kind::kBoolean,
+            .access = at<&Config::log, &Log::connections>,
+            .help = "Log each login."},
+    Setting{.name = "disconnections",
+            .pgbouncer = "log_disconnections",
+            .kind = Kind::kBoolean,
+            .access = at<&Config::log, &Log::disconnections>,
+            .help = "Log why each connection ended."},
+    Setting{.name = "pooler_errors",
+            .pgbouncer = "log_pooler_errors",
+            .kind = Kind::kBoolean,
+            .access = at<&Config::log, &Log::pooler_errors>,
+            .help = "Log the errors of ours that clients get."},
+    Setting{.name = "stats",
+            .pgbouncer = "log_stats",
+            .kind = Kind::kBoolean,
+            .access = at<&Config::log, &Log::stats>,
+            .help = "Log a line of totals every stats_period."},
+    Setting{.name = "stats_period",
+            .pgbouncer = "stats_period",
+            .kind = Kind::kDuration,
+            .access = at<&Config::log, &Log::stats_period_us>,
+            .minimum = kSecond,
+            .maximum = kMaxDuration,
+            .help = "The time that averages are taken over."},
+};
+
+}  // namespace
+
+std::span<const Setting> top_level_settings() { return kTopLevel; }
+std::span<const Setting> auth_settings() { return kAuth; }
+std::span<const Setting> admin_settings() { return kAdmin; }
+std::span<const Setting> http_settings() { return kHttp; }
+std::span<const Setting> routing_settings() { return kRouting; }
+std::span<const Setting> tcp_settings() { return kTcp; }
+std::span<const Setting> dns_settings() { return kDns; }
+std::span<const Setting> log_settings() { return kLog; }
+
+}  // namespace pgsaba::config

@@ -1,0 +1,95 @@
+#include "settings_table.h"
+
+#include <cstdlib>
+
+namespace pgsaba::config {
+namespace {
+
+constexpr std::string_view kListenExample = R"(listen:
+  - {address: 127.0.0.1, port: 6432}
+  #- {unix: /run/pgsaba, mode: 0770, group: www-data}
+)";
+constexpr std::string_view kClustersExample = R"(clusters:
+  main:
+    servers:
+      - {name: main-01, host: 127.0.0.1, port: 5432}
+      #- {name: main-02, host: 10.0.0.12, port: 5432, weight: 1}
+    #monitor: {user: pgsaba, password: "${PGSABA_MONITOR_PASSWORD}"}
+)";
+constexpr std::string_view kDatabasesExample = R"(databases:
+  "*": {cluster: main}
+  #shop: {cluster: main, route: split, pool_size: 20}
+  #shop_primary: {cluster: main, dbname: shop, route: primary}
+  #archive: {host: 10.0.0.20, user: reader, password_file: archive.password}
+)";
+constexpr std::string_view kAuthExample = R"(auth:
+  type: scram-sha-256
+  file: userlist.txt
+)";
+constexpr std::string_view kUsersExample = R"(users:
+  #worker: {pool_size: 10, max_user_client_connections: 200}
+)";
+
+const Config kConfigDefaults;
+const Listener kListenerDefaults;
+const ServerAddress kServerDefaults;
+const Monitor kMonitorDefaults;
+const DatabaseSettings kDatabaseDefaults;
+const UserSettings kUserDefaults;
+
+}  // namespace
+
+std::span<const Section> sections() {
+  static const Section kSections[] = {
+      {"", "The process.", top_level_settings(), &kConfigDefaults},
+      {"listen[]", "Where clients connect.", listener_settings(), &kListenerDefaults,
+       kListenExample},
+      {"clusters.*.servers[]",
+       "A primary and its standbys. Which is which is found out, not written down.",
+       server_settings(), &kServerDefaults, kClustersExample},
+      {"clusters.*.monitor", "How the servers of a cluster are watched.", monitor_settings(),
+       &kMonitorDefaults},
+      {"databases.*",
+       "The databases clients may ask for; '*' stands for every other name. What is not set here "
+       "comes from the user or from pool, timeouts and limits.",
+       database_settings(), &kDatabaseDefaults, kDatabasesExample},
+      {"users.*",
+       "Users with settings of their own, which beat those of databases and pool. Who may log in "
+       "is written in auth.file.",
+       user_settings(), &kUserDefaults, kUsersExample},
+      {"auth", "How clients log in.", auth_settings(), &kConfigDefaults, kAuthExample},
+      {"admin", "Who may use the admin console, the database pgsaba (or pgbouncer).",
+       admin_settings(), &kConfigDefaults},
+      {"http", "Metrics and health over HTTP.", http_settings(), &kConfigDefaults},
+      {"routing", "Reads on standbys.", routing_settings(), &kConfigDefaults},
+      {"timeouts", "How long things may take.", timeouts_settings(), &kConfigDefaults},
+      {"pool", "Server connections.", pool_default_settings(), &kConfigDefaults},
+      {"limits", "Bounds on clients and memory.", limits_settings(), &kConfigDefaults},
+      {"tcp", "Options of TCP connections, to clients and servers.", tcp_settings(),
+       &kConfigDefaults},
+      {"dns", "Looking up the names of servers.", dns_settings(), &kConfigDefaults},
+      {"log", "The log.", log_settings(), &kConfigDefaults},
+  };
+  return kSections;
+}
+
+const Section& section_at(std::string_view path) {
+  for (const Section& section : sections()) {
+    if (section.path == path) return section;
+  }
+  std::abort();
+}
+
+const Setting* find_setting(const Section& section, std::string_view name) {
+  for (const Setting& setting : section.settings) {
+    if (setting.name == name) return &setting;
+  }
+  return nullptr;
+}
+
+std::string key_of(const Section& section, const Setting& setting) {
+  if (section.path.empty()) return std::string(setting.name);
+  return std::string(section.path) + "." + std::string(setting.name);
+}
+
+}  // namespace pgsaba::config
