@@ -1,0 +1,50 @@
+// ScramKeyCache: derived keys by what they were derived from, so that twenty connections of one
+// user cost one PBKDF2. Serves both directions: clients with a plain stored secret, and our own
+// logins. Owned by one thread; bounded, the least recently used goes first; wipes what it drops.
+//
+// The index is a keyed hash of password, salt and iterations, so that no password is kept here, and
+// a changed password simply is another entry.
+#pragma once
+
+#include <pgsaba/auth/scram_keys.h>
+#include <pgsaba/auth/secret_bytes.h>
+
+#include <array>
+#include <cstddef>
+#include <list>
+#include <unordered_map>
+#include <utility>
+
+namespace pgsaba::auth {
+
+class ScramKeyCache {
+ public:
+  using Id = std::array<std::uint8_t, 32>;
+
+  explicit ScramKeyCache(std::size_t max_entries = 1024);
+
+  // Equal for requests with equal answers: where derivations run elsewhere, logins that wait for
+  // the same one find each other by it.
+  Id id_of(const ScramKeyRequest& request) const;
+  // Null if not known. Valid until the next insert().
+  const ScramKeys* find(const ScramKeyRequest& request);
+  // Ignores what is not cacheable.
+  void insert(const ScramKeyRequest& request, const ScramKeys& keys);
+  std::size_t size() const { return index_.size(); }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const Id& id) const;
+  };
+  using Entries = std::list<std::pair<Id, ScramKeys>>;
+
+  std::size_t max_entries_;
+  Sha256Digest hash_key_;
+  Entries entries_;  // most recently used in front
+  std::unordered_map<Id, Entries::iterator, Hash> index_;
+};
+
+// Find, or derive here and now and remember: for threads that may take their time.
+ScramKeys find_or_derive(ScramKeyCache& cache, const ScramKeyRequest& request);
+
+}  // namespace pgsaba::auth

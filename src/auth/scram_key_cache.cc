@@ -1,0 +1,62 @@
+#include <pgsaba/auth/digest.h>
+#include <pgsaba/auth/scram_key_cache.h>
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+namespace pgsaba::auth {
+ScramKeyCache::ScramKeyCache(std::size_t max_entries)
+    : max_entries_(std::max<std::size_t>(max_entries, 1)) {
+  // Without randomness the index is an unkeyed hash: a loss of defence in depth, not of
+  // correctness.
+  (void)random_bytes(std::span(hash_key_.data(), Sha256Digest::size()));
+}
+
+ScramKeyCache::Id ScramKeyCache::id_of(const ScramKeyRequest& request) const {
+  // The password's hash has a fixed size, so that no two requests write the same bytes.
+  const Sha256Digest password = sha256(request.password.bytes());
+  std::array<std::uint8_t, 4> iterations{};
+  store_be32(iterations.data(), request.iterations);
+  std::string text(password.text());
+  text.append(text_of(iterations)).append(request.salt.text());
+  const Sha256Digest digest = hmac_sha256(hash_key_.bytes(), bytes_of(text));
+  wipe(text.data(), text.size());
+  Id id;
+  std::copy_n(digest.text().begin(), id.size(), id.begin());
+  return id;
+}
+
+const ScramKeys* ScramKeyCache::find(const ScramKeyRequest& request) {
+  const auto found = index_.find(id_of(request));
+  if (found == index_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  return &found->second->second;
+}
+
+void ScramKeyCache::insert(const ScramKeyRequest& request, const ScramKeys& keys) {
+  if (!request.cacheable) return;
+  const Id id = id_of(request);
+  if (index_.contains(id)) return;
+  if (index_.size() == max_entries_) {
+    index_.erase(entries_.back().first);
+    entries_.pop_back();
+  }
+  entries_.emplace_front(id, keys);
+  index_.emplace(id, entries_.begin());
+}
+
+std::size_t ScramKeyCache::Hash::operator()(const Id& id) const {
+  std::size_t hash = 0;
+  std::memcpy(&hash, id.data(), sizeof hash);
+  return hash;
+}
+
+ScramKeys find_or_derive(ScramKeyCache& cache, const ScramKeyRequest& request) {
+  if (const ScramKeys* known = cache.find(request)) return *known;
+  ScramKeys keys = derive_keys(request);
+  cache.insert(request, keys);
+  return keys;
+}
+
+}  // namespace pgsaba::auth

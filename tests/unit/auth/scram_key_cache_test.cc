@@ -1,0 +1,56 @@
+#include <doctest/doctest.h>
+#include <pgsaba/auth/scram_key_cache.h>
+
+using namespace pgsaba::auth;
+
+namespace {
+
+ScramKeyRequest request(std::string_view password, std::string_view salt = "salt",
+                        std::uint32_t iterations = 2) {
+  return {SecretBytes(password), SecretBytes(salt), iterations};
+}
+
+}  // namespace
+
+TEST_CASE("key cache: what was derived is found again, by password, salt and iterations") {
+  ScramKeyCache cache;
+  CHECK(cache.find(request("secret")) == nullptr);
+  const ScramKeys keys = find_or_derive(cache, request("secret"));
+  CHECK(keys == derive_keys(request("secret")));
+  REQUIRE(cache.find(request("secret")) != nullptr);
+  CHECK(*cache.find(request("secret")) == keys);
+  CHECK(cache.find(request("Secret")) == nullptr);
+  CHECK(cache.find(request("secret", "other")) == nullptr);
+  CHECK(cache.find(request("secret", "salt", 3)) == nullptr);
+  CHECK(cache.id_of(request("secret")) == cache.id_of(request("secret")));
+  CHECK(cache.id_of(request("secretsalt", "")) != cache.id_of(request("secret")));
+}
+
+TEST_CASE("key cache: a hit costs no derivation") {
+  ScramKeyCache cache;
+  ScramKeys marked;
+  marked.client_key[0] = 77;  // nothing derives to this
+  cache.insert(request("secret"), marked);
+  CHECK(find_or_derive(cache, request("secret")) == marked);
+}
+
+TEST_CASE("key cache: bounded, and the least recently used entry goes first") {
+  ScramKeyCache cache(2);
+  const ScramKeys keys;
+  cache.insert(request("a"), keys);
+  cache.insert(request("b"), keys);
+  CHECK(cache.find(request("a")) != nullptr);
+  cache.insert(request("c"), keys);
+  CHECK(cache.size() == 2);
+  CHECK(cache.find(request("a")) != nullptr);
+  CHECK(cache.find(request("b")) == nullptr);
+  CHECK(cache.find(request("c")) != nullptr);
+}
+
+TEST_CASE("key cache: a client's guess is not kept") {
+  ScramKeyCache cache;
+  ScramKeyRequest guess = request("guess");
+  guess.cacheable = false;
+  cache.insert(guess, ScramKeys{});
+  CHECK(cache.size() == 0);
+}
