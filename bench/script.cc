@@ -56,7 +56,7 @@ Script make_script(const ScriptOptions& options) {
   if (options.mode == "transaction") return {{}, {begin, query, simple_query("COMMIT")}, 1, false};
   if (options.mode == "hold") return {{}, {begin, query}, 1, false};
   if (options.mode == "connect") return {{}, {}, 1, true};
-  if (options.mode == "idle") return {};
+  if (options.mode == "idle") return {{query}, {}, 1, false};  // one query, then nothing
   refuse("unknown mode " + options.mode +
          "; known: simple extended prepared transaction bulk connect pipelined hold idle");
 }

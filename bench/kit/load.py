@@ -27,7 +27,7 @@ def running_load(programs, pooler, mode, clients, **options):
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         if child.stdout.readline().strip() != "start":
-            raise Failure(f"{pooler.name}, {mode}, {clients} clients: {child.stderr.read().strip()}")
+            raise Failure(child.stderr.read().strip())
         yield child
     finally:
         child.stdin.close()

@@ -2,6 +2,7 @@
 
 from kit import load
 from kit.report import REFERENCE, median, number, ratio_text, table
+from kit.stage import Failure
 
 WORKLOADS = ("simple", "extended", "prepared", "transaction", "pipelined", "connect")
 MAX_ERROR_SHARE = 0.001
@@ -16,12 +17,21 @@ def run(bench, workload, clients):
     for round_number in range(bench.rounds):
         for i in range(len(bench.poolers)):
             pooler = bench.poolers[(i + round_number) % len(bench.poolers)]
-            report = load.measure(bench.programs, pooler, workload, clients,
-                                  seconds=bench.seconds, warmup=min(0.5, bench.seconds / 2))
-            results[pooler.name].append(report)
-            bench.progress(f"{workload} {clients} {pooler.name}: {report['tps']:.0f} tps, "
-                           f"{report.get('cpu_us', 0):.2f} µs CPU")
+            results[pooler.name].append(measure(bench, pooler, workload, clients))
     return results
+
+
+def measure(bench, pooler, workload, clients):
+    """A peer that cannot do a workload is no reason to stop measuring the others."""
+    try:
+        report = load.measure(bench.programs, pooler, workload, clients,
+                              seconds=bench.seconds, warmup=min(0.5, bench.seconds / 2))
+    except Failure as failure:
+        bench.progress(str(failure))
+        return {"transactions": 0, "errors": 1, "first_error": str(failure)}
+    bench.progress(f"{workload} {clients} {pooler.name}: {report['tps']:.0f} tps, "
+                   f"{report.get('cpu_us', 0):.2f} µs CPU")
+    return report
 
 
 def count_calls(bench, workload, clients, results):
