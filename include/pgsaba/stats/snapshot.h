@@ -51,7 +51,8 @@ struct ConnectionRow {
   std::string tls;               // "TLSv1.3/TLS_AES_256_GCM_SHA384"; empty without TLS
   std::string application_name;
   std::uint32_t prepared_statement_count = 0;
-  std::uint64_t id = 0;  // unique in the process; what KILL_CLIENT takes
+  // What KILL_CLIENT takes. Unique among the living and below 2^31: the column is an int4.
+  std::uint64_t id = 0;
   std::uint32_t receive_buffered_bytes = 0;
   std::uint32_t send_buffered_bytes = 0;
 };

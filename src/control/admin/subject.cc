@@ -1,0 +1,80 @@
+#include "subject.h"
+
+#include <array>
+#include <string>
+
+#include "text.h"
+
+namespace pgsaba::admin {
+namespace {
+
+constexpr std::array kNames = {
+    SubjectName{"ACTIVE_SOCKETS", Subject::kActiveSockets},
+    SubjectName{"CLIENTS", Subject::kClients},
+    SubjectName{"CONFIG", Subject::kConfig},
+    SubjectName{"DATABASES", Subject::kDatabases},
+    SubjectName{"DNS_HOSTS", Subject::kDnsHosts},
+    SubjectName{"DNS_ZONES", Subject::kDnsZones},
+    SubjectName{"FDS", Subject::kFds},
+    SubjectName{"HELP", Subject::kHelp},
+    SubjectName{"LISTS", Subject::kLists},
+    SubjectName{"MEM", Subject::kMem},
+    SubjectName{"PEERS", Subject::kPeers},
+    SubjectName{"PEER_POOLS", Subject::kPeerPools},
+    SubjectName{"POOLS", Subject::kPools},
+    SubjectName{"SERVERS", Subject::kServers},
+    SubjectName{"SERVER_POOLS", Subject::kServerPools},
+    SubjectName{"SOCKETS", Subject::kSockets},
+    SubjectName{"STATE", Subject::kState},
+    SubjectName{"STATS", Subject::kStats},
+    SubjectName{"STATS_AVERAGES", Subject::kStatsAverages},
+    SubjectName{"STATS_TOTALS", Subject::kStatsTotals},
+    SubjectName{"TOTALS", Subject::kTotals},
+    SubjectName{"USERS", Subject::kUsers},
+    SubjectName{"VERSION", Subject::kVersion},
+};
+
+std::string usage_text() {
+  std::string shows = "\n\tSHOW ";
+  std::size_t line_bytes = 0;
+  for (const SubjectName& entry : kNames) {
+    if (line_bytes > 60) {
+      shows += "\n\t     ";
+      line_bytes = 0;
+    }
+    shows += entry.name;
+    shows += entry.subject == kNames.back().subject ? "" : "|";
+    line_bytes += entry.name.size() + 1;
+  }
+  return shows +
+         "\n\tPAUSE [database]      no new transactions; returns once the running ones have ended"
+         "\n\tRESUME [database]"
+         "\n\tRECONNECT [database]  replace every server connection as soon as it is free"
+         "\n\tWAIT_CLOSE [database] returns once RECONNECT has replaced them all"
+         "\n\tKILL [database]       drop all connections and pause"
+         "\n\tKILL_CLIENT id        drop one client, by its id of SHOW CLIENTS"
+         "\n\tDISABLE database      refuse new clients"
+         "\n\tENABLE database"
+         "\n\tSET key = value       until the next start"
+         "\n\tRELOAD                read the configuration again"
+         "\n\tSUSPEND"
+         "\n\tSHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]";
+}
+
+}  // namespace
+
+std::span<const SubjectName> subject_names() { return kNames; }
+
+std::optional<Subject> subject_named(std::string_view name) {
+  for (const SubjectName& entry : kNames) {
+    if (same_word(entry.name, name)) return entry.subject;
+  }
+  return std::nullopt;
+}
+
+std::string_view console_usage() {
+  static const std::string usage = usage_text();
+  return usage;
+}
+
+}  // namespace pgsaba::admin
