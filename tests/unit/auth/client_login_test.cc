@@ -270,3 +270,18 @@ TEST_CASE("client login: a message while keys are derived is refused") {
   CHECK_FALSE(login.key_request().cacheable);
   CHECK(login.on_message(bytes_of(text_of_string("secret"))).kind == Kind::kFailed);
 }
+
+TEST_CASE("client login: the md5 answer that fits an empty hash lets no unknown user in") {
+  ClientLoginSettings chosen = settings();
+  chosen.unknown_users_use_scram = false;
+  const Secret none = NoSecret{};
+  for (const Secret* secret : {static_cast<const Secret*>(nullptr), &none}) {
+    ClientLogin login(kMd5, "nobody", secret, chosen);
+    const std::string salt = login.start().message->payload;
+    const auto guess = md5_hex(Md5Hex{}.text(), salt);
+    const std::string answer = text_of_string("md5" + std::string(guess->text()));
+    const ClientLoginStep step = login.on_message(bytes_of(answer));
+    CHECK(step.kind == Kind::kFailed);
+    CHECK(step.error.sqlstate == "28P01");
+  }
+}
