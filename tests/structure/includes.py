@@ -95,10 +95,11 @@ def check_private(include, root):
     """"x.h" or "wire/x.h" in src/wire/ is a neighbour; never another folder's private header."""
     if not include.quoted or include.name.startswith("pgsaba/"):
         return None
-    name = include.name.removeprefix(include.folder + "/")
-    if "/" not in name and (root / include.file).with_name(name).exists():
-        return None
-    return include.wrong(f'"{include.name}" is neither public nor beside this file')
+    own = root / "src" / include.folder
+    for start in (own, root / "src", (root / include.file).parent):
+        if (found := (start / include.name).resolve()).exists() and found.is_relative_to(own):
+            return None
+    return include.wrong(f'"{include.name}" is neither public nor in this folder')
 
 
 def check_owner(include):
@@ -132,6 +133,7 @@ def check_folders(root, floors):
 
 
 def check(root):
+    root = root.resolve()
     floors, uses, includes = read_floors(root), read_uses(root), read_includes(root)
     wrong = list(check_folders(root, floors))
     for include in includes:
