@@ -68,11 +68,12 @@ def versions(programs, peers):
     return "; ".join([*found, command_output([postgres.program("postgres"), "--version"])])
 
 
-def provenance(arguments, programs, peers):
+def provenance(arguments, programs, peers, load_before):
     return "\n".join([
         f"* Command: `{shlex.join(['bench/run'] + arguments)}`",
         f"* Date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
         f"* Machine: {os.cpu_count()} cores of {processor()}, Linux {platform.release()}",
+        f"* Load average before the run: {load_before:.1f} (of other programs; near 0 is honest)",
         f"* Versions: {versions(programs, peers)}",
     ])
 
