@@ -32,14 +32,13 @@ std::string binary_numeric(std::string_view decimal) {
   const std::size_t weight = digits.empty() ? 0 : digits.size() - 1;
   const auto lowest = std::find_if(digits.begin(), digits.end(), [](auto d) { return d != 0; });
   digits.erase(digits.begin(), lowest);
+  std::reverse(digits.begin(), digits.end());
 
   std::string out;
   append_big_endian(out, digits.size(), 2);
   append_big_endian(out, weight, 2);
   append_big_endian(out, 0, 4);  // sign and scale
-  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit) {
-    append_big_endian(out, *digit, 2);
-  }
+  for (const std::uint16_t digit : digits) append_big_endian(out, digit, 2);
   return out;
 }
 

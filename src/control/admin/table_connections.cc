@@ -11,7 +11,6 @@ using stats::ClientRow;
 using stats::ClientState;
 using stats::ConnectionRow;
 using stats::ServerRow;
-using stats::ServerState;
 
 // One name in SHOW CLIENTS and SHOW SERVERS, another in SHOW SOCKETS.
 struct StateName {
