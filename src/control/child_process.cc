@@ -11,6 +11,8 @@
 #include <cstring>
 #include <utility>
 
+#include "nap.h"
+
 namespace pgsaba::control {
 namespace {
 
@@ -20,11 +22,6 @@ std::vector<char*> c_strings(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
   pointers.push_back(nullptr);
   return pointers;
-}
-
-void nap() {
-  const timespec pause{0, 5'000'000};
-  ::nanosleep(&pause, nullptr);
 }
 
 void reset_signals() {
@@ -124,7 +121,7 @@ bool ChildProcess::wait(Micros limit, const Interrupted& interrupted) {
   const Micros deadline = monotonic_now() + limit;
   while (running()) {
     if (monotonic_now() >= deadline || (interrupted && interrupted())) return false;
-    nap();
+    nap(5 * kMillisecond);
   }
   return true;
 }

@@ -46,9 +46,10 @@ struct Socket {
   }
 };
 
-std::uint16_t bound_port(const Socket& socket) {
+// 0: it could not be bound.
+std::uint16_t bound_port(const Socket& socket, std::uint16_t wanted) {
   sockaddr_storage place{};
-  socklen_t length = net::Address::from_host("127.0.0.1", 0)->to_sockaddr(place);
+  socklen_t length = net::Address::from_host("127.0.0.1", wanted)->to_sockaddr(place);
   auto* raw = reinterpret_cast<sockaddr*>(&place);
   if (::bind(socket.fd, raw, length) != 0) return 0;
   length = sizeof place;
@@ -96,16 +97,24 @@ Result<std::vector<std::uint16_t>> free_loopback_ports(std::size_t count) {
   const std::vector<Socket> sockets(count);  // held together, so that the ports differ
   std::vector<std::uint16_t> ports;
   for (const Socket& socket : sockets) {
-    const std::uint16_t port = bound_port(socket);
+    const std::uint16_t port = bound_port(socket, 0);
     if (port == 0) return Error{"no free TCP port on 127.0.0.1"};
     ports.push_back(port);
   }
   return ports;
 }
 
+bool is_free_loopback_port(std::uint16_t port) {
+  const Socket socket;
+  // As a server does, so that connections of one that has just ended do not count.
+  const int yes = 1;
+  ::setsockopt(socket.fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  return bound_port(socket, port) == port;
+}
+
 std::string generated_password() {
   constexpr std::string_view kLetters = "abcdefghijkmnpqrstuvwxyz23456789";  // 32, 5 bits each
-  std::array<unsigned char, 24> random{};
+  std::array<unsigned char, 16> random{};
   while (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
   }
   std::string password;

@@ -19,6 +19,7 @@ Result<std::string> find_postgres_bindir();
 Result<std::optional<Account>> unprivileged_account();
 // Distinct TCP ports on 127.0.0.1 that were free a moment ago.
 Result<std::vector<std::uint16_t>> free_loopback_ports(std::size_t count);
+bool is_free_loopback_port(std::uint16_t port);
 std::string generated_password();
 // The last lines of a log, for an error message.
 std::string tail_of_file(const std::string& path);

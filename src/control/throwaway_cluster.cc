@@ -1,5 +1,6 @@
 #include "throwaway_cluster.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +12,7 @@
 
 #include "installed_postgres.h"
 #include "loopback_query.h"
+#include "nap.h"
 
 namespace pgsaba::control {
 namespace {
@@ -41,11 +43,6 @@ logging_collector = off
 )";
 
 Error interrupted_error() { return Error{"interrupted"}; }
-
-void nap() {
-  const timespec pause{0, 20'000'000};
-  ::nanosleep(&pause, nullptr);
-}
 
 }  // namespace
 
@@ -92,6 +89,17 @@ Status ThrowawayCluster::make_directory() {
   return done();
 }
 
+Status ThrowawayCluster::write_file(const std::string& name, const std::string& text) const {
+  const std::string path = directory_ + "/" + name;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return Error{"cannot create " + path + ": " + std::strerror(errno)};
+  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool given = !account_ || ::fchown(fd, account_->uid, account_->gid) == 0;
+  ::close(fd);
+  if (!written || !given) return Error{"cannot write " + path};
+  return done();
+}
+
 std::vector<std::string> ThrowawayCluster::environment() const {
   // Not ours: PGDATA, PGOPTIONS, locales and the like must not reach the servers.
   return {"PATH=" + bindir_ + ":/usr/bin:/bin", "LC_ALL=C", "HOME=" + directory_,
@@ -116,11 +124,8 @@ Status ThrowawayCluster::run_tool(const std::vector<std::string>& arguments) {
 }
 
 Status ThrowawayCluster::init_primary() {
+  if (Status written = write_file("password", password_ + "\n"); !written) return written;
   const std::string password_file = directory_ + "/password";
-  std::ofstream(password_file) << password_ << '\n';
-  if (account_ && ::chown(password_file.c_str(), account_->uid, account_->gid) != 0) {
-    return Error{"cannot give a file to the user of the servers"};
-  }
   if (Status ran = run_tool({bindir_ + "/initdb", "-D", directory_ + "/primary", "-U", kSuperuser,
                              "-A", "scram-sha-256", "--pwfile=" + password_file, "-E", "UTF8",
                              "--no-locale", "--no-sync"});
@@ -196,7 +201,7 @@ Status ThrowawayCluster::await(const std::string& what, std::uint16_t port,
     auto answer = query_loopback({port, kSuperuser, password_, kSuperuser}, question);
     if (answer && !answer->rows.empty() && answer->rows[0][0] == "t") return done();
     last = answer ? "not yet" : answer.error().message;
-    nap();
+    nap(20 * kMillisecond);
   }
   return Error{what + " in time: " + last};
 }

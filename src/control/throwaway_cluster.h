@@ -35,6 +35,9 @@ class ThrowawayCluster {
   const std::string& version() const { return version_; }  // "PostgreSQL 15.4 ..."
   std::uint16_t primary_port() const { return primary_port_; }
   std::uint16_t standby_port() const { return standby_port_; }
+  const std::optional<Account>& account() const { return account_; }  // the servers' user
+  // A file in the directory, 0600, that belongs to the servers' user.
+  Status write_file(const std::string& name, const std::string& text) const;
   // A server that has ended by itself, with the end of its log; none while both run.
   std::optional<Error> failure();
 
