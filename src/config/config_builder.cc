@@ -83,7 +83,7 @@ void ConfigBuilder::add_listeners(const Entry& entry) {
       !is_list(*entry.value, "listen"))
     return;
   std::size_t number = 0;
-  for (const NodePointer& item : entry.value->items) {
+  for (const YamlPointer& item : entry.value->items) {
     if (problems_.full()) return;
     const std::string where = "listen[" + std::to_string(++number) + "]";
     places_.emplace(where, item->place);
@@ -121,11 +121,11 @@ void ConfigBuilder::add_cluster(const Entry& entry, const std::string& where) {
   }
 }
 
-void ConfigBuilder::add_servers(const Node& node, Cluster& cluster, const std::string& where) {
+void ConfigBuilder::add_servers(const YamlNode& node, Cluster& cluster, const std::string& where) {
   places_.emplace(where, node.place);
   if (!is_list(node, where)) return;
   std::size_t number = 0;
-  for (const NodePointer& item : node.items) {
+  for (const YamlPointer& item : node.items) {
     if (problems_.full()) return;
     const std::string name = where + "[" + std::to_string(++number) + "]";
     places_.emplace(name, item->place);
@@ -158,7 +158,7 @@ void ConfigBuilder::add_users(const Entry& entry) {
   }
 }
 
-void ConfigBuilder::apply(const Node& map, const Section& section, const std::string& where,
+void ConfigBuilder::apply(const YamlNode& map, const Section& section, const std::string& where,
                           Record record) {
   for (const Entry& entry : map.entries) {
     if (problems_.full()) return;
@@ -175,7 +175,7 @@ void ConfigBuilder::set(const Setting& setting, const Entry& entry, const std::s
   const std::string key = where.empty() ? entry.key : where + "." + entry.key;
   // Only the global sections can be continued in another file.
   const bool fresh = !std::holds_alternative<Config*>(record) || !places_.contains(key);
-  if (!remember(key, entry.place, fresh) || entry.value->kind == Node::Kind::kNull) return;
+  if (!remember(key, entry.place, fresh) || entry.value->kind == YamlNode::Kind::kNull) return;
   const auto value = value_of(setting, *entry.value);
   if (value.ok()) {
     setting.access.store(record, value.value());
@@ -184,15 +184,15 @@ void ConfigBuilder::set(const Setting& setting, const Entry& entry, const std::s
   }
 }
 
-Result<Value> ConfigBuilder::value_of(const Setting& setting, const Node& node) {
-  if (setting.kind == Kind::kStringList && node.kind == Node::Kind::kList) return list_of(node);
-  if (node.kind != Node::Kind::kScalar) {
+Result<Value> ConfigBuilder::value_of(const Setting& setting, const YamlNode& node) {
+  if (setting.kind == Kind::kStringList && node.kind == YamlNode::Kind::kList) return list_of(node);
+  if (node.kind != YamlNode::Kind::kScalar) {
     return Error{"a single value is needed here, not " + std::string(name_of(node.kind))};
   }
   return scalar_of(setting, node);
 }
 
-Result<Value> ConfigBuilder::scalar_of(const Setting& setting, const Node& node) {
+Result<Value> ConfigBuilder::scalar_of(const Setting& setting, const YamlNode& node) {
   const auto text = expand(node.text, environment_);
   if (!text.ok()) return text.error();
   auto value = parse_value(setting, text.value(), node.text);
@@ -211,10 +211,10 @@ Result<Value> ConfigBuilder::scalar_of(const Setting& setting, const Node& node)
   return Value(trimmed_end(secret.value()));
 }
 
-Result<Value> ConfigBuilder::list_of(const Node& node) {
+Result<Value> ConfigBuilder::list_of(const YamlNode& node) {
   std::vector<std::string> list;
-  for (const NodePointer& item : node.items) {
-    if (item->kind != Node::Kind::kScalar) {
+  for (const YamlPointer& item : node.items) {
+    if (item->kind != YamlNode::Kind::kScalar) {
       return Error{"a list of names is needed here, not one that holds " +
                    std::string(name_of(item->kind))};
     }
@@ -227,14 +227,14 @@ Result<Value> ConfigBuilder::list_of(const Node& node) {
 
 // A section without content (all of it commented out) is fine.
 bool ConfigBuilder::is_map(const Entry& entry, const std::string& what) {
-  const Node::Kind kind = entry.value->kind;
-  if (kind == Node::Kind::kMap || kind == Node::Kind::kNull) return true;
+  const YamlNode::Kind kind = entry.value->kind;
+  if (kind == YamlNode::Kind::kMap || kind == YamlNode::Kind::kNull) return true;
   problems_.error(entry.place, what + " must be a map, not " + std::string(name_of(kind)));
   return false;
 }
 
-bool ConfigBuilder::is_list(const Node& node, const std::string& what) {
-  if (node.kind == Node::Kind::kList || node.kind == Node::Kind::kNull) return true;
+bool ConfigBuilder::is_list(const YamlNode& node, const std::string& what) {
+  if (node.kind == YamlNode::Kind::kList || node.kind == YamlNode::Kind::kNull) return true;
   problems_.error(node.place, what + " must be a list, not " + std::string(name_of(node.kind)));
   return false;
 }

@@ -37,19 +37,19 @@ class ConfigBuilder {
   void add_listeners(const Entry& entry);
   void add_clusters(const Entry& entry);
   void add_cluster(const Entry& entry, const std::string& where);
-  void add_servers(const Node& node, Cluster& cluster, const std::string& where);
+  void add_servers(const YamlNode& node, Cluster& cluster, const std::string& where);
   void add_databases(const Entry& entry);
   void add_users(const Entry& entry);
 
   // Every entry of a map into the record, by the rows of the section.
-  void apply(const Node& map, const Section& section, const std::string& where, Record record);
+  void apply(const YamlNode& map, const Section& section, const std::string& where, Record record);
   void set(const Setting& setting, const Entry& entry, const std::string& where, Record record);
-  Result<Value> value_of(const Setting& setting, const Node& node);
-  Result<Value> scalar_of(const Setting& setting, const Node& node);
-  Result<Value> list_of(const Node& node);
+  Result<Value> value_of(const Setting& setting, const YamlNode& node);
+  Result<Value> scalar_of(const Setting& setting, const YamlNode& node);
+  Result<Value> list_of(const YamlNode& node);
 
   bool is_map(const Entry& entry, const std::string& what);
-  bool is_list(const Node& node, const std::string& what);
+  bool is_list(const YamlNode& node, const std::string& what);
   // Notes where the key is set; false (and an error) if that happened before.
   bool remember(const std::string& key, const Place& place, bool fresh);
   void unknown_key(const Entry& entry, const std::string& where,

@@ -18,10 +18,14 @@ void check_all(const Config& config, const Places& places, Problems& problems) {
   check_limits(config, places, problems);
 }
 
-// Errors first, each group in the order of the lines.
+// Errors first, as they were found; then warnings by line, since users have no order of their own.
 void sort(std::vector<Problem>& problems) {
+  const auto rank = [](const Problem& problem) {
+    const bool warning = problem.severity == Severity::kWarning;
+    return std::pair(warning, warning ? problem.line : 0);
+  };
   std::stable_sort(problems.begin(), problems.end(),
-                   [](const Problem& a, const Problem& b) { return a.severity < b.severity; });
+                   [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ void Problems::error(const Place& place, std::string message, std::string hint) 
 }
 
 void Problems::warning(const Place& place, std::string message, std::string hint) {
+  if (warnings_++ >= kMaxWarnings) return;
   problems_.push_back(problem_at(Severity::kWarning, place, std::move(message), std::move(hint)));
 }
 

@@ -22,6 +22,7 @@ std::string text_of(const Place& place);  // "file:line"
 class Problems {
  public:
   static constexpr std::size_t kMaxErrors = 20;
+  static constexpr std::size_t kMaxWarnings = 50;
 
   void error(const Place& place, std::string message, std::string hint = {});
   void warning(const Place& place, std::string message, std::string hint = {});
@@ -33,6 +34,7 @@ class Problems {
  private:
   std::vector<Problem> problems_;
   std::size_t errors_ = 0;
+  std::size_t warnings_ = 0;
 };
 
 }  // namespace pgsaba::config

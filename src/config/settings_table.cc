@@ -30,47 +30,47 @@ constexpr std::string_view kUsersExample = R"(users:
   #worker: {pool_size: 10, max_user_client_connections: 200}
 )";
 
-const Config kConfigDefaults;
-const Listener kListenerDefaults;
-const ServerAddress kServerDefaults;
-const Monitor kMonitorDefaults;
-const DatabaseSettings kDatabaseDefaults;
-const UserSettings kUserDefaults;
+const Config config_defaults;
+const Listener listener_defaults;
+const ServerAddress server_defaults;
+const Monitor monitor_defaults;
+const DatabaseSettings database_defaults;
+const UserSettings user_defaults;
 
 }  // namespace
 
 std::span<const Section> sections() {
-  static const Section kSections[] = {
-      {"", "The process.", top_level_settings(), &kConfigDefaults},
-      {"listen[]", "Where clients connect.", listener_settings(), &kListenerDefaults,
+  static const Section all_sections[] = {
+      {"", "The process.", top_level_settings(), &config_defaults},
+      {"listen[]", "Where clients connect.", listener_settings(), &listener_defaults,
        kListenExample},
       {"clusters.*.servers[]",
        "A primary and its standbys. Which is which is found out, not written down.",
-       server_settings(), &kServerDefaults, kClustersExample},
+       server_settings(), &server_defaults, kClustersExample},
       {"clusters.*.monitor", "How the servers of a cluster are watched.", monitor_settings(),
-       &kMonitorDefaults},
+       &monitor_defaults},
       {"databases.*",
        "The databases clients may ask for; '*' stands for every other name. What is not set here "
        "comes from the user or from pool, timeouts and limits.",
-       database_settings(), &kDatabaseDefaults, kDatabasesExample},
+       database_settings(), &database_defaults, kDatabasesExample},
       {"users.*",
        "Users with settings of their own, which beat those of databases and pool. Who may log in "
        "is written in auth.file.",
-       user_settings(), &kUserDefaults, kUsersExample},
-      {"auth", "How clients log in.", auth_settings(), &kConfigDefaults, kAuthExample},
+       user_settings(), &user_defaults, kUsersExample},
+      {"auth", "How clients log in.", auth_settings(), &config_defaults, kAuthExample},
       {"admin", "Who may use the admin console, the database pgsaba (or pgbouncer).",
-       admin_settings(), &kConfigDefaults},
-      {"http", "Metrics and health over HTTP.", http_settings(), &kConfigDefaults},
-      {"routing", "Reads on standbys.", routing_settings(), &kConfigDefaults},
-      {"timeouts", "How long things may take.", timeouts_settings(), &kConfigDefaults},
-      {"pool", "Server connections.", pool_default_settings(), &kConfigDefaults},
-      {"limits", "Bounds on clients and memory.", limits_settings(), &kConfigDefaults},
+       admin_settings(), &config_defaults},
+      {"http", "Metrics and health over HTTP.", http_settings(), &config_defaults},
+      {"routing", "Reads on standbys.", routing_settings(), &config_defaults},
+      {"timeouts", "How long things may take.", timeouts_settings(), &config_defaults},
+      {"pool", "Server connections.", pool_default_settings(), &config_defaults},
+      {"limits", "Bounds on clients and memory.", limits_settings(), &config_defaults},
       {"tcp", "Options of TCP connections, to clients and servers.", tcp_settings(),
-       &kConfigDefaults},
-      {"dns", "Looking up the names of servers.", dns_settings(), &kConfigDefaults},
-      {"log", "The log.", log_settings(), &kConfigDefaults},
+       &config_defaults},
+      {"dns", "Looking up the names of servers.", dns_settings(), &config_defaults},
+      {"log", "The log.", log_settings(), &config_defaults},
   };
-  return kSections;
+  return all_sections;
 }
 
 const Section& section_at(std::string_view path) {

@@ -172,9 +172,9 @@ struct Path {
   }
 };
 
-// at<&Config::timeouts, &Timeouts::query_us>
+// kMember<&Config::timeouts, &Timeouts::query_us>
 template <auto... Members>
-inline constexpr Access at = {&Path<Members...>::store, &Path<Members...>::load};
+inline constexpr Access kMember = {&Path<Members...>::store, &Path<Members...>::load};
 
 }  // namespace table
 }  // namespace pgsaba::config

@@ -41,9 +41,9 @@ void SourceFiles::read_file(const std::string& path, const Place& from) {
     return;
   }
   const Place file{std::make_shared<const std::string>(path), 0};
-  const NodePointer root = parse_yaml(text.value(), file, problems_);
-  if (!root || root->kind == Node::Kind::kNull) return;
-  if (root->kind != Node::Kind::kMap) {
+  const YamlPointer root = parse_yaml(text.value(), file, problems_);
+  if (!root || root->kind == YamlNode::Kind::kNull) return;
+  if (root->kind != YamlNode::Kind::kMap) {
     problems_.error(root->place,
                     "the file must be a map of sections, not " + std::string(name_of(root->kind)));
     return;
@@ -59,16 +59,16 @@ void SourceFiles::read_file(const std::string& path, const Place& from) {
   open_.pop_back();
 }
 
-void SourceFiles::read_include(const Node& node) {
-  if (node.kind == Node::Kind::kList) {
-    for (const NodePointer& item : node.items) include_pattern(*item);
-  } else if (node.kind != Node::Kind::kNull) {
+void SourceFiles::read_include(const YamlNode& node) {
+  if (node.kind == YamlNode::Kind::kList) {
+    for (const YamlPointer& item : node.items) include_pattern(*item);
+  } else if (node.kind != YamlNode::Kind::kNull) {
     include_pattern(node);
   }
 }
 
-void SourceFiles::include_pattern(const Node& node) {
-  if (node.kind != Node::Kind::kScalar) {
+void SourceFiles::include_pattern(const YamlNode& node) {
+  if (node.kind != YamlNode::Kind::kScalar) {
     problems_.error(node.place, "include must be a file or a list of files");
     return;
   }

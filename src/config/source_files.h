@@ -28,8 +28,8 @@ class SourceFiles {
 
  private:
   void read_file(const std::string& path, const Place& from);
-  void read_include(const Node& node);
-  void include_pattern(const Node& node);
+  void read_include(const YamlNode& node);
+  void include_pattern(const YamlNode& node);
   bool may_open(const std::string& path, const Place& from);
 
   const Environment& environment_;

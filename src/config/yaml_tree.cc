@@ -22,9 +22,9 @@ struct Stop : std::exception {};
 
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(const Place& file, Problems& problems) : file_(file), problems_(problems) {}
+  TreeBuilder(Place file, Problems& problems) : file_(std::move(file)), problems_(problems) {}
 
-  NodePointer root() const { return root_; }
+  YamlPointer root() const { return root_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (root_) stop(place_at(mark), "a second YAML document is not read");
@@ -32,7 +32,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    add(make_node(Node::Kind::kNull, mark), anchor);
+    add(make_node(YamlNode::Kind::kNull, mark), anchor);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -43,36 +43,36 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                 const std::string& value) override {
-    auto node = make_node(Node::Kind::kScalar, mark);
+    auto node = make_node(YamlNode::Kind::kScalar, mark);
     node->text = value;
     add(std::move(node), anchor);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
-    open_.push_back({make_node(Node::Kind::kList, mark), anchor, nullptr, false, {}});
+    open_.push_back({make_node(YamlNode::Kind::kList, mark), anchor, nullptr, false, {}});
   }
   void OnSequenceEnd() override { close(); }
 
   void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value /*style*/) override {
-    open_.push_back({make_node(Node::Kind::kMap, mark), anchor, nullptr, false, {}});
+    open_.push_back({make_node(YamlNode::Kind::kMap, mark), anchor, nullptr, false, {}});
   }
   void OnMapEnd() override { close(); }
 
  private:
   struct Open {
-    std::shared_ptr<Node> node;
+    std::shared_ptr<YamlNode> node;
     YAML::anchor_t anchor = 0;
-    NodePointer key;  // a map's key that still lacks its value
+    YamlPointer key;  // a map's key that still lacks its value
     bool key_is_duplicate = false;
     std::unordered_map<std::string, int> line_of_key;
   };
 
   Place place_at(const YAML::Mark& mark) const { return {file_.file, mark.line + 1}; }
 
-  std::shared_ptr<Node> make_node(Node::Kind kind, const YAML::Mark& mark) const {
-    auto node = std::make_shared<Node>();
+  std::shared_ptr<YamlNode> make_node(YamlNode::Kind kind, const YAML::Mark& mark) const {
+    auto node = std::make_shared<YamlNode>();
     node->kind = kind;
     node->place = place_at(mark);
     return node;
@@ -89,13 +89,13 @@ class TreeBuilder : public YAML::EventHandler {
     add(std::move(closed.node), closed.anchor);
   }
 
-  void add(std::shared_ptr<Node> node, YAML::anchor_t anchor) {
+  void add(std::shared_ptr<YamlNode> node, YAML::anchor_t anchor) {
     if (anchor != 0) anchors_[anchor] = node;
     const Place place = node->place;
     add_child(std::move(node), place);
   }
 
-  void add_child(NodePointer child, const Place& place) {
+  void add_child(YamlPointer child, const Place& place) {
     if (open_.empty()) {
       root_ = std::move(child);
       return;
@@ -103,7 +103,7 @@ class TreeBuilder : public YAML::EventHandler {
     Open& parent = open_.back();
     parent.node->weight += child->weight;
     if (parent.node->weight > kMaxNodes) stop(place, "the file is too large");
-    if (parent.node->kind == Node::Kind::kList) {
+    if (parent.node->kind == YamlNode::Kind::kList) {
       parent.node->items.push_back(std::move(child));
     } else if (!parent.key) {
       take_key(parent, std::move(child), place);
@@ -115,8 +115,8 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
-  void take_key(Open& parent, NodePointer key, const Place& place) {
-    if (key->kind != Node::Kind::kScalar) {
+  void take_key(Open& parent, YamlPointer key, const Place& place) {
+    if (key->kind != YamlNode::Kind::kScalar) {
       stop(place, "a key must be a name, not " + std::string(name_of(key->kind)));
     }
     const auto [known, fresh] = parent.line_of_key.emplace(key->text, place.line);
@@ -130,9 +130,9 @@ class TreeBuilder : public YAML::EventHandler {
 
   Place file_;
   Problems& problems_;
-  NodePointer root_;
+  YamlPointer root_;
   std::vector<Open> open_;
-  std::map<YAML::anchor_t, NodePointer> anchors_;
+  std::map<YAML::anchor_t, YamlPointer> anchors_;
 };
 
 void read_documents(const std::string& text, TreeBuilder& builder) {
@@ -144,21 +144,21 @@ void read_documents(const std::string& text, TreeBuilder& builder) {
 
 }  // namespace
 
-std::string_view name_of(Node::Kind kind) {
+std::string_view name_of(YamlNode::Kind kind) {
   switch (kind) {
-    case Node::Kind::kNull:
+    case YamlNode::Kind::kNull:
       return "nothing";
-    case Node::Kind::kScalar:
+    case YamlNode::Kind::kScalar:
       return "a single value";
-    case Node::Kind::kList:
+    case YamlNode::Kind::kList:
       return "a list";
-    case Node::Kind::kMap:
+    case YamlNode::Kind::kMap:
       return "a map";
   }
   return "";
 }
 
-NodePointer parse_yaml(const std::string& text, const Place& file, Problems& problems) {
+YamlPointer parse_yaml(const std::string& text, const Place& file, Problems& problems) {
   if (text.size() > kMaxTextBytes) {
     problems.error(file, "the file is too large");
     return nullptr;
@@ -175,7 +175,7 @@ NodePointer parse_yaml(const std::string& text, const Place& file, Problems& pro
     problems.error(file, "not valid YAML");
     return nullptr;
   }
-  return builder.root() ? builder.root() : std::make_shared<Node>(Node{.place = file});
+  return builder.root() ? builder.root() : std::make_shared<YamlNode>(YamlNode{.place = file});
 }
 
 }  // namespace pgsaba::config

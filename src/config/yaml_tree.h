@@ -14,29 +14,29 @@
 
 namespace pgsaba::config {
 
-struct Node;
-using NodePointer = std::shared_ptr<const Node>;
+struct YamlNode;
+using YamlPointer = std::shared_ptr<const YamlNode>;
 
 struct Entry {
   std::string key;
   Place place;  // of the key
-  NodePointer value;
+  YamlPointer value;
 };
 
-struct Node {
+struct YamlNode {
   enum class Kind : std::uint8_t { kNull, kScalar, kList, kMap };
 
   Kind kind = Kind::kNull;
   Place place = {};
   std::string text = {};                // kScalar
-  std::vector<NodePointer> items = {};  // kList
+  std::vector<YamlPointer> items = {};  // kList
   std::vector<Entry> entries = {};      // kMap, in the file's order
   std::size_t weight = 1;               // nodes in this subtree, aliases counted as often as used
 };
 
-std::string_view name_of(Node::Kind kind);  // "a list", "a map", ...
+std::string_view name_of(YamlNode::Kind kind);  // "a list", "a map", ...
 
 // Null if there was an error. An empty text is a kNull node.
-NodePointer parse_yaml(const std::string& text, const Place& file, Problems& problems);
+YamlPointer parse_yaml(const std::string& text, const Place& file, Problems& problems);
 
 }  // namespace pgsaba::config

@@ -178,4 +178,12 @@ TEST_CASE("warnings leave the configuration usable") {
   warns(kBase + "listen: [{address: 0.0.0.0}]\n",
         "auth.type is trust: whoever reaches '0.0.0.0' can log in as anybody (pgsaba.yaml:4)");
   warns("auth: {type: trust}\n", "there are no databases");
+
+  std::string many = kBase + "users:\n";
+  for (int i = 0; i < 100; ++i) {
+    many += "  u" + std::to_string(i) + ": {pool_size: 5, max_user_connections: 2}\n";
+  }
+  const Loaded loaded = load_text(many);
+  CHECK(loaded.config);
+  CHECK(loaded.problems.size() == Problems::kMaxWarnings);
 }

@@ -94,30 +94,24 @@ TEST_CASE("every row is complete and reads and writes its own member") {
 }
 
 TEST_CASE("named rows read and write their own member too") {
-  const auto check_rows = [](const char* path, auto& record) {
+  const auto check_rows = [](const char* path, auto record) {
     for (const Setting& setting : section_at(path).settings) {
       CAPTURE(setting.name);
-      using T = std::remove_reference_t<decltype(record)>;
+      using T = decltype(record);
       T fresh;
       Value other = setting.access.load(&fresh);
       if (std::holds_alternative<std::monostate>(other)) other = std::int64_t{0};
       other = other_value(setting, other);
-      CHECK_FALSE(fresh != T());
       setting.access.store(&fresh, other);
       CHECK(fresh != T());
       CHECK(setting.access.load(&fresh) == other);
     }
   };
-  DatabaseSettings database;
-  UserSettings user;
-  Listener listener;
-  ServerAddress server;
-  Monitor monitor;
-  check_rows("databases.*", database);
-  check_rows("users.*", user);
-  check_rows("listen[]", listener);
-  check_rows("clusters.*.servers[]", server);
-  check_rows("clusters.*.monitor", monitor);
+  check_rows("databases.*", DatabaseSettings());
+  check_rows("users.*", UserSettings());
+  check_rows("listen[]", Listener());
+  check_rows("clusters.*.servers[]", ServerAddress());
+  check_rows("clusters.*.monitor", Monitor());
 }
 
 TEST_CASE("the sample and the manual are up to date") {
