@@ -70,7 +70,11 @@ TEST_CASE("a cancel ends the command in flight, and its late end is ignored") {
   CHECK(console.output().empty());
   console.session.cancel();  // nothing runs any more
   CHECK(console.executor.abandoned.size() == 1);
-  CHECK(console.answer("SHOW STATE") == "T:2 | D:active,yes | C:SHOW | Z:I");
+  console.query("RELOAD");
+  console.session.finish(ticket, {});  // not the one that runs now
+  CHECK(console.output().empty());
+  console.session.finish(console.executor.last_ticket, {});
+  CHECK(console.output() == "C:RELOAD | Z:I");
 }
 
 TEST_CASE("a lost connection abandons its command") {
