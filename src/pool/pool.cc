@@ -186,6 +186,12 @@ void Pool::reconnect(CloseReason reason) {
   host_.needs_match(*this);
 }
 
+ServerConnection* Pool::find(std::uint64_t server_id) {
+  for (const auto& [server, owned] : owned_)
+    if (server->id() == server_id) return server;
+  return nullptr;
+}
+
 bool Pool::reconnecting() const {
   return std::ranges::any_of(owned_,
                              [](const auto& entry) { return entry.second->close_when_released; });

@@ -68,7 +68,11 @@ const std::string* find_setting(const SettingsRef& settings, std::string_view na
 
 SettingsRef SettingsTable::intern(Settings settings) {
   if (settings.empty()) return nullptr;
-  std::ranges::sort(settings, {}, &Setting::name);
+  // Of a parameter given twice the later one counts.
+  std::ranges::reverse(settings);
+  std::ranges::stable_sort(settings, {}, &Setting::name);
+  const auto repeated = std::ranges::unique(settings, {}, &Setting::name);
+  settings.erase(repeated.begin(), repeated.end());
   std::string key = key_of(settings);
   const auto found = table_.find(key);
   if (found != table_.end()) return found->second;

@@ -43,6 +43,10 @@ void append_close_statement(std::string& out, std::string_view name) {
   MessageWriter(out).begin('C').byte('S').string(name).end();
 }
 
+void append_describe_statement(std::string& out, std::string_view name) {
+  MessageWriter(out).begin('D').byte('S').string(name).end();
+}
+
 void append_terminate(std::string& out) { MessageWriter(out).begin('X').end(); }
 
 std::optional<ParseNames> read_parse(Bytes body) {

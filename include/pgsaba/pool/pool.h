@@ -114,8 +114,12 @@ class Pool final : public server::ServerOwner {
   void cancel_ended(server::ServerConnection& server);
 
   void client_joined() { ++clients_; }
-  void client_left() { --clients_; }
+  void client_left() {
+    --clients_;
+    used_at_ = host_.turn().now;
+  }
   std::size_t clients() const { return clients_; }
+  Micros used_at() const { return used_at_; }  // the last time anybody wanted something of it
 
   void reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolPolicy policy);
   void pause(bool paused);
@@ -139,6 +143,10 @@ class Pool final : public server::ServerOwner {
   enum class Place : std::uint8_t { kOpening, kIdle, kLent, kResting };
   Servers& servers_at(Place place) { return lists_[static_cast<std::size_t>(place)]; }
   Waiters& waiters() { return waiters_; }
+  server::ServerConnection* find(std::uint64_t server_id);
+  bool twin_has_idle(std::size_t worker) const {
+    return shared_->faces[worker].has_idle.load(std::memory_order_relaxed);
+  }
   std::size_t servers() const { return owned_.size(); }
   bool unused() const { return owned_.empty() && waiters_.empty() && clients_ == 0; }
 
@@ -181,6 +189,7 @@ class Pool final : public server::ServerOwner {
   Waiters waiters_;
   std::unordered_map<server::ServerConnection*, std::unique_ptr<server::ServerConnection>> owned_;
   std::size_t clients_ = 0;
+  Micros used_at_ = 0;
   bool paused_ = false;
   Micros retry_at_ = 0;  // after a failed login or connection attempt
   Micros retry_delay_ = 0;

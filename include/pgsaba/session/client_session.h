@@ -1,0 +1,199 @@
+// ClientSession: one client from its first byte to its last.
+//
+//   kStartup ──startup packet──▶ kLogin ──proven──▶ kWelcome ──parameters known──▶ kIdle
+//      │ cancel request              │                  (asks a server once)        │  ▲
+//      ▼                             ▼ database pgsaba                 first message│  │
+//   kClosed                       kConsole                                          ▼  │
+//   ReadyForQuery 'I'
+//                                                     kWaiting ──server granted──▶ kLinked
+//   kOrphaned: its server died inside a transaction; until the client ends the transaction it gets
+//   the answers that a failed transaction gives (orphaned_transaction.h).
+//   Every state can end in kClosed; the session is destroyed when the turn ends.
+//
+// Owned by a worker; one thread. Bounded: what a waiting client may have sent ahead, what the
+// ledger may hold, what may lie unsent.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pgsaba/auth/client_login.h"
+#include "pgsaba/net/connection.h"
+#include "pgsaba/pool/pool.h"
+#include "pgsaba/session/session_host.h"
+#include "pgsaba/wire/frame.h"
+#include "pgsaba/wire/startup.h"
+
+namespace pgsaba::session {
+
+class OrphanedTransaction;
+
+// Why a client's connection ended; each stands in the log.
+enum class EndReason : std::uint8_t {
+  kNone,
+  kClientTerminated,  // it said Terminate
+  kClientClosed,      // it closed the connection
+  kClientReset,       // the connection broke
+  kCancelRequest,     // it came to bring a cancel request
+  kProtocolError,
+  kLoginFailed,
+  kLoginTimeout,
+  kLimit,     // of connections
+  kNoServer,  // none could be had
+  kWaitTimeout,
+  kQueryTimeout,
+  kIdleTimeout,
+  kIdleTransactionTimeout,
+  kTransactionTimeout,
+  kServerLost,
+  kModeViolation,  // a transaction block under statement pooling
+  kShutdown,
+  kAdmin,
+};
+std::string_view describe(EndReason reason);
+
+// A part of the session that most clients never need.
+struct NamedStatements {
+  struct Entry {
+    server::PreparedRef statement;
+    std::uint64_t order = 0;
+  };
+  std::unordered_map<std::string, Entry> by_name;
+  std::uint64_t next_order = 1;
+};
+
+class ClientSession final : public net::Connection,
+                            public pool::Waiter,
+                            public server::LeaseHolder {
+ public:
+  enum class State : std::uint8_t {
+    kStartup,
+    kLogin,
+    kWelcome,
+    kIdle,
+    kWaiting,
+    kLinked,
+    kOrphaned,
+    kConsole,
+    kClosed,
+  };
+
+  ClientSession(SessionHost& host, std::uint32_t id, net::Socket socket);
+  ~ClientSession() override;
+
+  State state() const { return state_; }
+  std::uint32_t id() const { return id_; }
+  const std::string& user() const;
+  const std::string& database() const;
+  Account* account() const { return account_; }
+  server::ServerConnection* server() const { return server_; }
+  pool::Pool* lease_pool() const { return lease_pool_; }
+  const server::SettingsRef& settings() const { return settings_; }
+  std::size_t prepared_statement_count() const {
+    return statements_ ? statements_->by_name.size() : 0;
+  }
+  Micros connected_at() const { return connected_at_; }
+  Micros request_at() const { return request_at_; }
+  Micros idle_since() const { return idle_since_; }
+  bool accepts_key(std::string_view secret) const;
+  // A cancel request with our key: the server that runs a statement of ours now, or null.
+  server::ServerConnection* cancel_target() const;
+
+  // Ends the session; with an error, the client is told first.
+  void end(EndReason reason);
+  void end(EndReason reason, const wire::ErrorFields& error);
+  // The limits that a running or idle transaction has; called by the worker's clock.
+  void check_limits(Micros now);
+  void console_output(Bytes bytes, bool last);
+
+  // net::Connection
+  void step() override;
+  void drained() override;
+  // pool::Waiter
+  void granted(server::ServerConnection& server) override;
+  void refused(const wire::ErrorFields& error) override;
+  const server::SettingsRef& wanted_settings() const override { return settings_; }
+  // server::LeaseHolder
+  void server_sent(Bytes bytes) override;
+  void parameter_changed(std::string_view name, std::string_view value) override;
+  void statement_failed(std::uint32_t id) override;
+  void statements_discarded() override;
+  std::string statement_name(std::uint32_t id) override;
+  void server_ready() override;
+  void server_lost(server::ServerConnection& server, server::CloseReason reason,
+                   bool mid_frame) override;
+  bool accepts_bytes() const override { return !congested(); }
+  void server_drained() override { schedule(); }
+
+  ListHook phase_hook;
+
+ private:
+  struct Login;  // what is needed until the session is open
+
+  void transition(State next);
+  static Phase phase_of(State state);
+  bool wants_input() const;
+  std::size_t consume(Bytes input);
+  void fail_protocol(std::string message);
+  void lost_peer();
+
+  // client_startup.cc
+  std::size_t consume_startup(Bytes input);
+  void on_startup(wire::StartupMessage startup);
+  bool negotiate(const wire::StartupMessage& startup);
+  bool read_parameters(const wire::StartupMessage& startup);
+  void on_login_frame(const wire::Piece& piece);
+  void follow_login(auth::ClientLoginStep step);
+  void login_proven();
+  void open_session();
+  void begin_learning();
+  void finish_learning();
+  void learn_from(Bytes bytes);
+  void send_welcome(const wire::ParameterList& parameters);
+
+  // client_requests.cc
+  enum class Taken : std::uint8_t { kYes, kNotYet };
+  Taken on_frame(const wire::Piece& piece);
+  Taken on_unlinked(const wire::Piece& piece);
+  Taken on_linked(const wire::Piece& piece);
+  Taken on_orphaned(const wire::Piece& piece);
+  Taken on_query(const wire::Piece& piece);
+  Taken on_parse(const wire::Piece& piece);
+  Taken on_named_parse(Bytes frame);
+  void forward(server::Request request, const wire::Piece& piece);
+  Taken on_bind(const wire::Piece& piece);
+  Taken on_object(const wire::Piece& piece);
+  void on_body(const wire::Piece& piece);
+  Taken acquire();
+  void link(server::ServerConnection& server);
+  void unlink();
+  void count_request();
+  server::PreparedRef find_statement(std::string_view name) const;
+
+  SessionHost& host_;
+  std::uint32_t id_;
+  State state_ = State::kStartup;
+  EndReason reason_ = EndReason::kNone;
+  enum class Body : std::uint8_t { kForward, kDrop, kGather };
+  Body body_ = Body::kForward;  // what to do with the rest of a streamed frame
+  bool may_commit_ = false;     // what runs now may end the transaction with success
+  wire::FrameReader reader_{wire::Direction::kFromClient};
+  Account* account_ = nullptr;
+  server::ServerConnection* server_ = nullptr;
+  pool::Pool* lease_pool_ = nullptr;  // where the server comes from, or is waited for
+  server::SettingsRef settings_;
+  std::unique_ptr<NamedStatements> statements_;
+  std::unique_ptr<Login> login_;
+  std::unique_ptr<OrphanedTransaction> orphan_;
+  std::unique_ptr<std::string> gathered_;  // a Parse too large to lie in one piece
+  std::array<char, 16> secret_{};  // of the cancel key; protocol 3.0 knows its first 4 bytes
+  Micros connected_at_ = 0;
+  Micros request_at_ = 0;      // the statement that runs now began; 0: none runs
+  Micros transaction_at_ = 0;  // the transaction began; 0: none is open
+  Micros idle_since_ = 0;
+};
+
+}  // namespace pgsaba::session

@@ -1,0 +1,61 @@
+// SessionHost: what a client's session needs of the worker it lives in. Implemented by the worker;
+// every call stays on the worker's thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "pgsaba/auth/client_login.h"
+#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/auth/userlist.h"
+#include "pgsaba/config/config.h"
+#include "pgsaba/net/connection.h"
+#include "pgsaba/session/account.h"
+#include "pgsaba/wire/error_fields.h"
+
+namespace pgsaba::session {
+
+class ClientSession;
+
+// Which of the worker's lists a session is on: each has its own time limit.
+enum class Phase : std::uint8_t { kLogin, kIdle, kWaiting, kLinked, kConsole };
+
+struct Admission {
+  Account* account = nullptr;  // null: refused, for this reason
+  std::optional<wire::ErrorFields> refusal = {};
+};
+
+class SessionHost {
+ public:
+  virtual ~SessionHost() = default;
+
+  virtual net::Turn& turn() = 0;
+  virtual const config::Config& config() = 0;
+  virtual const auth::UserList& users() = 0;
+  virtual const auth::ClientLoginSettings& login_settings() = 0;
+  virtual auth::ScramKeyCache& scram_keys() = 0;
+  virtual server::SettingsTable& settings() = 0;
+  virtual server::PreparedTable& prepared_statements() = 0;
+
+  // Checks that the database exists and is open, without counting anybody.
+  virtual std::optional<wire::ErrorFields> may_log_in(std::string_view database) = 0;
+  // Counts the client against every limit that holds for it.
+  virtual Admission admit(std::string_view database, std::string_view user) = 0;
+  virtual void dismiss(Account& account) = 0;
+  // The pool that serves the account now; null if none can, and `why` says so.
+  virtual pool::Pool* route(Account& account, wire::ErrorFields& why) = 0;
+
+  virtual void cancel(const wire::CancelKey& key) = 0;
+  virtual void phase_changed(ClientSession& session, Phase from, Phase to) = 0;
+  // The session is closed: it is destroyed when the turn ends.
+  virtual void bury(ClientSession& session) = 0;
+  virtual void log_client(const ClientSession& session, std::string_view event) = 0;
+
+  // The admin console lives in another thread; its answers come as `console_output`.
+  virtual bool console_open(ClientSession& session) = 0;  // false: not for this user
+  virtual void console_input(ClientSession& session, Bytes frame) = 0;
+  virtual void console_closed(ClientSession& session) = 0;
+};
+
+}  // namespace pgsaba::session

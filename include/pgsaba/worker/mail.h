@@ -1,0 +1,78 @@
+// Mail: the complete list of what threads say to a worker, and ControlLink: what a worker says to
+// the control thread. Values that own what they carry.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "pgsaba/net/mailbox.h"
+#include "pgsaba/pool/pool.h"
+#include "pgsaba/server/server_connection.h"
+#include "pgsaba/stats/snapshot.h"
+#include "pgsaba/wire/cancel_key.h"
+#include "pgsaba/worker/picture.h"
+
+namespace pgsaba::worker {
+
+// --- from the control thread ---
+struct NewPicture {
+  std::shared_ptr<const Picture> picture;
+};
+struct SnapshotRequest {
+  std::function<void(stats::WorkerSnapshot)> answer;  // called on the worker's thread
+};
+struct ConsoleOutput {
+  std::uint32_t client = 0;
+  std::string bytes;
+  bool last = false;
+};
+struct Reconnect {
+  std::string database;  // empty: all
+};
+struct Kill {
+  std::string database;      // empty: all
+  std::uint32_t client = 0;  // or this one client
+};
+struct Shutdown {
+  bool wait = true;  // for running transactions
+};
+
+// --- from other workers ---
+struct NewClient {
+  net::Socket socket = net::kNoSocket;
+};
+struct CancelOrder {
+  wire::CancelKey key;
+};
+struct WantServer {
+  pool::PoolKey key;
+};
+struct EvictIdle {
+  pool::PoolKey key;  // of the pool that is short
+  pool::SlotRefusal refusal = pool::SlotRefusal::kNone;
+};
+struct ServerArrives {
+  pool::PoolKey key;
+  std::unique_ptr<server::ServerConnection> server;
+  net::Socket socket = net::kNoSocket;
+};
+
+using Mail = std::variant<NewPicture, SnapshotRequest, ConsoleOutput, Reconnect, Kill, Shutdown,
+                          NewClient, CancelOrder, WantServer, EvictIdle, ServerArrives>;
+using Mailbox = net::Mailbox<Mail>;
+
+// Implemented by the control thread; every call may come from any worker's thread.
+class ControlLink {
+ public:
+  virtual ~ControlLink() = default;
+  virtual void console_opened(std::size_t worker, std::uint32_t client, std::string user,
+                              bool admin) = 0;
+  virtual void console_frame(std::size_t worker, std::uint32_t client, std::string frame) = 0;
+  virtual void console_closed(std::size_t worker, std::uint32_t client) = 0;
+  // The worker has no clients left and is about to end.
+  virtual void worker_drained(std::size_t worker) = 0;
+};
+
+}  // namespace pgsaba::worker

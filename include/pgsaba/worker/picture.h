@@ -1,0 +1,35 @@
+// Picture: all that the control thread tells the workers about the world, as one immutable value
+// that is swapped between two turns. Any thread may read it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pgsaba/auth/userlist.h"
+#include "pgsaba/config/config.h"
+#include "pgsaba/net/address.h"
+#include "pgsaba/routing/topology.h"
+
+namespace pgsaba::worker {
+
+struct Picture {
+  std::uint64_t generation = 1;
+  std::shared_ptr<const config::Config> config;
+  std::shared_ptr<const auth::UserList> users;
+  std::shared_ptr<const routing::Topology> topology;
+  // By cluster, in the order of its servers; nothing while a name could not be looked up.
+  std::map<std::string, std::vector<std::optional<net::Address>>, std::less<>> addresses;
+  std::set<std::string, std::less<>> paused;    // databases
+  std::set<std::string, std::less<>> disabled;  // databases
+  bool all_paused = false;
+
+  bool is_paused(std::string_view database) const {
+    return all_paused || paused.contains(database);
+  }
+};
+
+}  // namespace pgsaba::worker

@@ -1,0 +1,47 @@
+// Process: what all workers share: connection counters, prepared statements, and each other's
+// mailboxes. Built before the first worker starts, outlives the last. Any thread.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "pgsaba/auth/client_login.h"
+#include "pgsaba/pool/slots.h"
+#include "pgsaba/server/prepared_statements.h"
+#include "pgsaba/worker/mail.h"
+
+namespace pgsaba::worker {
+
+// Clients by what limits them, for the whole process.
+class ClientCounters {
+ public:
+  pool::SlotCounter& total() { return total_; }
+  pool::SlotCounter& of_database(const std::string& name) { return find(databases_, name); }
+  pool::SlotCounter& of_user(const std::string& name) { return find(users_, name); }
+
+ private:
+  using Shelf = std::map<std::string, std::unique_ptr<pool::SlotCounter>>;
+  pool::SlotCounter& find(Shelf& shelf, const std::string& name);
+
+  std::mutex mutex_;
+  pool::SlotCounter total_;
+  Shelf databases_;
+  Shelf users_;
+};
+
+struct Process {
+  pool::SlotBook slots;
+  server::PreparedTable prepared_statements;
+  ClientCounters clients;
+  auth::ClientLoginSettings login_settings;
+  std::atomic<std::uint64_t> next_id{1};
+  std::vector<Mailbox*> mailboxes;                                // by worker
+  std::vector<std::unique_ptr<std::atomic<std::int32_t>>> loads;  // clients, by worker
+  ControlLink* control = nullptr;
+};
+
+}  // namespace pgsaba::worker

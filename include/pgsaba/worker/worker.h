@@ -1,0 +1,150 @@
+// Worker: one thread's clients, pools and servers, and the turn of its loop:
+//
+//   Mail ▶ Judge (servers, then clients) ▶ Match ▶ Flush ▶ Sweep
+//
+// Events only record; all work is done in `turn`, in this order. The network and the clock are
+// given, so that a simulator can run whole workers. Everything is owned by the worker's thread;
+// other threads reach it through its mailbox only.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/net/connection.h"
+#include "pgsaba/pool/pool.h"
+#include "pgsaba/session/client_session.h"
+#include "pgsaba/session/session_host.h"
+#include "pgsaba/worker/mail.h"
+#include "pgsaba/worker/picture.h"
+#include "pgsaba/worker/process.h"
+
+namespace pgsaba::worker {
+
+class Acceptor;
+class CancelConnection;
+
+class Worker final : public session::SessionHost, public pool::PoolHost {
+ public:
+  Worker(std::size_t index, net::Network& network, Process& process,
+         std::shared_ptr<const Picture> picture, Micros now);
+  ~Worker() override;
+
+  Mailbox& mailbox() { return mailbox_; }
+  // Clients of this listening socket, which the control thread owns, may be taken from now on.
+  void listen(net::Socket listener);
+
+  // One turn; `now` is the time. What to wait for before the next one: `timeout`.
+  void run_turn(Micros now);
+  Micros timeout(Micros now) const;
+  // Shutting down, and nobody is left.
+  bool finished() const { return stopping_ && clients_.empty(); }
+  // Ends everything at once.
+  void end_all();
+
+  // session::SessionHost and pool::PoolHost
+  net::Turn& turn() override { return turn_; }
+  const config::Config& config() override { return *picture_->config; }
+  const auth::UserList& users() override { return *picture_->users; }
+  const auth::ClientLoginSettings& login_settings() override { return process_.login_settings; }
+  auth::ScramKeyCache& scram_keys() override { return scram_keys_; }
+  server::SettingsTable& settings() override { return settings_; }
+  server::PreparedTable& prepared_statements() override { return process_.prepared_statements; }
+  std::optional<wire::ErrorFields> may_log_in(std::string_view database) override;
+  session::Admission admit(std::string_view database, std::string_view user) override;
+  void dismiss(session::Account& account) override;
+  pool::Pool* route(session::Account& account, wire::ErrorFields& why) override;
+  void cancel(const wire::CancelKey& key) override;
+  void phase_changed(session::ClientSession& session, session::Phase from,
+                     session::Phase to) override;
+  void bury(session::ClientSession& session) override;
+  void log_client(const session::ClientSession& session, std::string_view event) override;
+  bool console_open(session::ClientSession& session) override;
+  void console_input(session::ClientSession& session, Bytes frame) override;
+  void console_closed(session::ClientSession& session) override;
+  std::size_t worker_index() const override { return index_; }
+  std::uint64_t next_id() override { return process_.next_id++; }
+  void needs_match(pool::Pool& pool) override;
+  void short_of_servers(pool::Pool& pool, pool::SlotRefusal refusal) override;
+  void send_server(pool::Pool& pool, std::size_t worker,
+                   std::unique_ptr<server::ServerConnection> server) override;
+  void log_server(const server::ServerConnection& server, std::string_view event) override;
+
+  // A cancel request has reached its server, or could not.
+  void cancel_done(CancelConnection& connection);
+
+ private:
+  using Sessions = IntrusiveList<session::ClientSession, &session::ClientSession::phase_hook>;
+
+  // worker.cc
+  void take_mail();
+  void on_mail(NewPicture& mail);
+  void on_mail(SnapshotRequest& mail);
+  void on_mail(ConsoleOutput& mail);
+  void on_mail(Reconnect& mail);
+  void on_mail(Kill& mail);
+  void on_mail(Shutdown& mail);
+  void on_mail(NewClient& mail);
+  void on_mail(CancelOrder& mail);
+  void on_mail(WantServer& mail);
+  void on_mail(EvictIdle& mail);
+  void on_mail(ServerArrives& mail);
+  void match_pools();
+  void tick();
+  void expire_sessions();
+  void drop_unused_pools();
+  void end_idle_clients();
+
+  // worker_clients.cc
+  void accept_clients();
+  void place_client(net::Socket socket);
+  void add_client(net::Socket socket);
+  session::ClientSession* find_client(std::uint32_t id);
+  std::uint32_t new_client_id();
+  Sessions& sessions_in(session::Phase phase) { return sessions_[static_cast<std::size_t>(phase)]; }
+  void cancel_here(const wire::CancelKey& key);
+  void start_cancels();
+
+  // worker_pools.cc
+  pool::Pool* pool_for(const pool::PoolKey& key);
+  pool::Pool* find_pool(const pool::PoolKey& key);
+  std::shared_ptr<const server::ServerTarget> target_of(const pool::PoolKey& key) const;
+  pool::PoolPolicy policy_of(const pool::PoolKey& key) const;
+  void reconfigure_pools();
+  void refresh_account(session::Account& account);
+
+  // worker_snapshot.cc
+  stats::WorkerSnapshot snapshot();
+
+  std::size_t index_;
+  Process& process_;
+  std::shared_ptr<const Picture> picture_;
+  net::Turn turn_;
+  Mailbox mailbox_;
+  auth::ScramKeyCache scram_keys_;
+  server::SettingsTable settings_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;
+  std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
+  std::vector<pool::Pool*> to_match_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<session::ClientSession>> clients_;
+  std::array<Sessions, 5> sessions_;  // by Phase
+  std::uint32_t next_client_ = 0;
+  std::vector<std::unique_ptr<CancelConnection>> cancels_;
+  struct WaitingCancel {
+    std::uint32_t client = 0;
+    Micros since = 0;
+  };
+  std::deque<WaitingCancel> waiting_cancels_;
+  Micros next_tick_ = 0;
+  bool starving_ = false;      // clients wait and every slot is taken: other workers may help
+  bool idle_limited_ = false;  // some account has a client_idle limit
+  bool stopping_ = false;
+  bool drained_told_ = false;
+};
+
+}  // namespace pgsaba::worker

@@ -1,0 +1,37 @@
+// DaemonControls: what an administrator can do to the daemon, whoever asks: the console, a signal,
+// an HTTP request. Implemented by Daemon. Control thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pgsaba/base/result.h"
+#include "pgsaba/stats/snapshot.h"
+#include "pgsaba/worker/mail.h"
+#include "pgsaba/worker/picture.h"
+
+namespace pgsaba::control {
+
+enum class ShutdownMode : std::uint8_t { kAtOnce, kWaitForTransactions, kWaitForClients };
+
+class DaemonControls {
+ public:
+  virtual ~DaemonControls() = default;
+
+  // What the workers see now.
+  virtual const worker::Picture& picture() const = 0;
+  // A copy of it, changed by `change`, goes to all workers.
+  virtual void change_picture(const std::function<void(worker::Picture&)>& change) = 0;
+  // Reads configuration and user list anew; an error leaves everything as it was.
+  virtual Status reload() = 0;
+  virtual void shutdown(ShutdownMode mode) = 0;
+  // A letter to every worker.
+  virtual void tell_workers(const std::function<worker::Mail()>& make_letter) = 0;
+  virtual void tell_worker(std::size_t worker, worker::Mail letter) = 0;
+  // All workers' snapshots, later, on the control thread.
+  virtual void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) = 0;
+};
+
+}  // namespace pgsaba::control

@@ -1,0 +1,30 @@
+// What a session needs until it is open, and no longer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pgsaba/auth/client_login.h"
+#include "pgsaba/session/client_session.h"
+#include "pgsaba/wire/startup.h"
+
+namespace pgsaba::session {
+
+struct ClientSession::Login {
+  std::string user;
+  std::string database;
+  std::string application_name;
+  server::Settings settings;
+  std::uint32_t version = wire::kProtocol30;
+  bool may_hear_errors = true;  // a cancel request gets no answer at all
+  bool console = false;
+  std::unique_ptr<auth::ClientLogin> proof;
+  // Learning: what a server answers to the client's settings.
+  bool learning = false;
+  server::SettingsRef learned_for;
+  wire::ParameterList learned;
+  std::string answer;
+};
+
+}  // namespace pgsaba::session

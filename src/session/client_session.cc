@@ -1,0 +1,212 @@
+#include "pgsaba/session/client_session.h"
+
+#include "pgsaba/wire/sqlstate.h"
+#include "session/client_login_state.h"
+#include "session/errors.h"
+#include "session/orphaned_transaction.h"
+
+namespace pgsaba::session {
+
+using server::ServerConnection;
+using wire::ErrorFields;
+using wire::Piece;
+
+namespace {
+
+// What a client that waits for a server may have sent ahead before it is no longer read.
+constexpr std::size_t kMaxAheadBytes = 64 * 1'024;
+
+const std::string kNobody;
+
+}  // namespace
+
+ClientSession::ClientSession(SessionHost& host, std::uint32_t id, net::Socket socket)
+    : Connection(host.turn(), Side::kClient),
+      host_(host),
+      id_(id),
+      login_(std::make_unique<Login>()),
+      connected_at_(host.turn().now),
+      idle_since_(host.turn().now) {
+  attach(socket);
+}
+
+ClientSession::~ClientSession() = default;
+
+const std::string& ClientSession::user() const {
+  if (account_ != nullptr) return account_->user;
+  return login_ ? login_->user : kNobody;
+}
+
+const std::string& ClientSession::database() const {
+  if (account_ != nullptr) return account_->database;
+  return login_ ? login_->database : kNobody;
+}
+
+// ---- states ------------------------------------------------------------------------------------
+
+Phase ClientSession::phase_of(State state) {
+  switch (state) {
+    case State::kStartup:
+    case State::kLogin:
+    case State::kWelcome:
+      return Phase::kLogin;
+    case State::kWaiting:
+      return Phase::kWaiting;
+    case State::kLinked:
+    case State::kOrphaned:
+      return Phase::kLinked;
+    case State::kConsole:
+      return Phase::kConsole;
+    case State::kIdle:
+    case State::kClosed:
+      return Phase::kIdle;
+  }
+  return Phase::kIdle;
+}
+
+// The only place where the state changes. Legal moves are drawn in the header.
+void ClientSession::transition(State next) {
+  const Phase from = phase_of(state_);
+  state_ = next;
+  if (next == State::kIdle) idle_since_ = turn().now;
+  if (from != phase_of(next)) host_.phase_changed(*this, from, phase_of(next));
+}
+
+bool ClientSession::wants_input() const {
+  switch (state_) {
+    case State::kWelcome:
+    case State::kWaiting:
+      return carry_bytes() < kMaxAheadBytes;
+    case State::kLinked:
+      return !server_->congested() && !server_->pipeline().full();
+    case State::kClosed:
+      return false;
+    default:
+      return !congested();
+  }
+}
+
+void ClientSession::step() {
+  if (state_ == State::kClosed) return;
+  const bool may_read = wants_input();
+  const Bytes input = gather(may_read);
+  const std::size_t used = consume(input);
+  retain(used);
+  if (state_ != State::kClosed && (broken() || ended() || (hung_up() && !may_read))) lost_peer();
+}
+
+// The client is gone. What it sent before is the server's business already, as on a direct
+// connection.
+void ClientSession::lost_peer() {
+  if (hung_up() && readable() && state_ == State::kLinked) return;  // more to read, later
+  end(broken() ? EndReason::kClientReset : EndReason::kClientClosed);
+}
+
+std::size_t ClientSession::consume(Bytes input) {
+  std::size_t used = 0;
+  while (used < input.size() && state_ != State::kClosed) {
+    const Bytes rest = input.subspan(used);
+    if (state_ == State::kStartup) {
+      const std::size_t taken = consume_startup(rest);
+      if (taken == 0) break;
+      used += taken;
+      continue;
+    }
+    if (state_ == State::kWaiting || state_ == State::kWelcome) break;
+    if (state_ == State::kLinked && (server_->congested() || server_->pipeline().full())) break;
+    const wire::FrameReader before = reader_;
+    const Piece piece =
+        reader_.next(rest, static_cast<std::uint32_t>(host_.config().limits.max_message_bytes));
+    if (piece.kind == Piece::Kind::kNeedMore) break;
+    if (piece.kind == Piece::Kind::kMalformed) {
+      fail_protocol(std::string(wire::describe(piece.error)) + " from client");
+      break;
+    }
+    if (piece.kind == Piece::Kind::kBody) {
+      on_body(piece);
+    } else if (on_frame(piece) == Taken::kNotYet) {
+      reader_ = before;
+      break;
+    }
+    used += piece.bytes.size();
+  }
+  return used;
+}
+
+void ClientSession::fail_protocol(std::string message) {
+  end(EndReason::kProtocolError, errors::protocol_violation(std::move(message)));
+}
+
+// ---- the end -----------------------------------------------------------------------------------
+
+void ClientSession::end(EndReason reason, const ErrorFields& error) {
+  if (state_ == State::kClosed) return;
+  std::string frame;
+  wire::append_error(frame, 'E', error);
+  if (login_ == nullptr || login_->may_hear_errors) send(frame);
+  flush();
+  reason_ = reason;
+  host_.log_client(*this, error.message);
+  end(reason);
+}
+
+void ClientSession::end(EndReason reason) {
+  if (state_ == State::kClosed) return;
+  if (reason_ == EndReason::kNone) reason_ = reason;
+  if (wait_hook.linked()) lease_pool_->leave(*this);
+  if (ServerConnection* server = std::exchange(server_, nullptr)) {
+    // Between statements the server can be cleaned; in the middle of one it is lost.
+    pool::Pool& pool = *lease_pool_;
+    if (server->pipeline().empty()) {
+      pool.give_back(*server);
+    } else {
+      pool.discard(*server, server::CloseReason::kClientGone);
+    }
+  }
+  if (state_ == State::kConsole) host_.console_closed(*this);
+  host_.log_client(*this, describe(reason_));
+  if (account_ != nullptr) host_.dismiss(*account_);
+  transition(State::kClosed);
+  flush();
+  close();
+  host_.bury(*this);
+}
+
+void ClientSession::check_limits(Micros now) {
+  const config::PoolSettings& limits = account_->limits;
+  const auto over = [now](Micros since, Micros limit) {
+    return since != 0 && limit > 0 && now - since >= limit;
+  };
+  if (over(transaction_at_, limits.transaction_us))
+    return end(EndReason::kTransactionTimeout, errors::transaction_timeout());
+  if (over(request_at_, limits.query_us))
+    return end(EndReason::kQueryTimeout, errors::query_timeout());
+  if (request_at_ == 0 && transaction_at_ != 0 && over(idle_since_, limits.idle_transaction_us))
+    return end(EndReason::kIdleTransactionTimeout, errors::idle_transaction_timeout());
+}
+
+void ClientSession::console_output(Bytes bytes, bool last) {
+  send(bytes);
+  if (last) end(EndReason::kClientTerminated);
+}
+
+void ClientSession::drained() {
+  if (server_ != nullptr) server_->schedule();
+  schedule();
+}
+
+// ---- cancel ------------------------------------------------------------------------------------
+
+bool ClientSession::accepts_key(std::string_view secret) const {
+  const bool length_fits = secret.size() == 4 || secret.size() == secret_.size();
+  return length_fits &&
+         auth::constant_time_equal(secret, std::string_view(secret_.data(), secret.size()));
+}
+
+ServerConnection* ClientSession::cancel_target() const {
+  const bool running = server_ != nullptr && state_ == State::kLinked &&
+                       (server_->pipeline().size() > 0 || server_->pipeline().copying_in());
+  return running ? server_ : nullptr;
+}
+
+}  // namespace pgsaba::session

@@ -1,0 +1,250 @@
+// The part of ClientSession that brings a client in: startup packet, login, first parameters.
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "pgsaba/session/client_session.h"
+#include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/sqlstate.h"
+#include "session/client_login_state.h"
+#include "session/errors.h"
+#include "session/startup_options.h"
+
+namespace pgsaba::session {
+
+using wire::ErrorFields;
+using wire::Piece;
+
+std::size_t ClientSession::consume_startup(Bytes input) {
+  auto cut = wire::cut_startup(input);
+  if (!cut) return 0;
+  if (std::holds_alternative<wire::SslRequest>(cut->packet) ||
+      std::holds_alternative<wire::GssRequest>(cut->packet)) {
+    if (input.size() > cut->consumed) {  // nothing may follow before the answer: CVE-2021-3935
+      fail_protocol("received unencrypted data after an encryption request");
+      return cut->consumed;
+    }
+    send("N");
+  } else if (const auto* cancel = std::get_if<wire::CancelRequest>(&cut->packet)) {
+    login_->may_hear_errors = false;
+    host_.cancel(cancel->key);
+    end(EndReason::kCancelRequest);
+  } else if (const auto* broken = std::get_if<wire::BrokenStartup>(&cut->packet)) {
+    fail_protocol(broken->reason);
+  } else {
+    on_startup(std::move(std::get<wire::StartupMessage>(cut->packet)));
+  }
+  return cut->consumed;
+}
+
+// Answers 3.0 to 3.2; a newer minor version, or an option of the protocol we do not know, is
+// negotiated down.
+bool ClientSession::negotiate(const wire::StartupMessage& startup) {
+  if (startup.major() != 3) {
+    end(EndReason::kProtocolError, errors::unsupported_protocol(startup.major(), startup.minor()));
+    return false;
+  }
+  std::vector<std::string> unknown;
+  for (const auto& [name, value] : startup.parameters)
+    if (name.starts_with("_pq_.")) unknown.push_back(name);
+  login_->version = std::min(startup.version, wire::kProtocol32);
+  if (startup.version <= wire::kProtocol32 && unknown.empty()) return true;
+  std::string frame;
+  wire::append_negotiate_version(frame, wire::kProtocol32, unknown);
+  send(frame);
+  return true;
+}
+
+bool ClientSession::read_parameters(const wire::StartupMessage& startup) {
+  for (const auto& [name, value] : startup.parameters) {
+    if (name == "user") {
+      login_->user = value;
+    } else if (name == "database") {
+      login_->database = value;
+    } else if (name == "application_name") {
+      login_->application_name = value;
+    } else if (name == "options") {
+      const auto bad = read_startup_options(value, login_->settings);
+      if (bad) {
+        end(EndReason::kLoginFailed, errors::startup_option(*bad));
+        return false;
+      }
+    } else if (!name.starts_with("_pq_.") && name != "replication") {
+      login_->settings.push_back({server::lower_case(name), value});
+    }
+  }
+  if (login_->user.empty()) {
+    end(EndReason::kLoginFailed, errors::no_user_name());
+    return false;
+  }
+  if (login_->database.empty()) login_->database = login_->user;
+  return true;
+}
+
+void ClientSession::on_startup(wire::StartupMessage startup) {
+  if (!negotiate(startup) || !read_parameters(startup)) return;
+  login_->console = config::is_admin_database(login_->database);
+  if (!login_->console) {
+    if (const auto refusal = host_.may_log_in(login_->database))
+      return end(EndReason::kLoginFailed, *refusal);
+  }
+  auto method = auth::ClientAuthMethod::kScramSha256;
+  switch (host_.config().auth.type) {
+    case config::AuthType::kTrust:
+      method = auth::ClientAuthMethod::kTrust;
+      break;
+    case config::AuthType::kPlain:
+      method = auth::ClientAuthMethod::kPassword;
+      break;
+    case config::AuthType::kMd5:
+      method = auth::ClientAuthMethod::kMd5;
+      break;
+    case config::AuthType::kScramSha256:
+      break;
+  }
+  transition(State::kLogin);
+  // Without an auth file, trust lets in whoever names a user: PostgreSQL's own rules still hold.
+  if (method == auth::ClientAuthMethod::kTrust && host_.config().auth.file.empty())
+    return login_proven();
+  login_->proof = std::make_unique<auth::ClientLogin>(
+      method, login_->user, host_.users().find(login_->user), host_.login_settings());
+  follow_login(login_->proof->start());
+}
+
+void ClientSession::on_login_frame(const Piece& piece) {
+  if (piece.tag == 'X') return end(EndReason::kClientTerminated);
+  if (piece.tag != 'p' || !piece.complete || login_->proof == nullptr)
+    return fail_protocol("expected password response, got message type '" +
+                         std::string(1, piece.tag) + "'");
+  follow_login(login_->proof->on_message(piece.body()));
+}
+
+void ClientSession::follow_login(auth::ClientLoginStep step) {
+  using Kind = auth::ClientLoginStep::Kind;
+  if (step.kind == Kind::kNeedsKeys)
+    step = login_->proof->provide_keys(
+        auth::find_or_derive(host_.scram_keys(), login_->proof->key_request()));
+  if (step.message) {
+    std::string frame;
+    wire::append_authentication(frame, static_cast<std::uint32_t>(step.message->code),
+                                step.message->payload);
+    send(frame);
+  }
+  if (step.kind == Kind::kDone) return login_proven();
+  if (step.kind == Kind::kFailed)
+    end(EndReason::kLoginFailed,
+        {"FATAL", std::string(step.error.sqlstate), step.error.message, step.error.detail});
+}
+
+void ClientSession::login_proven() {
+  login_->proof.reset();
+  [[maybe_unused]] const auto random = ::getrandom(secret_.data(), secret_.size(), 0);
+  if (login_->console) {
+    std::string ok;
+    wire::append_authentication(ok, wire::auth_code::kOk, {});
+    send(ok);
+    transition(State::kConsole);
+    if (!host_.console_open(*this))
+      end(EndReason::kLoginFailed, errors::not_an_admin(login_->user));
+    return;
+  }
+  Admission admission = host_.admit(login_->database, login_->user);
+  if (admission.account == nullptr) return end(EndReason::kLimit, *admission.refusal);
+  account_ = admission.account;
+  open_session();
+}
+
+// The client's settings are known; what a server answers to them may still have to be asked.
+void ClientSession::open_session() {
+  const std::string& forced = account_->forced_application_name;
+  if (!forced.empty()) login_->application_name = forced;
+  login_->learned_for = host_.settings().intern(login_->settings);
+  settings_ = login_->learned_for;
+  if (!login_->application_name.empty())
+    settings_ = host_.settings().with(settings_, "application_name", login_->application_name);
+  ErrorFields why;
+  pool::Pool* pool = host_.route(*account_, why);
+  if (pool == nullptr) return end(EndReason::kNoServer, why);
+  if (const auto welcome = pool->welcome_for(login_->learned_for)) return send_welcome(*welcome);
+  if (const auto refusal = pool->standing_refusal()) return end(EndReason::kNoServer, *refusal);
+  transition(State::kWelcome);
+  if (server::ServerConnection* server = pool->take(settings_)) {
+    lease_pool_ = pool;
+    server->lend(*this);
+    server_ = server;
+    return begin_learning();
+  }
+  lease_pool_ = pool;
+  pool->enqueue(*this);
+}
+
+// Has a server try the client's settings: it alone knows whether they are valid, and how it will
+// spell them. Done once for each combination.
+void ClientSession::begin_learning() {
+  login_->learned = server_->login().parameters();
+  const std::string sql = server::difference_sql(nullptr, login_->learned_for);
+  if (sql.empty()) return finish_learning();
+  login_->learning = true;
+  server_->match(nullptr, id_);
+  std::string frame;
+  wire::append_query(frame, sql);
+  server_->forward(server::Request::kQuery, bytes_of(frame));
+}
+
+void ClientSession::learn_from(Bytes bytes) { login_->answer.append(text_of(bytes)); }
+
+// The error in what a server answered, if there is one.
+static std::optional<ErrorFields> error_in(Bytes answer) {
+  wire::FrameReader reader(wire::Direction::kFromServer);
+  for (std::size_t at = 0; at < answer.size();) {
+    const Piece piece = reader.next(answer.subspan(at), 0);
+    if (piece.kind != Piece::Kind::kFrame || !piece.complete) break;
+    at += piece.bytes.size();
+    if (piece.tag == 'E') return wire::read_error(piece.body());
+  }
+  return std::nullopt;
+}
+
+void ClientSession::finish_learning() {
+  server::ServerConnection* server = std::exchange(server_, nullptr);
+  auto error = error_in(bytes_of(login_->answer));
+  if (login_->learning && !error) server->settings_are(login_->learned_for);
+  login_->learning = false;
+  pool::Pool& pool = *std::exchange(lease_pool_, nullptr);
+  pool.give_back(*server);
+  if (error) {
+    error->severity = "FATAL";
+    return end(EndReason::kLoginFailed, *error);
+  }
+  if (login_->learned_for) pool.learn_welcome(login_->learned_for, login_->learned);
+  const wire::ParameterList learned = std::move(login_->learned);
+  send_welcome(learned);
+}
+
+// PostgreSQL's clean-up of application_name (pg_clean_ascii up to version 15, 63 bytes).
+static std::string cleaned_application_name(std::string_view name) {
+  std::string clean;
+  for (const char c : name.substr(0, 63)) clean.push_back(c < 32 || c > 126 ? '?' : c);
+  return clean;
+}
+
+void ClientSession::send_welcome(const wire::ParameterList& parameters) {
+  std::string out;
+  wire::append_authentication(out, wire::auth_code::kOk, {});
+  for (const auto& [name, value] : parameters) {
+    const bool own = name == "application_name" && !login_->application_name.empty();
+    wire::append_parameter_status(out, name,
+                                  own ? cleaned_application_name(login_->application_name) : value);
+  }
+  const std::size_t secret_bytes = login_->version >= wire::kProtocol32 ? secret_.size() : 4;
+  wire::append_backend_key(out, {id_, std::string(secret_.data(), secret_bytes)});
+  wire::append_ready(out, wire::TransactionStatus::kIdle);
+  send(out);
+  host_.log_client(*this, "logged in");
+  ++account_->pool->totals().client_login_count;
+  login_.reset();
+  transition(State::kIdle);
+  if (has_carry() || readable()) schedule();
+}
+
+}  // namespace pgsaba::session

@@ -1,0 +1,88 @@
+#include "session/errors.h"
+
+#include "pgsaba/wire/sqlstate.h"
+
+namespace pgsaba::session::errors {
+namespace {
+
+using wire::ErrorFields;
+namespace sqlstate = wire::sqlstate;
+
+ErrorFields fatal(std::string_view code, std::string message, std::string hint = {}) {
+  return {"FATAL", std::string(code), std::move(message), {}, std::move(hint)};
+}
+
+}  // namespace
+
+ErrorFields protocol_violation(std::string message) {
+  return fatal(sqlstate::kProtocolViolation, std::move(message));
+}
+
+ErrorFields unsupported_protocol(unsigned major, unsigned minor) {
+  return fatal(sqlstate::kFeatureNotSupported,
+               "unsupported frontend protocol " + std::to_string(major) + "." +
+                   std::to_string(minor) + ": server supports 3.0 to 3.2");
+}
+
+ErrorFields no_user_name() {
+  return fatal(sqlstate::kInvalidAuthorization,
+               "no PostgreSQL user name specified in startup packet");
+}
+
+ErrorFields startup_option(std::string_view option) {
+  return fatal(sqlstate::kFeatureNotSupported,
+               "unsupported command-line option in startup packet: " + std::string(option),
+               "Through pgsaba \"options\" may hold -c name=value and --name=value.");
+}
+
+ErrorFields idle_transaction_timeout() {
+  return fatal(sqlstate::kIdleInTransactionTimeout,
+               "terminating connection: transaction was idle longer than idle_transaction",
+               "The setting is timeouts.idle_transaction.");
+}
+
+ErrorFields transaction_timeout() {
+  return fatal(sqlstate::kTransactionTimeout,
+               "terminating connection: transaction took longer than transaction",
+               "The setting is timeouts.transaction.");
+}
+
+ErrorFields query_timeout() {
+  return fatal(sqlstate::kQueryCanceled, "terminating connection: statement took longer than query",
+               "The setting is timeouts.query.");
+}
+
+ErrorFields statement_mode() {
+  return fatal(sqlstate::kFeatureNotSupported,
+               "transaction blocks are not allowed in statement pooling mode",
+               "Use pool_mode: transaction for this database or user.");
+}
+
+ErrorFields not_an_admin(std::string_view user) {
+  return fatal(sqlstate::kInsufficientPrivilege,
+               "user \"" + std::string(user) + "\" may not use the admin console",
+               "Name the user in admin.users or admin.stats_users.");
+}
+
+ErrorFields replication_mode_unknown(std::string_view value) {
+  return fatal("22023",
+               "invalid value for parameter \"replication\": \"" + std::string(value) + "\"",
+               "Valid values are: \"false\", 0, \"true\", 1, \"database\".");
+}
+
+ErrorFields server_lost(std::string_view what, bool in_flight, bool in_transaction) {
+  ErrorFields error;
+  const bool unknown = in_flight && !in_transaction;
+  error.sqlstate = unknown ? sqlstate::kTransactionResolutionUnknown : sqlstate::kConnectionFailure;
+  error.message = "the server connection was lost: " + std::string(what);
+  if (unknown) {
+    error.detail = "The statement may or may not have taken effect.";
+    error.hint = "Look at the data before you repeat it.";
+  } else if (in_transaction) {
+    error.detail = "The transaction is rolled back, unless it was just being committed.";
+    error.hint = "Roll back and repeat the transaction.";
+  }
+  return error;
+}
+
+}  // namespace pgsaba::session::errors

@@ -1,0 +1,25 @@
+// The errors that a session raises itself: SQLSTATE, message, detail and hint of each, in one
+// place. Pure values.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "pgsaba/wire/error_fields.h"
+
+namespace pgsaba::session::errors {
+
+wire::ErrorFields protocol_violation(std::string message);
+wire::ErrorFields unsupported_protocol(unsigned major, unsigned minor);
+wire::ErrorFields no_user_name();
+wire::ErrorFields startup_option(std::string_view option);
+wire::ErrorFields idle_transaction_timeout();
+wire::ErrorFields transaction_timeout();
+wire::ErrorFields query_timeout();
+wire::ErrorFields statement_mode();
+wire::ErrorFields not_an_admin(std::string_view user);
+wire::ErrorFields replication_mode_unknown(std::string_view value);
+// A server was lost. `in_flight`: a statement ran whose fate is unknown. `what` is the reason.
+wire::ErrorFields server_lost(std::string_view what, bool in_flight, bool in_transaction);
+
+}  // namespace pgsaba::session::errors

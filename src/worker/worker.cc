@@ -1,0 +1,210 @@
+#include "pgsaba/worker/worker.h"
+
+#include <algorithm>
+
+#include "pgsaba/base/log.h"
+#include "pgsaba/wire/sqlstate.h"
+#include "worker/acceptor.h"
+#include "worker/cancel_connection.h"
+#include "worker/errors.h"
+
+namespace pgsaba::worker {
+
+using session::ClientSession;
+using session::Phase;
+
+namespace {
+
+constexpr Micros kTickUs = 100 * kMillisecond;
+// How often other workers are asked again while clients starve.
+constexpr Micros kStarvingTickUs = pool::Pool::kStarvationUs;
+
+}  // namespace
+
+Worker::Worker(std::size_t index, net::Network& network, Process& process,
+               std::shared_ptr<const Picture> picture, Micros now)
+    : index_(index),
+      process_(process),
+      picture_(std::move(picture)),
+      turn_(network),
+      mailbox_(network) {
+  turn_.now = now;
+  next_tick_ = now + kTickUs;
+}
+
+Worker::~Worker() { end_all(); }
+
+void Worker::listen(net::Socket listener) {
+  acceptors_.push_back(std::make_unique<Acceptor>(listener));
+  turn_.network.watch_listener(listener, *acceptors_.back());
+}
+
+// ---- the turn ----------------------------------------------------------------------------------
+
+void Worker::run_turn(Micros now) {
+  turn_.now = now;
+  take_mail();
+  accept_clients();
+  turn_.step_all();
+  match_pools();
+  if (now >= next_tick_) tick();
+  if (stopping_) end_idle_clients();
+  turn_.flush_all();
+  turn_.sweep();
+}
+
+Micros Worker::timeout(Micros now) const {
+  if (turn_.work_left() || !to_match_.empty()) return 0;
+  if (starving_) return std::min(kStarvingTickUs, next_tick_ - now);
+  return std::max<Micros>(0, next_tick_ - now);
+}
+
+void Worker::match_pools() {
+  if (starving_) {
+    starving_ = false;
+    for (const auto& [key, pool] : pools_)
+      if (!pool->waiters().empty()) needs_match(*pool);
+  }
+  while (!to_match_.empty()) {
+    const std::vector<pool::Pool*> pools = std::exchange(to_match_, {});
+    for (pool::Pool* pool : pools) {
+      pool->match_pending = false;
+      pool->match();
+    }
+  }
+}
+
+void Worker::tick() {
+  next_tick_ = turn_.now + kTickUs;
+  for (const auto& [key, pool] : pools_) pool->tick(turn_.now);
+  expire_sessions();
+  start_cancels();
+  drop_unused_pools();
+  match_pools();
+}
+
+// Each list is in the order of its deadline: only its front is looked at.
+void Worker::expire_sessions() {
+  const config::Timeouts& timeouts = picture_->config->timeouts;
+  Sessions& logins = sessions_in(Phase::kLogin);
+  while (timeouts.client_login_us > 0 && !logins.empty() &&
+         turn_.now - logins.front().connected_at() >= timeouts.client_login_us)
+    logins.front().end(session::EndReason::kLoginTimeout, errors::login_timeout());
+  sessions_in(Phase::kLinked).for_each([this](ClientSession& session) {
+    session.check_limits(turn_.now);
+  });
+  if (!idle_limited_) return;
+  sessions_in(Phase::kIdle).for_each([this](ClientSession& session) {
+    const Micros limit = session.account()->limits.client_idle_us;
+    if (limit > 0 && turn_.now - session.idle_since() >= limit)
+      session.end(session::EndReason::kIdleTimeout, errors::client_idle_timeout());
+  });
+}
+
+void Worker::drop_unused_pools() {
+  const Micros limit = picture_->config->timeouts.autodb_idle_us;
+  std::erase_if(pools_, [&](const auto& entry) {
+    pool::Pool& pool = *entry.second;
+    return pool.unused() && !pool.match_pending && turn_.now - pool.used_at() >= limit;
+  });
+}
+
+void Worker::end_idle_clients() {
+  Sessions& idle = sessions_in(Phase::kIdle);
+  while (!idle.empty()) idle.front().end(session::EndReason::kShutdown, errors::shutting_down());
+  Sessions& logins = sessions_in(Phase::kLogin);
+  while (!logins.empty())
+    logins.front().end(session::EndReason::kShutdown, errors::shutting_down());
+  Sessions& waiting = sessions_in(Phase::kWaiting);
+  while (!waiting.empty())
+    waiting.front().end(session::EndReason::kShutdown, errors::shutting_down());
+  if (sessions_in(Phase::kLinked).empty() && !std::exchange(drained_told_, true))
+    process_.control->worker_drained(index_);
+}
+
+void Worker::end_all() {
+  for (Sessions& sessions : sessions_)
+    while (!sessions.empty())
+      sessions.front().end(session::EndReason::kShutdown, errors::shutting_down());
+  for (const auto& [key, pool] : pools_) pool->close_all(server::CloseReason::kShutdown);
+  cancels_.clear();
+  turn_.sweep();
+}
+
+// ---- mail --------------------------------------------------------------------------------------
+
+void Worker::take_mail() {
+  for (Mail& mail : mailbox_.take()) std::visit([this](auto& letter) { on_mail(letter); }, mail);
+}
+
+void Worker::on_mail(NewPicture& mail) {
+  picture_ = std::move(mail.picture);
+  for (const auto& [key, account] : accounts_) refresh_account(*account);
+  reconfigure_pools();
+}
+
+void Worker::on_mail(SnapshotRequest& mail) { mail.answer(snapshot()); }
+
+void Worker::on_mail(ConsoleOutput& mail) {
+  ClientSession* client = find_client(mail.client);
+  if (client != nullptr && client->state() == ClientSession::State::kConsole)
+    client->console_output(bytes_of(mail.bytes), mail.last);
+}
+
+void Worker::on_mail(Reconnect& mail) {
+  for (const auto& [key, pool] : pools_)
+    if (mail.database.empty() || key.database == mail.database)
+      pool->reconnect(server::CloseReason::kReconnect);
+}
+
+void Worker::on_mail(Kill& mail) {
+  std::vector<ClientSession*> victims;
+  for (const auto& [id, client] : clients_) {
+    const bool console = client->state() == ClientSession::State::kConsole;
+    const bool of_database = mail.client == 0 && !console &&
+                             (mail.database.empty() || client->database() == mail.database);
+    if (id == mail.client || of_database) victims.push_back(client.get());
+  }
+  for (ClientSession* victim : victims) victim->end(session::EndReason::kAdmin, errors::killed());
+  if (mail.client != 0) return;
+  for (const auto& [key, pool] : pools_)
+    if (mail.database.empty() || key.database == mail.database)
+      pool->close_all(server::CloseReason::kAdmin);
+}
+
+void Worker::on_mail(Shutdown& mail) {
+  stopping_ = true;
+  for (const auto& acceptor : acceptors_) turn_.network.unwatch(acceptor->listener());
+  acceptors_.clear();
+  if (!mail.wait) end_all();
+}
+
+void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }
+
+void Worker::on_mail(CancelOrder& mail) { cancel_here(mail.key); }
+
+void Worker::on_mail(WantServer& mail) {
+  if (pool::Pool* pool = find_pool(mail.key)) pool->lend_to_starving();
+}
+
+// Another pool of the same database or user is at a limit that idle servers of ours fill.
+void Worker::on_mail(EvictIdle& mail) {
+  const bool by_database = mail.refusal == pool::SlotRefusal::kDatabase;
+  for (const auto& [key, pool] : pools_) {
+    const bool same = by_database ? key.database == mail.key.database : key.user == mail.key.user;
+    if (same && key != mail.key && pool->waiters().empty() && pool->evict_idle()) return;
+  }
+}
+
+void Worker::on_mail(ServerArrives& mail) {
+  pool::Pool* pool = pool_for(mail.key);
+  if (pool == nullptr || stopping_) {  // its database is gone meanwhile
+    turn_.network.close(mail.socket);
+    process_.slots.pool(mail.key)->give_slot();
+    return;
+  }
+  mail.server->adopt(turn_, *pool, mail.socket);
+  pool->adopt(std::move(mail.server));
+}
+
+}  // namespace pgsaba::worker

@@ -1,0 +1,219 @@
+// The part of Worker that lets clients in, finds them again and lets them go.
+#include <algorithm>
+
+#include "pgsaba/base/log.h"
+#include "pgsaba/config/config.h"
+#include "pgsaba/wire/sqlstate.h"
+#include "pgsaba/worker/worker.h"
+#include "worker/acceptor.h"
+#include "worker/cancel_connection.h"
+#include "worker/errors.h"
+#include "worker/socket_options.h"
+
+namespace pgsaba::worker {
+
+using session::ClientSession;
+using session::Phase;
+
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;
+
+// A client's number: the worker in the upper bits, so that a cancel request finds its way.
+constexpr unsigned kWorkerShift = 25;
+constexpr std::uint32_t kSequenceMask = (1U << kWorkerShift) - 1;
+
+}  // namespace
+
+// ---- arrival -----------------------------------------------------------------------------------
+
+void Worker::accept_clients() {
+  const net::SocketOptions options = socket_options(picture_->config->tcp);
+  for (const auto& acceptor : acceptors_) {
+    if (!acceptor->take_waiting()) continue;
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+      const net::Socket socket = turn_.network.accept(acceptor->listener(), options);
+      if (socket == net::kNoSocket) break;
+      place_client(socket);
+    }
+  }
+}
+
+// A client stays with its worker for life, so it begins where there are fewest.
+void Worker::place_client(net::Socket socket) {
+  std::size_t chosen = index_;
+  for (std::size_t i = 0; i < process_.loads.size(); ++i)
+    if (*process_.loads[i] < *process_.loads[chosen]) chosen = i;
+  ++*process_.loads[chosen];
+  if (chosen == index_) return add_client(socket);
+  process_.mailboxes[chosen]->post(NewClient{socket});
+}
+
+void Worker::add_client(net::Socket socket) {
+  const std::uint32_t id = new_client_id();
+  auto client = std::make_unique<ClientSession>(*this, id, socket);
+  sessions_in(Phase::kLogin).push_back(*client);
+  clients_.emplace(id, std::move(client));
+}
+
+std::uint32_t Worker::new_client_id() {
+  std::uint32_t id = 0;
+  do {
+    next_client_ = (next_client_ + 1) & kSequenceMask;
+    id = (static_cast<std::uint32_t>(index_) << kWorkerShift) | next_client_;
+  } while (next_client_ == 0 || clients_.contains(id));
+  return id;
+}
+
+ClientSession* Worker::find_client(std::uint32_t id) {
+  const auto found = clients_.find(id);
+  return found == clients_.end() ? nullptr : found->second.get();
+}
+
+std::optional<wire::ErrorFields> Worker::may_log_in(std::string_view database) {
+  if (stopping_) return errors::shutting_down();
+  if (config::find_database(*picture_->config, database) == nullptr)
+    return errors::no_such_database(database);
+  if (picture_->disabled.contains(database)) return errors::database_disabled(database);
+  return std::nullopt;
+}
+
+session::Admission Worker::admit(std::string_view database, std::string_view user) {
+  auto& place = accounts_[{std::string(database), std::string(user)}];
+  if (!place) {
+    place = std::make_unique<session::Account>();
+    place->database = database;
+    place->user = user;
+    refresh_account(*place);
+  }
+  session::Account& account = *place;
+  ClientCounters& counters = process_.clients;
+  const std::int32_t total_limit = picture_->config->limits.max_client_connections;
+  const std::int32_t database_limit = account.limits.max_db_client_connections;
+  const std::int32_t user_limit = account.limits.max_user_client_connections;
+  if (!counters.total().take(total_limit))
+    return {nullptr, errors::too_many_clients("max_client_connections", total_limit)};
+  if (!counters.of_database(account.database).take(database_limit)) {
+    counters.total().give();
+    return {nullptr, errors::too_many_clients("max_db_client_connections", database_limit)};
+  }
+  if (!counters.of_user(account.user).take(user_limit)) {
+    counters.total().give();
+    counters.of_database(account.database).give();
+    return {nullptr, errors::too_many_clients("max_user_client_connections", user_limit)};
+  }
+  if (account.clients++ == 0 && account.pool != nullptr) account.pool->client_joined();
+  return {&account};
+}
+
+void Worker::dismiss(session::Account& account) {
+  process_.clients.total().give();
+  process_.clients.of_database(account.database).give();
+  process_.clients.of_user(account.user).give();
+  if (--account.clients == 0 && account.pool != nullptr) account.pool->client_left();
+}
+
+// ---- lists and departure -----------------------------------------------------------------------
+
+void Worker::phase_changed(ClientSession& session, Phase from, Phase to) {
+  sessions_in(from).remove(session);
+  sessions_in(to).push_back(session);
+}
+
+void Worker::bury(ClientSession& session) {
+  for (Sessions& sessions : sessions_) {
+    if (&sessions != &sessions_in(Phase::kIdle)) continue;
+    sessions.remove(session);
+  }
+  auto node = clients_.extract(session.id());
+  turn_.dead.push_back(std::move(node.mapped()));
+  --*process_.loads[index_];
+}
+
+void Worker::log_client(const ClientSession& session, std::string_view event) {
+  const config::Log& wanted = picture_->config->log;
+  const bool login = event == "logged in";
+  if (login ? !wanted.connections : !wanted.disconnections) return;
+  const std::string from =
+      session.open() ? turn_.network.peer_address(session.socket()).to_string() : "?";
+  log::info("C-{} {}/{}@{} {}", session.id(), session.database(), session.user(), from, event);
+}
+
+// ---- the admin console -------------------------------------------------------------------------
+
+bool Worker::console_open(ClientSession& session) {
+  const config::Admin& admin = picture_->config->admin;
+  const auto named = [&](const std::vector<std::string>& users) {
+    return std::ranges::find(users, session.user()) != users.end();
+  };
+  const bool full = named(admin.users);
+  if (!full && !named(admin.stats_users)) return false;
+  process_.control->console_opened(index_, session.id(), session.user(), full);
+  return true;
+}
+
+void Worker::console_input(ClientSession& session, Bytes frame) {
+  process_.control->console_frame(index_, session.id(), std::string(text_of(frame)));
+}
+
+void Worker::console_closed(ClientSession& session) {
+  process_.control->console_closed(index_, session.id());
+}
+
+// ---- cancel requests ---------------------------------------------------------------------------
+
+void Worker::cancel(const wire::CancelKey& key) {
+  const std::size_t worker = key.pid >> kWorkerShift;
+  if (worker == index_) return cancel_here(key);
+  if (worker < process_.mailboxes.size()) process_.mailboxes[worker]->post(CancelOrder{key});
+}
+
+void Worker::cancel_here(const wire::CancelKey& key) {
+  const ClientSession* client = find_client(key.pid);
+  if (client == nullptr || !client->accepts_key(key.secret)) return;
+  const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
+  if (most > 0 && cancels_.size() + waiting_cancels_.size() >= most) {
+    log::warning("cancel request for client {} dropped: limits.max_cancel_requests is {}", key.pid,
+                 most);
+    return;
+  }
+  waiting_cancels_.push_back({key.pid, turn_.now});
+  start_cancels();
+}
+
+// The request goes to the server that runs the client's statement at this moment, and keeps that
+// server from everybody else until it is through.
+void Worker::start_cancels() {
+  constexpr std::size_t kAtOnce = 16;
+  const Micros limit = picture_->config->timeouts.cancel_wait_us;
+  while (!waiting_cancels_.empty() && cancels_.size() < kAtOnce) {
+    const WaitingCancel waiting = waiting_cancels_.front();
+    waiting_cancels_.pop_front();
+    if (limit > 0 && turn_.now - waiting.since >= limit) continue;
+    ClientSession* client = find_client(waiting.client);
+    server::ServerConnection* server = client == nullptr ? nullptr : client->cancel_target();
+    if (server == nullptr || server->cancels_in_flight > 0) continue;
+    pool::Pool& pool = *client->lease_pool();
+    const auto socket = turn_.network.connect(server->target().address, pool.policy().socket);
+    if (!socket) continue;
+    cancels_.push_back(
+        std::make_unique<CancelConnection>(*this, pool.key(), server->id(), turn_.now + limit));
+    pool.cancel_began(*server);
+    cancels_.back()->open(*socket, server->login().cancel_key());
+  }
+  for (std::size_t i = cancels_.size(); limit > 0 && i-- > 0;)
+    if (turn_.now >= cancels_[i]->deadline()) cancel_done(*cancels_[i]);
+}
+
+void Worker::cancel_done(CancelConnection& connection) {
+  if (pool::Pool* pool = find_pool(connection.pool()))
+    if (server::ServerConnection* server = pool->find(connection.server_id()))
+      pool->cancel_ended(*server);
+  const auto mine =
+      std::ranges::find_if(cancels_, [&](const auto& held) { return held.get() == &connection; });
+  (*mine)->close();
+  turn_.dead.push_back(std::move(*mine));
+  cancels_.erase(mine);
+}
+
+}  // namespace pgsaba::worker

@@ -1,0 +1,174 @@
+// The part of Worker that keeps pools and their servers in step with the picture of the world.
+#include <algorithm>
+
+#include "pgsaba/base/log.h"
+#include "pgsaba/routing/router.h"
+#include "pgsaba/worker/worker.h"
+#include "worker/errors.h"
+#include "worker/socket_options.h"
+
+namespace pgsaba::worker {
+
+// ---- routes ------------------------------------------------------------------------------------
+
+void Worker::refresh_account(session::Account& account) {
+  const config::Config& config = *picture_->config;
+  const config::DatabaseSettings* database = config::find_database(config, account.database);
+  if (database == nullptr) return;
+  const std::string& server_user = database->user.empty() ? account.user : database->user;
+  account.limits = config::pool_settings(config, *database, config::find_user(config, server_user));
+  account.max_prepared_statements = static_cast<std::size_t>(config.pool.max_prepared_statements);
+  account.forced_application_name = database->application_name;
+  idle_limited_ = idle_limited_ || account.limits.client_idle_us > 0;
+}
+
+pool::Pool* Worker::route(session::Account& account, wire::ErrorFields& why) {
+  if (account.pool != nullptr && account.route_generation == picture_->generation)
+    return account.pool;
+  const config::DatabaseSettings* database =
+      config::find_database(*picture_->config, account.database);
+  if (database == nullptr) {
+    why = errors::no_such_database(account.database);
+    return nullptr;
+  }
+  const routing::TopologyCluster* cluster = picture_->topology->find(database->cluster);
+  const routing::Route route = cluster == nullptr
+                                   ? routing::Route{std::nullopt, routing::RouteReason::kNoServers}
+                                   : routing::Router::choose(*cluster, database->route, index_);
+  // While no server has told its role, the first one is taken at its word.
+  const bool unknown = route.reason == routing::RouteReason::kPrimaryUnknown;
+  if (!route.server && !unknown) {
+    why = errors::no_route(database->cluster, routing::text_of(route.reason));
+    return nullptr;
+  }
+  const pool::PoolKey key{account.database, database->user.empty() ? account.user : database->user,
+                          static_cast<std::uint32_t>(route.server.value_or(0))};
+  pool::Pool* pool = pool_for(key);
+  if (pool == nullptr) {
+    why = errors::unresolved(
+        picture_->config->clusters.find(database->cluster)->second.servers[key.server].host);
+    return nullptr;
+  }
+  if (pool != account.pool && account.clients > 0) {
+    if (account.pool != nullptr) account.pool->client_left();
+    pool->client_joined();
+  }
+  account.pool = pool;
+  account.route_generation = picture_->generation;
+  return pool;
+}
+
+// ---- pools -------------------------------------------------------------------------------------
+
+pool::Pool* Worker::find_pool(const pool::PoolKey& key) {
+  const auto found = pools_.find(key);
+  return found == pools_.end() ? nullptr : found->second.get();
+}
+
+pool::Pool* Worker::pool_for(const pool::PoolKey& key) {
+  if (pool::Pool* pool = find_pool(key)) return pool;
+  auto target = target_of(key);
+  if (!target) return nullptr;
+  auto pool = std::make_unique<pool::Pool>(*this, key, std::move(target), policy_of(key),
+                                           process_.slots.pool(key));
+  pool->pause(picture_->is_paused(key.database));
+  return pools_.emplace(key, std::move(pool)).first->second.get();
+}
+
+// Null if the database is gone or the server's name could not be looked up.
+std::shared_ptr<const server::ServerTarget> Worker::target_of(const pool::PoolKey& key) const {
+  const config::Config& config = *picture_->config;
+  const config::DatabaseSettings* database = config::find_database(config, key.database);
+  if (database == nullptr) return nullptr;
+  const auto cluster = config.clusters.find(database->cluster);
+  const auto addresses = picture_->addresses.find(database->cluster);
+  if (cluster == config.clusters.end() || addresses == picture_->addresses.end() ||
+      key.server >= addresses->second.size() || !addresses->second[key.server])
+    return nullptr;
+  server::ServerTarget target;
+  target.name = cluster->second.servers[key.server].name;
+  target.address = *addresses->second[key.server];
+  target.database = database->dbname.empty() ? key.database : database->dbname;
+  target.user = key.user;
+  if (!database->password.empty()) {
+    if (auto secret = auth::parse_secret(database->password)) target.secret = std::move(*secret);
+  } else if (const auth::Secret* secret = picture_->users->find(key.user)) {
+    target.secret = *secret;
+  }
+  return std::make_shared<const server::ServerTarget>(std::move(target));
+}
+
+pool::PoolPolicy Worker::policy_of(const pool::PoolKey& key) const {
+  const config::Config& config = *picture_->config;
+  const config::DatabaseSettings* database = config::find_database(config, key.database);
+  pool::PoolPolicy policy;
+  if (database == nullptr) return policy;
+  policy.settings = config::pool_settings(config, *database, config::find_user(config, key.user));
+  policy.server_connect_us = config.timeouts.server_connect_us;
+  policy.server_login_retry_us = config.timeouts.server_login_retry_us;
+  policy.server_idle_us = config.timeouts.server_idle_us;
+  policy.reserve_pool_us = config.timeouts.reserve_pool_us;
+  policy.failover_wait_us = config.timeouts.failover_wait_us;
+  policy.max_prepared_statements = static_cast<std::size_t>(config.pool.max_prepared_statements);
+  policy.max_opening = static_cast<std::size_t>(config.pool.max_opening_servers);
+  policy.round_robin = config.pool.server_round_robin;
+  policy.forced_user = !database->user.empty();
+  policy.reset_query = config.pool.server_reset_query;
+  policy.socket = socket_options(config.tcp);
+  return policy;
+}
+
+// After a new picture: pools whose database is gone lose their clients, others get new settings.
+void Worker::reconfigure_pools() {
+  for (const auto& [key, pool] : pools_) {
+    const bool gone = config::find_database(*picture_->config, key.database) == nullptr;
+    if (gone) {
+      pool->reconnect(server::CloseReason::kReconnect);
+      continue;
+    }
+    if (auto target = target_of(key)) pool->reconfigure(std::move(target), policy_of(key));
+    const bool paused = picture_->is_paused(key.database);
+    if (paused != pool->paused()) pool->pause(paused);
+  }
+  std::vector<session::ClientSession*> strays;
+  for (const auto& [id, client] : clients_) {
+    const bool stray = client->account() != nullptr &&
+                       config::find_database(*picture_->config, client->database()) == nullptr;
+    if (stray) strays.push_back(client.get());
+  }
+  for (session::ClientSession* stray : strays)
+    stray->end(session::EndReason::kAdmin, errors::database_removed(stray->database()));
+}
+
+void Worker::needs_match(pool::Pool& pool) {
+  if (std::exchange(pool.match_pending, true)) return;
+  to_match_.push_back(&pool);
+}
+
+void Worker::short_of_servers(pool::Pool& pool, pool::SlotRefusal refusal) {
+  starving_ = true;
+  for (std::size_t i = 0; i < process_.mailboxes.size(); ++i) {
+    if (i == index_) continue;
+    if (refusal != pool::SlotRefusal::kPool) {
+      process_.mailboxes[i]->post(EvictIdle{pool.key(), refusal});
+    } else if (pool.twin_has_idle(i)) {
+      process_.mailboxes[i]->post(WantServer{pool.key()});
+    }
+  }
+  if (refusal == pool::SlotRefusal::kPool) return;
+  EvictIdle own{pool.key(), refusal};
+  on_mail(own);
+}
+
+void Worker::send_server(pool::Pool& pool, std::size_t worker,
+                         std::unique_ptr<server::ServerConnection> server) {
+  const net::Socket socket = server->give_away();
+  process_.mailboxes[worker]->post(ServerArrives{pool.key(), std::move(server), socket});
+}
+
+void Worker::log_server(const server::ServerConnection& server, std::string_view event) {
+  log::info("S-{} {}/{}@{} {}", server.id(), server.target().database, server.target().user,
+            server.target().address.to_string(), event);
+}
+
+}  // namespace pgsaba::worker

@@ -1,0 +1,163 @@
+// The part of Worker that describes itself, for the admin console and the metrics.
+#include "pgsaba/worker/worker.h"
+
+namespace pgsaba::worker {
+namespace {
+
+using session::ClientSession;
+using Place = pool::Pool::Place;
+
+stats::ClientState state_of(const ClientSession& client) {
+  switch (client.state()) {
+    case ClientSession::State::kWaiting:
+      return stats::ClientState::kWaiting;
+    case ClientSession::State::kLinked:
+    case ClientSession::State::kOrphaned:
+    case ClientSession::State::kConsole:
+      return stats::ClientState::kActive;
+    case ClientSession::State::kIdle:
+      return stats::ClientState::kIdle;
+    default:
+      return stats::ClientState::kLogin;
+  }
+}
+
+std::string_view mode_name(config::PoolMode mode) {
+  switch (mode) {
+    case config::PoolMode::kSession:
+      return "session";
+    case config::PoolMode::kTransaction:
+      return "transaction";
+    case config::PoolMode::kStatement:
+      return "statement";
+  }
+  return "?";
+}
+
+// Turns a point on the monotonic clock into wall-clock time.
+Micros wall_time(Micros monotonic, Micros now) {
+  return monotonic == 0 ? 0 : wall_clock_now() - (now - monotonic);
+}
+
+void add_addresses(stats::ConnectionRow& row, net::Network& network, net::Socket socket) {
+  const net::Address peer = network.peer_address(socket);
+  const net::Address local = network.local_address(socket);
+  row.peer_address = peer.is_unix() ? "unix" : peer.host();
+  row.peer_port = peer.is_unix() ? 0 : peer.port();
+  row.local_address = local.is_unix() ? "unix" : local.host();
+  row.local_port = local.is_unix() ? 0 : local.port();
+}
+
+stats::ClientRow client_row(const ClientSession& client, net::Turn& turn) {
+  stats::ClientRow row;
+  row.user = client.user();
+  row.database = client.database();
+  add_addresses(row, turn.network, client.socket());
+  row.connect_time = wall_time(client.connected_at(), turn.now);
+  row.request_time = wall_time(client.request_at(), turn.now);
+  row.ptr = row.id = client.id();
+  if (const server::ServerConnection* server = client.server()) {
+    row.link = server->id();
+    row.remote_pid = server->login().cancel_key().pid;
+  }
+  if (const std::string* name = server::find_setting(client.settings(), "application_name"))
+    row.application_name = *name;
+  row.prepared_statement_count = static_cast<std::uint32_t>(client.prepared_statement_count());
+  row.state = state_of(client);
+  if (row.state == stats::ClientState::kWaiting) {
+    row.wait_us = turn.now - client.waiting_since;
+    row.reason = "waits for a server connection";
+  }
+  return row;
+}
+
+stats::ServerState state_of(const server::ServerConnection& server) {
+  switch (static_cast<Place>(server.place)) {
+    case Place::kOpening:
+      return stats::ServerState::kLogin;
+    case Place::kIdle:
+      return stats::ServerState::kIdle;
+    case Place::kLent:
+      return stats::ServerState::kActive;
+    case Place::kResting:
+      return server.cancels_in_flight > 0 ? stats::ServerState::kBeingCanceled
+                                          : stats::ServerState::kTested;
+  }
+  return stats::ServerState::kIdle;
+}
+
+stats::ServerRow server_row(const server::ServerConnection& server, const pool::Pool& pool,
+                            net::Turn& turn) {
+  stats::ServerRow row;
+  row.user = pool.key().user;
+  row.database = pool.key().database;
+  row.server = server.target().name;
+  add_addresses(row, turn.network, server.socket());
+  row.connect_time = wall_time(server.opened_at(), turn.now);
+  row.request_time = wall_time(server.idle_since, turn.now);
+  row.close_needed = server.close_when_released;
+  row.ptr = row.id = server.id();
+  row.remote_pid = server.login().cancel_key().pid;
+  row.prepared_statement_count = static_cast<std::uint32_t>(server.prepared_statement_count());
+  row.state = state_of(server);
+  if (const std::string* name = server::find_setting(server.settings(), "application_name"))
+    row.application_name = *name;
+  if (const auto* client = static_cast<const ClientSession*>(server.holder()))
+    row.link = client->id();
+  return row;
+}
+
+void count_servers(stats::PoolRow& row, pool::Pool& pool) {
+  const auto at = [&](Place place) {
+    return static_cast<std::uint32_t>(pool.servers_at(place).size());
+  };
+  row.sv_login = at(Place::kOpening);
+  row.sv_idle = at(Place::kIdle);
+  row.sv_active = at(Place::kLent);
+  pool.servers_at(Place::kResting).for_each([&](server::ServerConnection& server) {
+    ++(server.cancels_in_flight > 0 ? row.sv_being_canceled : row.sv_tested);
+  });
+}
+
+stats::PoolRow pool_row(pool::Pool& pool, Micros now) {
+  stats::PoolRow row;
+  row.database = pool.key().database;
+  row.user = pool.key().user;
+  row.server = pool.target().name;
+  row.cl_waiting = static_cast<std::uint32_t>(pool.waiters().size());
+  count_servers(row, pool);
+  if (!pool.waiters().empty()) row.maxwait_us = now - pool.waiters().front().waiting_since;
+  row.pool_mode = mode_name(pool.policy().settings.pool_mode);
+  return row;
+}
+
+}  // namespace
+
+stats::WorkerSnapshot Worker::snapshot() {
+  stats::WorkerSnapshot shot;
+  shot.worker = static_cast<std::uint32_t>(index_);
+  shot.time = wall_clock_now();
+  std::map<const pool::Pool*, std::uint32_t> active;
+  for (const auto& [id, client] : clients_) {
+    shot.clients.push_back(client_row(*client, turn_));
+    const session::Account* account = client->account();
+    const bool counted = account != nullptr && account->pool != nullptr &&
+                         client->state() != ClientSession::State::kWaiting;
+    if (counted) ++active[account->pool];
+  }
+  std::map<std::string, stats::TrafficTotals> totals;
+  for (const auto& [key, pool] : pools_) {
+    shot.pools.push_back(pool_row(*pool, turn_.now));
+    shot.pools.back().cl_active = active[pool.get()];
+    shot.pools.back().cl_active_cancel_req = 0;
+    totals[key.database] += pool->totals();
+    for (const Place place : {Place::kOpening, Place::kIdle, Place::kLent, Place::kResting})
+      pool->servers_at(place).for_each([&](server::ServerConnection& server) {
+        shot.servers.push_back(server_row(server, *pool, turn_));
+      });
+  }
+  for (auto& [database, sum] : totals) shot.databases.push_back({database, sum});
+  return shot;
+}
+
+}  // namespace pgsaba::worker
