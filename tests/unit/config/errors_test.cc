@@ -21,7 +21,9 @@ bool has_line(const std::string& text, const std::string& line) {
 void check_all(const std::string& before, const std::vector<Wrong>& cases) {
   for (const Wrong& wrong : cases) {
     CAPTURE(wrong.text);
-    const Loaded loaded = load_text(before + wrong.text);
+    FakeWorld world;
+    world.files["pw"] = "secret";
+    const Loaded loaded = load_text(before + wrong.text, world);
     CHECK_FALSE(loaded.config);
     const std::string texts = texts_of(loaded);
     CAPTURE(texts);
@@ -119,6 +121,14 @@ TEST_CASE("references and contradictions") {
         "the database name 'pgsaba' is reserved for the admin console (pgsaba.yaml:3)"},
        {"databases:\n  pgbouncer: {host: a}\n",
         "the database name 'pgbouncer' is reserved for the admin console (pgsaba.yaml:3)"},
+       {"clusters:\n  c:\n    servers: [{host: a}]\n"
+        "    monitor: {password: x, password_file: pw}\n",
+        "clusters.c.monitor has either a password or a password_file, not both (pgsaba.yaml:5)"},
+       {"listen: [{unix: '@x', group: g}]\n",
+        "a socket in the abstract namespace has no group (pgsaba.yaml:2)"},
+       {"databases: {a123456789b123456789c123456789d123456789e123456789f123456789wxyz: {}}\n",
+        "the database name 'a123456789b123456789c123456789d123456789e123456789f123456789wxyz' is "
+        "too long (pgsaba.yaml:2); PostgreSQL allows 63 bytes"},
        {"databases:\n  x: {host: a, password: p}\n",
         "databases.x has a password but no user (pgsaba.yaml:3)"},
        {"clusters:\n  c: {}\n", "clusters.c has no servers (pgsaba.yaml:3)"},
@@ -157,6 +167,10 @@ TEST_CASE("all errors are reported at once, up to a limit") {
   CHECK_FALSE(many.config);
   CHECK(many.problems.size() == Problems::kMaxErrors + 1);
   CHECK(many.problems.back().text() == "there may be more errors");
+
+  std::string twice = "users:\n";
+  for (int i = 0; i < 100; ++i) twice += "  a: {}\n";
+  CHECK(load_text(twice).problems.size() == Problems::kMaxErrors + 1);
 }
 
 TEST_CASE("warnings leave the configuration usable") {
