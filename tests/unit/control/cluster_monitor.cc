@@ -33,7 +33,8 @@ struct Watching {
   std::function<bool(const routing::TopologyCluster&)> wanted;
   std::unique_ptr<ClusterMonitor> monitor;
 
-  void start(std::vector<MonitorTarget> servers, ClusterMonitor::TopologyPointer previous = {},
+  void start(std::vector<MonitorTarget> servers,
+             const ClusterMonitor::TopologyPointer& previous = {},
              Micros interval = 50 * kMillisecond) {
     MonitorCluster cluster{.name = "rdb", .servers = std::move(servers), .interval_us = interval};
     ClusterMonitor::Observer observer{
@@ -66,6 +67,26 @@ struct Watching {
   }
 };
 
+// Accepts connections, in the kernel, and never says a word.
+struct SilentServer {
+  int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::uint16_t port = 0;
+
+  SilentServer() {
+    sockaddr_storage place{};
+    socklen_t length = net::Address::from_host("127.0.0.1", 0)->to_sockaddr(place);
+    auto* raw = reinterpret_cast<sockaddr*>(&place);
+    REQUIRE(::bind(listener, raw, length) == 0);
+    REQUIRE(::listen(listener, 8) == 0);
+    length = sizeof place;
+    ::getsockname(listener, raw, &length);
+    port = net::Address::from_sockaddr(raw, length).port();
+  }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+  ~SilentServer() { ::close(listener); }
+};
+
 MonitorTarget target_of(const ThrowawayCluster& cluster, const std::string& name,
                         std::uint16_t port) {
   return {.name = name,
@@ -96,17 +117,10 @@ TEST_CASE("nobody to ask, nobody who answers: roles stay unknown and each reason
 
 TEST_CASE("a server that accepts and says nothing costs a probe its limit, not the monitor") {
   net::ControlLoop loop;
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_storage place{};
-  socklen_t length = net::Address::from_host("127.0.0.1", 0)->to_sockaddr(place);
-  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&place), length) == 0);
-  REQUIRE(::listen(listener, 8) == 0);
-  length = sizeof place;
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&place), &length);
-  const auto port = net::Address::from_sockaddr(reinterpret_cast<sockaddr*>(&place), length).port();
+  const SilentServer silent;
   std::string message;
-  ServerProbe probe(loop, {.host = "127.0.0.1", .port = port, .user = "u"}, 50 * kMillisecond,
-                    [&](const Result<ProbeAnswer>& result) {
+  ServerProbe probe(loop, {.host = "127.0.0.1", .port = silent.port, .user = "u"},
+                    50 * kMillisecond, [&](const Result<ProbeAnswer>& result) {
                       message = result ? "answered" : result.error().message;
                       loop.stop();
                     });
@@ -114,7 +128,6 @@ TEST_CASE("a server that accepts and says nothing costs a probe its limit, not t
   probe.ask();  // no second probe beside the first
   loop.run();
   CHECK(message == "no answer within 50 ms");
-  ::close(listener);
 }
 
 TEST_CASE("roles, lag, restarts and promotion on real servers, and nothing left behind" *
@@ -163,6 +176,14 @@ TEST_CASE("roles, lag, restarts and promotion on real servers, and nothing left 
   CHECK(watching.monitor->topology()->generation == last->generation + 1);
   CHECK(watching.run_until(
       [](const auto& picture) { return picture.primary_state == PrimaryState::kStaleClaimant; }));
+
+  // At the start nobody is elected before all have been heard, or have used up their time.
+  const SilentServer silent;
+  watching.start({target_of(cluster, "two", cluster.primary_port()),
+                  target_of(cluster, "silent", silent.port)});
+  REQUIRE(watching.run_until([](const auto& picture) { return picture.servers[0].reachable; }));
+  CHECK_FALSE(watching.picture().primary);
+  CHECK(watching.run_until([](const auto& picture) { return picture.primary == 0U; }));
 
   // An idle link notices the end of its server without waiting for the next interval.
   watching.start({target_of(cluster, "two", cluster.primary_port())}, nullptr, 60 * kSecond);

@@ -25,10 +25,12 @@ TEST_CASE("lag is measured against positions seen before") {
 
 TEST_CASE("a position just behind a page header counts as the one before it") {
   LagHistory history;
-  history.record(1, 8192 * 3 + 24);
-  CHECK(history.bytes_behind(8192 * 3) == 0U);
-  history.record(2, (1U << 24) + 40);
-  CHECK(history.bytes_behind(1U << 24) == 0U);
+  constexpr std::uint64_t kPageStart = 24'576;
+  history.record(1, kPageStart + 24);
+  CHECK(history.bytes_behind(kPageStart) == 0U);
+  constexpr std::uint64_t kSegmentStart = 16'777'216;
+  history.record(2, kSegmentStart + 40);
+  CHECK(history.bytes_behind(kSegmentStart) == 0U);
 }
 
 TEST_CASE("a position that went back belongs to another primary") {
