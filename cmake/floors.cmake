@@ -19,7 +19,8 @@ endfunction()
 
 add_library(pgsaba_options INTERFACE)
 target_compile_options(pgsaba_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
-target_include_directories(pgsaba_options INTERFACE ${CMAKE_SOURCE_DIR}/include)
+target_include_directories(pgsaba_options INTERFACE ${CMAKE_SOURCE_DIR}/include
+  ${CMAKE_SOURCE_DIR}/src)
 if(PGSABA_SANITIZE)
   target_compile_options(pgsaba_options INTERFACE -fsanitize=${PGSABA_SANITIZE}
     -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -30,13 +31,15 @@ if(PGSABA_FUZZ)  # the fuzzer sees the coverage of what it links, not only of th
   target_link_options(pgsaba_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# pgsaba_folder(<name> USES <folder>... LIBRARIES <target>...): one static library from src/<name>/*.cc
+# pgsaba_folder(<name> USES <folder>... LIBRARIES <target>...): one static library from src/<name>/**.cc
 function(pgsaba_folder name)
   cmake_parse_arguments(ARG "" "" "USES;LIBRARIES" ${ARGN})
   pgsaba_floor_of(${name} floor)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   if(sources)
     add_library(pgsaba_${name} STATIC ${sources})
+    # "wire/x.h" may be written for a folder's own headers; tests/structure guards everybody else's.
+    target_include_directories(pgsaba_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
     set(scope PUBLIC)
   else()
     add_library(pgsaba_${name} INTERFACE)
