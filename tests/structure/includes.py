@@ -112,17 +112,31 @@ def check_owner(include):
     return None
 
 
-def check_public(root, includes):
-    """A header stands in include/ only if another folder includes it."""
-    users = {}
+def needed_headers(includes):
+    """Public headers that another folder includes, and what these include in turn."""
+    of_public = {}
     for include in includes:
-        users.setdefault(include.name, set()).add(include.folder)
+        if include.file.parts[0] == "include":
+            of_public.setdefault(str(include.file.relative_to("include")), []).append(include.name)
+    queue = [include.name for include in includes
+             if include.name.split("/")[0] == "pgsaba" and include.name.count("/") > 1
+             and include.name.split("/")[1] != include.folder]
+    needed = set()
+    while queue:
+        if (name := queue.pop()) not in needed:
+            needed.add(name)
+            queue += of_public.get(name, [])
+    return needed
+
+
+def check_public(root, includes):
+    """A header stands in include/ only if another folder needs it."""
+    needed = needed_headers(includes)
     for path in sorted((root / "include").rglob("*.h")):
-        name = path.relative_to(root / "include")
-        folder = folder_of(path.relative_to(root))
-        if not users.get(str(name), set()) - {folder}:
-            yield (f"{path.relative_to(root)}:1: no other folder includes it; "
-                   f"it belongs beside its source in src/{folder}/")
+        if str(path.relative_to(root / "include")) not in needed:
+            relative = path.relative_to(root)
+            yield (f"{relative}:1: no other folder includes it; "
+                   f"it belongs beside its source in src/{folder_of(relative)}/")
 
 
 def check_folders(root, floors):

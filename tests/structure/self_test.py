@@ -94,6 +94,11 @@ class IncludesTest(TreeTest):
         self.append("src/wire/frame.cc", '#include "pgsaba/wire/cut.h"\n')
         self.expect("include/pgsaba/wire/cut.h:1: no other folder includes it")
 
+    def test_public_header_needed_by_a_public_one(self):
+        self.write("include/pgsaba/wire/cut.h", "")
+        self.append("include/pgsaba/wire/frame.h", '#include "pgsaba/wire/cut.h"\n')
+        self.expect()
+
     def test_private_header_of_another_folder(self):
         self.append("src/auth/scram.cc", '#include "../wire/cut.h"\n#include "wire/cut.h"\n')
         self.expect('"../wire/cut.h" is neither', '"wire/cut.h" is neither')
