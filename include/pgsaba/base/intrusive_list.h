@@ -86,8 +86,7 @@ class IntrusiveList {
   static T* owner(ListHook* hook) {
     alignas(T) static unsigned char image[sizeof(T)];  // never a T: only measures the offset
     T* origin = reinterpret_cast<T*>(image);
-    const auto offset =
-        reinterpret_cast<char*>(&(origin->*Hook)) - reinterpret_cast<char*>(origin);
+    const auto offset = reinterpret_cast<char*>(&(origin->*Hook)) - reinterpret_cast<char*>(origin);
     return reinterpret_cast<T*>(reinterpret_cast<char*>(hook) - offset);
   }
 

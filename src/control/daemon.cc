@@ -1,0 +1,342 @@
+#include "control/daemon.h"
+
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include "control/file_limit.h"
+#include "control/monitor_target.h"
+#include "pgsaba/auth/digest.h"
+#include "pgsaba/base/log.h"
+#include "pgsaba/config/compare.h"
+#include "pgsaba/config/load.h"
+
+namespace pgsaba::control {
+
+namespace {
+
+// How long clients are kept waiting at start until the servers have told their roles.
+constexpr Micros kPatienceUs = 2 * kSecond;
+
+log::Options log_options(const config::Log& from) {
+  log::Options options;
+  switch (from.level) {
+    case config::LogLevel::kDebug:
+      options.level = log::Level::kDebug;
+      break;
+    case config::LogLevel::kInfo:
+      options.level = log::Level::kInfo;
+      break;
+    case config::LogLevel::kWarning:
+      options.level = log::Level::kWarning;
+      break;
+    case config::LogLevel::kError:
+      options.level = log::Level::kError;
+      break;
+  }
+  options.format =
+      from.format == config::LogFormat::kJson ? log::Format::kJson : log::Format::kText;
+  options.file = from.file;
+  options.syslog = from.syslog;
+  options.syslog_ident = from.syslog_ident;
+  return options;
+}
+
+std::size_t worker_count(const config::Config& config) {
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t wanted = config.workers > 0 ? static_cast<std::size_t>(config.workers) : cores;
+  return std::min(wanted, pool::kMaxWorkers);
+}
+
+// Every role is known, or will not be.
+bool told(const routing::Topology& topology) {
+  return std::ranges::none_of(topology.clusters, [](const auto& cluster) {
+    return cluster.primary_state == routing::PrimaryState::kUnknown && cluster.servers.size() > 1;
+  });
+}
+
+}  // namespace
+
+Daemon::Daemon(DaemonOptions options)
+    : options_(std::move(options)), addresses_(loop_, [this] { publish(); }) {}
+
+Daemon::~Daemon() {
+  workers_.clear();
+  close_listeners();
+}
+
+int Daemon::run() {
+  if (const Status started = start(); !started.ok()) {
+    log::critical("{}", started.error().message);
+    if (!started.error().hint.empty()) log::critical("hint: {}", started.error().hint);
+    return 1;
+  }
+  loop_.run();
+  for (const auto& worker : workers_) worker->stop();
+  log::info("pgsaba has ended");
+  return status_;
+}
+
+// ---- start -------------------------------------------------------------------------------------
+
+Status Daemon::load(std::shared_ptr<const config::Config>& config,
+                    std::shared_ptr<const auth::UserList>& users) const {
+  config::Loaded loaded =
+      config::load_with_problems(options_.config_path, config::system_environment());
+  std::string errors;
+  for (const config::Problem& problem : loaded.problems) {
+    if (problem.severity == config::Severity::kError) {
+      errors += (errors.empty() ? "" : "\n") + problem.text();
+    } else {
+      log::warning("{}", problem.text());
+    }
+  }
+  if (!loaded.config) return Error{errors};
+  auto list = std::make_shared<auth::UserList>();
+  if (!loaded.config->auth.file.empty()) {
+    auto read = auth::load_userlist(loaded.config->auth.file);
+    if (!read) return read.error();
+    *list = std::move(*read);
+  }
+  config = std::move(loaded.config);
+  users = std::move(list);
+  return done();
+}
+
+Status Daemon::start() {
+  auto picture = std::make_shared<worker::Picture>();
+  if (const Status read = load(picture->config, picture->users); !read.ok()) return read;
+  if (const Status opened = log::configure(log_options(picture->config->log)); !opened.ok())
+    return opened;
+  const config::Config& config = *picture->config;
+  raise_file_limit(config, picture->users->size(), worker_count(config));
+  if (const Status random = auth::random_bytes({process_.login_settings.mock_key.data(), 32});
+      !random.ok())
+    return random;
+  process_.login_settings.unknown_users_use_scram = picture->users->mostly_scram();
+  picture_ = std::move(picture);
+  if (const Status listening = open_listeners(); !listening.ok()) return listening;
+  if (const Status signals = watch_signals(); !signals.ok()) return signals;
+  consoles_ = std::make_unique<ConsoleDesk>(loop_, *this, options_.version,
+                                            [this](std::size_t worker) { worker_drained(worker); });
+  process_.control = consoles_.get();
+  start_monitor();
+  addresses_.watch(config);
+  patience_ = loop_.after(kPatienceUs, [this] {
+    if (!serving_ && !start_workers().ok()) loop_.stop();
+  });
+  start_workers_when_ready();
+  return done();
+}
+
+void Daemon::start_monitor() {
+  auto previous = monitor_ ? monitor_->topology() : nullptr;
+  monitor_.reset();
+  monitor_ = std::make_unique<ClusterMonitor>(
+      loop_, monitored_clusters(*picture_->config),
+      ClusterMonitor::Observer{[this](const ClusterMonitor::TopologyPointer&) { publish(); }},
+      previous);
+}
+
+// Clients wait in the listening sockets' queues until the first picture is worth acting upon.
+void Daemon::start_workers_when_ready() {
+  if (serving_ || !addresses_.complete() || !told(*monitor_->topology())) return;
+  if (const Status started = start_workers(); !started.ok()) {
+    log::critical("{}", started.error().message);
+    status_ = 1;
+    loop_.stop();
+  }
+}
+
+Status Daemon::start_workers() {
+  serving_ = true;
+  patience_.reset();
+  change_picture([](worker::Picture&) {});
+  const std::size_t count = worker_count(*picture_->config);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto worker = WorkerThread::create(i, process_, picture_);
+    if (!worker) return worker.error();
+    workers_.push_back(std::move(*worker));
+    process_.mailboxes.push_back(&workers_.back()->worker().mailbox());
+    process_.loads.push_back(std::make_unique<std::atomic<std::int32_t>>(0));
+  }
+  for (const auto& worker : workers_) {
+    for (const Listening& listening : listening_) worker->worker().listen(listening.socket);
+    worker->start();
+  }
+  log::info("pgsaba {} serves with {} {}", options_.version, count,
+            count == 1 ? "worker" : "workers");
+  return done();
+}
+
+// ---- listening sockets -------------------------------------------------------------------------
+
+Status Daemon::open_listeners() {
+  for (const config::Listener& listener : picture_->config->listen)
+    if (const Status opened = open_listener(listener); !opened.ok()) return opened;
+  return done();
+}
+
+Status Daemon::open_listener(const config::Listener& from) {
+  std::string host = from.address;
+  if (host == "*") host = "0.0.0.0";
+  if (host == "localhost") host = "127.0.0.1";
+  const auto address = from.is_unix()
+                           ? net::Address::from_unix_directory(from.unix_directory, from.port)
+                           : net::Address::from_host(host, from.port);
+  if (!address) return address.error();
+  const auto socket = net::listen_on(*address, picture_->config->limits.listen_backlog);
+  if (!socket) return socket.error();
+  Listening listening{from, *socket, {}};
+  if (from.is_unix() && from.unix_directory.front() != '@') {
+    listening.path = address->host();
+    ::chmod(listening.path.c_str(), from.unix_mode);
+    const group* owner = from.unix_group.empty() ? nullptr : ::getgrnam(from.unix_group.c_str());
+    if (owner != nullptr &&
+        ::chown(listening.path.c_str(), static_cast<uid_t>(-1), owner->gr_gid) != 0)
+      log::warning("{}: cannot give the socket to group {}: {}", listening.path, from.unix_group,
+                   std::strerror(errno));
+  }
+  listening_.push_back(std::move(listening));
+  log::info("listening on {}", address->to_string());
+  return done();
+}
+
+void Daemon::close_listeners() {
+  for (const Listening& listening : listening_) {
+    ::close(listening.socket);
+    if (!listening.path.empty()) ::unlink(listening.path.c_str());
+  }
+  listening_.clear();
+}
+
+// ---- signals -----------------------------------------------------------------------------------
+
+Status Daemon::watch_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2}) {
+    auto watch = loop_.on_signal(number, [this](int signal) { on_signal(signal); });
+    if (!watch) return watch.error();
+    signals_.push_back(std::move(*watch));
+  }
+  return done();
+}
+
+void Daemon::on_signal(int number) {
+  switch (number) {
+    case SIGHUP:
+      if (const Status reloaded = reload(); !reloaded.ok())
+        log::error("reload refused, the old settings stay: {}", reloaded.error().message);
+      break;
+    case SIGTERM:
+      shutdown(ShutdownMode::kWaitForTransactions);
+      break;
+    case SIGUSR1:
+      log::info("all databases paused by signal");
+      change_picture([](worker::Picture& picture) { picture.all_paused = true; });
+      break;
+    case SIGUSR2:
+      log::info("all databases resumed by signal");
+      change_picture([](worker::Picture& picture) {
+        picture.all_paused = false;
+        picture.paused.clear();
+      });
+      break;
+    default:
+      shutdown(ShutdownMode::kAtOnce);
+  }
+}
+
+void Daemon::shutdown(ShutdownMode mode) {
+  // A second request does not wait for what the first one waits for.
+  const bool at_once = mode == ShutdownMode::kAtOnce || stopping_;
+  stopping_ = true;
+  log::info("shutting down, {}", at_once ? "at once" : "running transactions may end");
+  tell_workers([at_once] { return worker::Shutdown{!at_once}; });
+  if (at_once || workers_.empty()) return loop_.stop();
+  const Micros limit = picture_->config->timeouts.shutdown_us;
+  if (limit > 0) patience_ = loop_.after(limit, [this] { shutdown(ShutdownMode::kAtOnce); });
+}
+
+void Daemon::worker_drained(std::size_t) {
+  if (++drained_ == workers_.size()) loop_.stop();
+}
+
+// ---- the picture -------------------------------------------------------------------------------
+
+void Daemon::change_picture(const std::function<void(worker::Picture&)>& change) {
+  auto next = std::make_shared<worker::Picture>(*picture_);
+  change(*next);
+  next->topology = monitor_->topology();
+  next->addresses = addresses_.addresses();
+  ++next->generation;
+  picture_ = std::move(next);
+  tell_workers([this] { return worker::NewPicture{picture_}; });
+}
+
+void Daemon::publish() {
+  if (!monitor_) return;
+  if (!serving_) return start_workers_when_ready();
+  change_picture([](worker::Picture&) {});
+}
+
+Status Daemon::reload() {
+  std::shared_ptr<const config::Config> config;
+  std::shared_ptr<const auth::UserList> users;
+  if (Status read = load(config, users); !read.ok()) return read;
+  const config::Difference difference = config::compare(*picture_->config, *config);
+  for (const config::SettingChange& change : difference.start_only)
+    log::warning("reload: {} stays {} until the next start (the file says {})", change.key,
+                 change.old_value, change.new_value);
+  for (const config::SettingChange& change : difference.settings)
+    log::info("reload: {} = {} (was {})", change.key, change.new_value, change.old_value);
+  config = config::keep_start_only(*picture_->config, *config);
+  if (Status opened = log::configure(log_options(config->log)); !opened.ok()) return opened;
+  raise_file_limit(*config, users->size(), workers_.size());
+  auto next = std::make_shared<worker::Picture>(*picture_);
+  next->config = config;
+  next->users = std::move(users);
+  picture_ = std::move(next);
+  start_monitor();
+  addresses_.watch(*config);
+  change_picture([](worker::Picture&) {});
+  log::info("configuration reloaded from {}", options_.config_path);
+  return done();
+}
+
+// ---- workers -----------------------------------------------------------------------------------
+
+void Daemon::tell_workers(const std::function<worker::Mail()>& make_letter) {
+  for (worker::Mailbox* mailbox : process_.mailboxes) mailbox->post(make_letter());
+}
+
+void Daemon::tell_worker(std::size_t worker, worker::Mail letter) {
+  process_.mailboxes[worker]->post(std::move(letter));
+}
+
+void Daemon::gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) {
+  struct Gathering {
+    std::vector<stats::WorkerSnapshot> shots;
+    std::size_t missing = 0;
+    std::function<void(std::vector<stats::WorkerSnapshot>)> answer;
+  };
+  auto gathering = std::make_shared<Gathering>();
+  gathering->missing = process_.mailboxes.size();
+  gathering->answer = std::move(answer);
+  const auto collect = [this, gathering](stats::WorkerSnapshot shot) {
+    auto carried = std::make_shared<stats::WorkerSnapshot>(std::move(shot));
+    const bool posted = loop_.post([gathering, carried] {
+      gathering->shots.push_back(std::move(*carried));
+      if (--gathering->missing == 0) gathering->answer(std::move(gathering->shots));
+    });
+    if (!posted) log::error("the control thread is behind: a snapshot was dropped");
+  };
+  tell_workers([&collect] { return worker::SnapshotRequest{collect}; });
+}
+
+}  // namespace pgsaba::control

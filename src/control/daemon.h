@@ -1,0 +1,81 @@
+// Daemon: the process as a whole. Reads the configuration, opens the listening sockets, starts the
+// workers, and then does on the control thread all that is not a query: signals, names, the cluster
+// monitor, consoles, reload, shutdown. One per process; everything here runs on the thread that
+// calls `run`.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/address_book.h"
+#include "control/cluster_monitor.h"
+#include "control/console_desk.h"
+#include "control/daemon_controls.h"
+#include "control/worker_thread.h"
+#include "pgsaba/net/control_loop.h"
+#include "pgsaba/worker/process.h"
+
+namespace pgsaba::control {
+
+struct DaemonOptions {
+  std::string config_path;
+  std::string version;
+};
+
+class Daemon final : public DaemonControls {
+ public:
+  explicit Daemon(DaemonOptions options);
+  ~Daemon() override;
+
+  // Serves until told to stop. The exit status: 0, or 1 with the reason in the log.
+  int run();
+
+  // DaemonControls
+  const worker::Picture& picture() const override { return *picture_; }
+  void change_picture(const std::function<void(worker::Picture&)>& change) override;
+  Status reload() override;
+  void shutdown(ShutdownMode mode) override;
+  void tell_workers(const std::function<worker::Mail()>& make_letter) override;
+  void tell_worker(std::size_t worker, worker::Mail letter) override;
+  void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
+
+ private:
+  struct Listening {
+    config::Listener from;
+    net::Socket socket = net::kNoSocket;
+    std::string path;  // of a Unix socket, to be removed at the end
+  };
+
+  Status start();
+  Status load(std::shared_ptr<const config::Config>& config,
+              std::shared_ptr<const auth::UserList>& users) const;
+  Status open_listeners();
+  Status open_listener(const config::Listener& from);
+  void close_listeners();
+  Status watch_signals();
+  void on_signal(int number);
+  void start_monitor();
+  void start_workers_when_ready();
+  Status start_workers();
+  void worker_drained(std::size_t worker);
+  void publish();
+
+  DaemonOptions options_;
+  net::ControlLoop loop_;
+  worker::Process process_;
+  std::shared_ptr<const worker::Picture> picture_;
+  std::vector<Listening> listening_;
+  AddressBook addresses_;
+  std::unique_ptr<ClusterMonitor> monitor_;
+  std::unique_ptr<ConsoleDesk> consoles_;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+  std::vector<net::Watch> signals_;
+  net::Watch patience_;  // for the first word of the servers
+  std::size_t drained_ = 0;
+  bool serving_ = false;
+  bool stopping_ = false;
+  int status_ = 0;
+};
+
+}  // namespace pgsaba::control
