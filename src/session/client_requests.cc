@@ -291,7 +291,9 @@ void ClientSession::statement_failed(std::uint32_t id) {
     if (entry->second.statement->id != id) continue;
     if (latest == by_name.end() || entry->second.order > latest->second.order) latest = entry;
   }
-  if (latest != by_name.end()) by_name.erase(latest);
+  if (latest == by_name.end()) return;
+  statements_->failed.emplace_back(id, latest->first);
+  by_name.erase(latest);
 }
 
 void ClientSession::statements_discarded() {
@@ -302,6 +304,8 @@ std::string ClientSession::statement_name(std::uint32_t id) {
   if (!statements_) return {};
   for (const auto& [name, entry] : statements_->by_name)
     if (entry.statement->id == id) return name;
+  for (const auto& [failed, name] : statements_->failed)
+    if (failed == id) return name;
   return {};
 }
 
@@ -346,6 +350,7 @@ void ClientSession::server_ready() {
   } else if (account_->limits.pool_mode == config::PoolMode::kStatement) {
     return end(EndReason::kModeViolation, errors::statement_mode());
   }
+  if (pipeline.empty() && statements_) statements_->failed.clear();
   if (pipeline.empty() && idle && account_->pools_transactions()) unlink();
   if (has_carry()) schedule();
 }

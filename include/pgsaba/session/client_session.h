@@ -62,6 +62,8 @@ struct NamedStatements {
     std::uint64_t order = 0;
   };
   std::unordered_map<std::string, Entry> by_name;
+  // Names that failed in the batch that still runs: its errors may speak of them.
+  std::vector<std::pair<std::uint32_t, std::string>> failed;
   std::uint64_t next_order = 1;
 };
 
