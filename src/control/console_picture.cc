@@ -123,10 +123,11 @@ std::vector<admin::UserInfo> user_infos(const worker::Picture& picture) {
   const Config& config = *picture.config;
   std::set<std::string> names;
   for (const auto& [name, settings] : config.users) names.insert(name);
-  if (picture.users) names.merge([&] {
-    const std::vector<std::string> listed = picture.users->changed_since(auth::UserList{});
-    return std::set<std::string>(listed.begin(), listed.end());
-  }());
+  if (picture.users)
+    names.merge([&] {
+      const std::vector<std::string> listed = picture.users->changed_since(auth::UserList{});
+      return std::set<std::string>(listed.begin(), listed.end());
+    }());
   const config::UserSettings nothing;
   std::vector<admin::UserInfo> infos;
   for (const std::string& name : names) {
@@ -143,8 +144,8 @@ std::vector<admin::UserInfo> user_infos(const worker::Picture& picture) {
 std::vector<admin::ConfigRow> config_infos(const Config& config) {
   std::vector<admin::ConfigRow> rows;
   for (config::ShowRow& row : config::show(config))
-    rows.push_back({std::move(row.key), std::move(row.value), std::move(row.default_value),
-                    row.changeable});
+    rows.push_back(
+        {std::move(row.key), std::move(row.value), std::move(row.default_value), row.changeable});
   return rows;
 }
 
@@ -181,8 +182,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   const Config& config = *picture.config;
   ConsolePicture result;
   result.version = std::move(facts.version);
-  result.state =
-      picture.all_paused ? admin::ProcessState::kPaused : admin::ProcessState::kActive;
+  result.state = picture.all_paused ? admin::ProcessState::kPaused : admin::ProcessState::kActive;
   result.listen_port = listen_port(config);
   for (const std::string& name : database_names(picture, workers))
     if (const auto* database = config::find_database(config, name))

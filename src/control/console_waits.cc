@@ -85,7 +85,8 @@ void ConsoleWaits::check_pauses() {
   for (const auto& [id, wait] : waits_)
     if (!still_holds(wait)) lifted.push_back(id);
   end(std::move(lifted),
-      admin::failed(wire::sqlstate::kObjectNotInState, "the pause was lifted before it was complete",
+      admin::failed(wire::sqlstate::kObjectNotInState,
+                    "the pause was lifted before it was complete",
                     "Someone gave RESUME meanwhile, or took back the PAUSE that this one joined."));
 }
 

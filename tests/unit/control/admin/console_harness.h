@@ -52,8 +52,9 @@ inline std::string describe_message(char tag, std::string_view body) {
       text += ":";
       for (std::size_t at = 2; at < body.size();) {
         const std::uint32_t length = load_be32(bytes_of(body).data() + at);
-        text += (at == 2 ? "" : ",") + std::string(body.substr(at + 4, length));
-        at += 4 + length;
+        const bool null = length == UINT32_MAX;
+        text += (at == 2 ? "" : ",") + (null ? "NULL" : std::string(body.substr(at + 4, length)));
+        at += 4 + (null ? 0 : length);
       }
       return text;
     }

@@ -1,0 +1,119 @@
+#include "control/console_desk.h"
+
+#include <fmt/core.h>
+
+#include "control/admin/console_parameters.h"
+#include "pgsaba/base/log.h"
+#include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/frame.h"
+
+namespace pgsaba::control {
+namespace {
+
+// What follows AuthenticationOk, which the worker has sent. Nobody can cancel by this key's secret:
+// it is there because clients insist on a key.
+std::string greeting(std::uint32_t client, const wire::ParameterList& parameters) {
+  std::string bytes;
+  for (const auto& [name, value] : parameters) wire::append_parameter_status(bytes, name, value);
+  wire::append_backend_key(bytes, {client, std::string(4, '\0')});
+  wire::append_ready(bytes, wire::TransactionStatus::kIdle);
+  return bytes;
+}
+
+}  // namespace
+
+ConsoleDesk::ConsoleDesk(net::ControlLoop& loop, DaemonControls& controls, std::string version,
+                         WorkerDrained on_worker_drained)
+    : loop_(loop),
+      controls_(controls),
+      version_(std::move(version)),
+      on_worker_drained_(std::move(on_worker_drained)),
+      waits_(loop, controls),
+      averages_(loop, controls),
+      services_{controls, waits_, [this] { return facts(); }} {}
+
+// ---- from workers' threads ---------------------------------------------------------------------
+
+void ConsoleDesk::post(net::ControlLoop::Callback callback) {
+  if (!loop_.post(std::move(callback)))
+    log::error("the control thread is behind: a message of a worker was dropped");
+}
+
+void ConsoleDesk::console_opened(std::size_t worker, std::uint32_t client, std::string user,
+                                 bool admin) {
+  const auto access = admin ? admin::Access::kAdmin : admin::Access::kStats;
+  post([this, key = Key{worker, client}, user = std::move(user), access] {
+    open(key, user, access);
+  });
+}
+
+void ConsoleDesk::console_frame(std::size_t worker, std::uint32_t client, std::string frame) {
+  post([this, key = Key{worker, client}, frame = std::move(frame)] { receive(key, frame); });
+}
+
+void ConsoleDesk::console_closed(std::size_t worker, std::uint32_t client) {
+  post([this, key = Key{worker, client}] { close(key); });
+}
+
+void ConsoleDesk::worker_drained(std::size_t worker) {
+  post([this, worker] {
+    if (on_worker_drained_) on_worker_drained_(worker);
+  });
+}
+
+// ---- on the control thread ---------------------------------------------------------------------
+
+void ConsoleDesk::open(Key key, const std::string& user, admin::Access access) {
+  auto finish_one = [this, key](admin::Ticket ticket, admin::AdminReply reply) {
+    finish(key, ticket, std::move(reply));
+  };
+  consoles_[key] =
+      std::make_unique<Console>(services_, fmt::format("console C-{} of {}", key.client, user),
+                                std::move(finish_one), access);
+  controls_.tell_worker(
+      key.worker,
+      worker::ConsoleOutput{
+          key.client, greeting(key.client, admin::console_parameters(user, access, version_))});
+}
+
+void ConsoleDesk::receive(Key key, std::string_view frame) {
+  const auto found = consoles_.find(key);
+  if (found == consoles_.end() || frame.size() < wire::kHeaderBytes) return;
+  found->second->session.receive(frame.front(), bytes_of(frame.substr(wire::kHeaderBytes)));
+  send_output(key);
+}
+
+void ConsoleDesk::close(Key key) {
+  const auto found = consoles_.find(key);
+  if (found == consoles_.end()) return;
+  const std::unique_ptr<Console> console = std::move(found->second);
+  consoles_.erase(found);
+  console->session.disconnected();
+}
+
+void ConsoleDesk::finish(Key key, admin::Ticket ticket, admin::AdminReply reply) {
+  const auto found = consoles_.find(key);
+  if (found == consoles_.end()) return;
+  found->second->session.finish(ticket, std::move(reply));
+  send_output(key);
+}
+
+// The worker keeps what its client does not read, so nothing is held back here.
+void ConsoleDesk::send_output(Key key) {
+  const auto found = consoles_.find(key);
+  if (found == consoles_.end()) return;
+  admin::ConsoleSession& session = found->second->session;
+  for (std::string bytes = session.take_output(); !bytes.empty(); bytes = session.take_output())
+    controls_.tell_worker(key.worker, worker::ConsoleOutput{key.client, std::move(bytes)});
+  if (!session.closing()) return;
+  controls_.tell_worker(key.worker, worker::ConsoleOutput{key.client, {}, true});
+  close(key);
+}
+
+ConsoleFacts ConsoleDesk::facts() const {
+  ConsoleFacts facts{version_, averages_.keeper(), {}};
+  for (const auto& [key, console] : consoles_) facts.consoles.insert(key.client);
+  return facts;
+}
+
+}  // namespace pgsaba::control

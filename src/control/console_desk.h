@@ -1,0 +1,77 @@
+// ConsoleDesk: all admin consoles of the process. Their sockets stay with the workers: what clients
+// send comes here by ControlLink, what consoles say goes back as worker::ConsoleOutput.
+// Lives on the control thread, where all work is done; only the calls of ControlLink may come from
+// other threads, and they merely post to the loop. Loop and controls outlive it. The loop must not
+// run any more once it is gone, since posts and snapshots on their way still name it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "control/admin/console_session.h"
+#include "control/console_executor.h"
+#include "control/console_waits.h"
+#include "control/daemon_controls.h"
+#include "control/traffic_averages.h"
+#include "pgsaba/net/control_loop.h"
+#include "pgsaba/worker/mail.h"
+
+namespace pgsaba::control {
+
+class ConsoleDesk final : public worker::ControlLink {
+ public:
+  using WorkerDrained = std::function<void(std::size_t worker)>;
+
+  // `version` is pgsaba's own, such as "0.1.0". `on_worker_drained` is called on the control
+  // thread.
+  ConsoleDesk(net::ControlLoop& loop, DaemonControls& controls, std::string version,
+              WorkerDrained on_worker_drained = {});
+
+  // worker::ControlLink
+  void console_opened(std::size_t worker, std::uint32_t client, std::string user,
+                      bool admin) override;
+  void console_frame(std::size_t worker, std::uint32_t client, std::string frame) override;
+  void console_closed(std::size_t worker, std::uint32_t client) override;
+  void worker_drained(std::size_t worker) override;
+
+  std::size_t size() const { return consoles_.size(); }
+  const admin::AverageKeeper& averages() const { return averages_.keeper(); }
+
+ private:
+  // Client numbers come again only after 2^25 others, so an answer never meets a later console.
+  struct Key {
+    std::size_t worker = 0;
+    std::uint32_t client = 0;
+    auto operator<=>(const Key&) const = default;
+  };
+  struct Console {
+    Console(const ConsoleServices& services, std::string who, ConsoleExecutor::Finish finish,
+            admin::Access access)
+        : executor(services, std::move(who), std::move(finish)), session(executor, access) {}
+
+    ConsoleExecutor executor;
+    admin::ConsoleSession session;
+  };
+
+  void post(net::ControlLoop::Callback callback);
+  void open(Key key, const std::string& user, admin::Access access);
+  void receive(Key key, std::string_view frame);
+  void close(Key key);
+  void finish(Key key, admin::Ticket ticket, admin::AdminReply reply);
+  void send_output(Key key);
+  ConsoleFacts facts() const;
+
+  net::ControlLoop& loop_;
+  DaemonControls& controls_;
+  std::string version_;
+  WorkerDrained on_worker_drained_;
+  ConsoleWaits waits_;
+  TrafficAverages averages_;
+  ConsoleServices services_;
+  std::map<Key, std::unique_ptr<Console>> consoles_;
+};
+
+}  // namespace pgsaba::control
