@@ -88,8 +88,9 @@ void ServerConnection::make_room(std::size_t limit, std::string& frames) {
   pipeline_.expect({Request::kClose, Disposition::kSwallow, false, *victim});
 }
 
-void ServerConnection::answer(Request request) {
-  pipeline_.expect({request, Disposition::kSynthesize});
+void ServerConnection::answer(Request request, std::uint32_t statement) {
+  pipeline_.expect({request, Disposition::kSynthesize, false, statement});
+  forget_skipped();
   make_answers();
 }
 
@@ -345,9 +346,12 @@ void ServerConnection::unlearn(const Expected& entry) {
 void ServerConnection::forget_skipped() {
   while (const auto entry = pipeline_.take_skipped()) {
     if (entry->teaches) unlearn(*entry);
-    const bool evicted =
-        entry->request == Request::kClose && entry->disposition == Disposition::kSwallow;
-    if (evicted) statements_.learn(entry->statement);
+    if (entry->request != Request::kClose) continue;
+    if (entry->disposition == Disposition::kSwallow) {
+      statements_.learn(entry->statement);  // an eviction that did not happen
+    } else if (holder_ != nullptr) {
+      holder_->close_skipped(entry->statement);
+    }
   }
 }
 

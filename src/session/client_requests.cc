@@ -4,6 +4,7 @@
 
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/sqlstate.h"
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/orphaned_transaction.h"
@@ -52,15 +53,23 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
     default:
       break;
   }
-  if (piece.tag == 'X') {
-    end(EndReason::kClientTerminated);
-    return Taken::kYes;
-  }
+  if (piece.tag == 'X') return leave();
   if (piece.tag == 'p') {
     fail_protocol("unexpected password message");
     return Taken::kYes;
   }
   return state_ == State::kLinked ? on_linked(piece) : on_unlinked(piece);
+}
+
+// What was sent before Terminate is still answered, as PostgreSQL does.
+ClientSession::Taken ClientSession::leave() {
+  const bool answers_come = state_ == State::kLinked && server_->pipeline().owed_ready() > 0;
+  if (answers_come) {
+    leaving_ = true;
+  } else {
+    end(EndReason::kClientTerminated);
+  }
+  return Taken::kYes;
 }
 
 // What needs no server is answered here; everything else waits for one.
@@ -137,6 +146,7 @@ void ClientSession::forward(Request request, const Piece& piece) {
 
 ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   may_commit_ = !piece.complete || may_commit(piece.body());
+  ++batches_sent_;
   forward(Request::kQuery, piece);
   return Taken::kYes;
 }
@@ -162,9 +172,11 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece) {
       forward(Request::kExecute, piece);
       return Taken::kYes;
     case 'S':
+      ++batches_sent_;
       forward(Request::kSync, piece);
       return Taken::kYes;
     case 'F':
+      ++batches_sent_;
       forward(Request::kFunctionCall, piece);
       return Taken::kYes;
     case 'c':
@@ -196,6 +208,19 @@ server::PreparedRef ClientSession::find_statement(std::string_view name) const {
   return found == statements_->by_name.end() ? nullptr : found->second.statement;
 }
 
+// A name whose Parse belongs to an earlier batch that is not yet answered may exist or not: an
+// error there would have skipped it. (In the same batch the error would skip this message as well.)
+bool ClientSession::in_doubt(std::string_view name) const {
+  if (!statements_ || batches_answered_ == batches_sent_) return false;
+  const auto found = statements_->by_name.find(std::string(name));
+  const bool pending = found != statements_->by_name.end() &&
+                       found->second.batch >= batches_answered_ &&
+                       found->second.batch != batches_sent_;
+  return pending || std::ranges::any_of(statements_->gone, [&](const auto& gone) {
+           return gone.name == name && gone.entry.batch != batches_sent_;
+         });
+}
+
 ClientSession::Taken ClientSession::on_parse(const Piece& piece) {
   ++lease_pool_->totals().client_parse_count;
   const Bytes body = piece.body();
@@ -217,6 +242,7 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
     server_->forward(Request::kParse, frame);
     return Taken::kYes;
   }
+  if (in_doubt(names->statement)) return Taken::kNotYet;
   if (request_at_ == 0) request_at_ = turn().now;
   const std::size_t limit = account_->max_prepared_statements;
   if (const server::PreparedRef existing = find_statement(names->statement)) {
@@ -230,7 +256,8 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   if (!statements_) statements_ = std::make_unique<NamedStatements>();
   server::PreparedRef statement = host_.prepared_statements().intern(names->rest);
   ++lease_pool_->totals().server_parse_count;
-  statements_->by_name[std::string(names->statement)] = {statement, statements_->next_order++};
+  statements_->by_name[std::string(names->statement)] = {statement, statements_->next_order++,
+                                                         batches_sent_};
   server_->parse_statement(*statement, limit);
   return Taken::kYes;
 }
@@ -239,6 +266,7 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   ++lease_pool_->totals().bind_count;
   const auto names = wire::read_bind(piece.body());
   const bool ours = names && !names->statement.empty() && account_->pools_transactions();
+  if (ours && in_doubt(names->statement)) return Taken::kNotYet;
   const server::PreparedRef statement = ours ? find_statement(names->statement) : nullptr;
   if (!statement) {
     forward(Request::kBind, piece);
@@ -264,14 +292,17 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   const Request request = piece.tag == 'C' ? Request::kClose : Request::kDescribe;
   const auto object = wire::read_object(piece.body());
   const bool named = object && object->kind == 'S' && !object->name.empty();
+  if (named && in_doubt(object->name)) return Taken::kNotYet;
   const server::PreparedRef statement = named ? find_statement(object->name) : nullptr;
   if (!statement) {
     forward(request, piece);
     return Taken::kYes;
   }
   if (piece.tag == 'C') {  // servers keep theirs: others may use it
-    statements_->by_name.erase(std::string(object->name));
-    server_->answer(Request::kClose);
+    auto closed = statements_->by_name.extract(std::string(object->name));
+    closed.mapped().batch = batches_sent_;
+    statements_->gone.push_back({closed.key(), closed.mapped()});
+    server_->answer(Request::kClose, statement->id);
     return Taken::kYes;
   }
   server_->need_statement(*statement, account_->max_prepared_statements);
@@ -292,8 +323,15 @@ void ClientSession::statement_failed(std::uint32_t id) {
     if (latest == by_name.end() || entry->second.order > latest->second.order) latest = entry;
   }
   if (latest == by_name.end()) return;
-  statements_->failed.emplace_back(id, latest->first);
+  latest->second.batch = batches_sent_;
+  statements_->gone.push_back({latest->first, latest->second});
   by_name.erase(latest);
+}
+
+void ClientSession::close_skipped(std::uint32_t id) {
+  if (!statements_) return;
+  for (const auto& [name, entry] : statements_->gone)
+    if (entry.statement->id == id) statements_->by_name.try_emplace(name, entry);
 }
 
 void ClientSession::statements_discarded() {
@@ -304,8 +342,8 @@ std::string ClientSession::statement_name(std::uint32_t id) {
   if (!statements_) return {};
   for (const auto& [name, entry] : statements_->by_name)
     if (entry.statement->id == id) return name;
-  for (const auto& [failed, name] : statements_->failed)
-    if (failed == id) return name;
+  for (const auto& [name, entry] : statements_->gone)
+    if (entry.statement->id == id) return name;
   return {};
 }
 
@@ -350,7 +388,12 @@ void ClientSession::server_ready() {
   } else if (account_->limits.pool_mode == config::PoolMode::kStatement) {
     return end(EndReason::kModeViolation, errors::statement_mode());
   }
-  if (pipeline.empty() && statements_) statements_->failed.clear();
+  ++batches_answered_;
+  if (pipeline.empty()) {
+    batches_answered_ = batches_sent_;
+    if (statements_) statements_->gone.clear();
+    if (leaving_) return end(EndReason::kClientTerminated);
+  }
   if (pipeline.empty() && idle && account_->pools_transactions()) unlink();
   if (has_carry()) schedule();
 }
@@ -370,6 +413,10 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const ErrorFields& last = server.last_error();
   const std::string what =
       last.message.empty() ? std::string(describe(reason)) : last.severity + ": " + last.message;
+  batches_answered_ = batches_sent_;
+  // The client broke the protocol beyond repair: PostgreSQL's own word and the end, as without us.
+  if (in_flight && last.sqlstate == wire::sqlstate::kProtocolViolation)
+    return end(EndReason::kProtocolError, last);
   ErrorFields error = errors::server_lost(what, in_flight, in_transaction && !may_commit_);
   if (state_ != State::kLinked || mid_frame || !account_->pools_transactions()) {
     error.severity = "FATAL";

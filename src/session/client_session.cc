@@ -78,7 +78,7 @@ bool ClientSession::wants_input() const {
     case State::kWaiting:
       return carry_bytes() < kMaxAheadBytes;
     case State::kLinked:
-      return !server_->congested() && !server_->pipeline().full();
+      return !leaving_ && !server_->congested() && !server_->pipeline().full();
     case State::kClosed:
       return false;
     default:
@@ -104,7 +104,7 @@ void ClientSession::lost_peer() {
 
 std::size_t ClientSession::consume(Bytes input) {
   std::size_t used = 0;
-  while (used < input.size() && state_ != State::kClosed) {
+  while (used < input.size() && state_ != State::kClosed && !leaving_) {
     const Bytes rest = input.subspan(used);
     if (state_ == State::kStartup) {
       const std::size_t taken = consume_startup(rest);
@@ -119,7 +119,10 @@ std::size_t ClientSession::consume(Bytes input) {
         reader_.next(rest, static_cast<std::uint32_t>(host_.config().limits.max_message_bytes));
     if (piece.kind == Piece::Kind::kNeedMore) break;
     if (piece.kind == Piece::Kind::kMalformed) {
-      fail_protocol(std::string(wire::describe(piece.error)) + " from client");
+      fail_protocol(piece.error == wire::FrameError::kUnknownTag
+                        ? "invalid frontend message type " +
+                              std::to_string(static_cast<unsigned char>(piece.tag))
+                        : std::string(wire::describe(piece.error)));
       break;
     }
     if (piece.kind == Piece::Kind::kBody) {

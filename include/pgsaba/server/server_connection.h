@@ -60,8 +60,9 @@ class LeaseHolder {
   virtual void server_sent(Bytes bytes) = 0;
   // A parameter of the session changed (the message itself goes through server_sent).
   virtual void parameter_changed(std::string_view name, std::string_view value) = 0;
-  // The Parse (or Close) of a statement never took effect.
+  // The client's Parse of a statement, or its Close, never took effect.
   virtual void statement_failed(std::uint32_t id) = 0;
+  virtual void close_skipped(std::uint32_t id) = 0;
   // The server forgot all prepared statements, because the client said so.
   virtual void statements_discarded() = 0;
   // The client's own name of a statement, for an error message that would show ours.
@@ -123,7 +124,7 @@ class ServerConnection final : public net::Connection {
   // Parses the statement anew for a client, whose reply it is.
   void parse_statement(const PreparedStatement& statement, std::size_t limit);
   // A message that pgsaba answers in its turn.
-  void answer(Request request);
+  void answer(Request request, std::uint32_t statement = 0);
 
   // --- between leases ---------------------------------------------------------------------------
   // The lease ends: the server is idle.

@@ -60,10 +60,16 @@ struct NamedStatements {
   struct Entry {
     server::PreparedRef statement;
     std::uint64_t order = 0;
+    std::uint64_t batch = 0;  // the batch of messages that its Parse was part of
+  };
+  struct Named {
+    std::string name;
+    Entry entry;
   };
   std::unordered_map<std::string, Entry> by_name;
-  // Names that failed in the batch that still runs: its errors may speak of them.
-  std::vector<std::pair<std::uint32_t, std::string>> failed;
+  // Names that failed or were closed while replies are outstanding: errors may speak of them, and a
+  // Close that an error skips did not happen.
+  std::vector<Named> gone;
   std::uint64_t next_order = 1;
 };
 
@@ -122,6 +128,7 @@ class ClientSession final : public net::Connection,
   void server_sent(Bytes bytes) override;
   void parameter_changed(std::string_view name, std::string_view value) override;
   void statement_failed(std::uint32_t id) override;
+  void close_skipped(std::uint32_t id) override;
   void statements_discarded() override;
   std::string statement_name(std::uint32_t id) override;
   void server_ready() override;
@@ -174,6 +181,8 @@ class ClientSession final : public net::Connection,
   void unlink();
   void count_request();
   server::PreparedRef find_statement(std::string_view name) const;
+  bool in_doubt(std::string_view name) const;
+  Taken leave();
 
   SessionHost& host_;
   std::uint32_t id_;
@@ -181,6 +190,7 @@ class ClientSession final : public net::Connection,
   EndReason reason_ = EndReason::kNone;
   enum class Body : std::uint8_t { kForward, kDrop, kGather };
   Body body_ = Body::kForward;  // what to do with the rest of a streamed frame
+  bool leaving_ = false;        // it said Terminate behind statements that still run
   bool may_commit_ = false;     // what runs now may end the transaction with success
   wire::FrameReader reader_{wire::Direction::kFromClient};
   Account* account_ = nullptr;
@@ -192,6 +202,9 @@ class ClientSession final : public net::Connection,
   std::unique_ptr<OrphanedTransaction> orphan_;
   std::unique_ptr<std::string> gathered_;  // a Parse too large to lie in one piece
   std::array<char, 16> secret_{};  // of the cancel key; protocol 3.0 knows its first 4 bytes
+  // Batches end with Sync (or are one Query); the names of an unanswered one are in doubt.
+  std::uint64_t batches_sent_ = 0;
+  std::uint64_t batches_answered_ = 0;
   Micros connected_at_ = 0;
   Micros request_at_ = 0;      // the statement that runs now began; 0: none runs
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
