@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "control/admin/console_session.h"
@@ -45,7 +46,9 @@ class ConsoleDesk final : public worker::ControlLink {
   struct Key {
     std::size_t worker = 0;
     std::uint32_t client = 0;
-    auto operator<=>(const Key&) const = default;
+    bool operator<(const Key& other) const {
+      return std::tie(worker, client) < std::tie(other.worker, other.client);
+    }
   };
   struct Console {
     Console(const ConsoleServices& services, std::string who, ConsoleExecutor::Finish finish,

@@ -1,6 +1,7 @@
 #include "control/console_picture.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "pgsaba/config/pool_settings.h"
@@ -58,12 +59,13 @@ void move_consoles(std::vector<stats::WorkerSnapshot>& workers,
       return config::is_admin_database(client.database) ||
              consoles.contains(static_cast<std::uint32_t>(client.id));
     };
-    const auto theirs = std::ranges::stable_partition(worker.clients, std::not_fn(is_console));
-    for (stats::ClientRow& client : theirs) {
-      client.database = admin::kConsoleDatabase;
-      control.clients.push_back(std::move(client));
+    const auto theirs = std::stable_partition(worker.clients.begin(), worker.clients.end(),
+                                              std::not_fn(is_console));
+    for (auto client = theirs; client != worker.clients.end(); ++client) {
+      client->database = admin::kConsoleDatabase;
+      control.clients.push_back(std::move(*client));
     }
-    worker.clients.erase(theirs.begin(), theirs.end());
+    worker.clients.erase(theirs, worker.clients.end());
   }
   workers.push_back(std::move(control));
 }
@@ -163,6 +165,7 @@ std::vector<admin::DnsHost> dns_infos(const worker::Picture& picture) {
     }
   }
   std::vector<admin::DnsHost> hosts;
+  hosts.reserve(found.size());
   for (const auto& [host, addresses] : found)
     hosts.push_back({host, 0, {addresses.begin(), addresses.end()}});
   return hosts;

@@ -71,7 +71,7 @@ void ConsoleWaits::examine(const Snapshots& workers, Id newest) {
                                                    : any_to_close(workers, wait.database);
     if (!more) over.push_back(id);
   }
-  end(std::move(over), {});
+  end(over, {});
 }
 
 bool ConsoleWaits::still_holds(const Wait& wait) const {
@@ -84,14 +84,13 @@ void ConsoleWaits::check_pauses() {
   std::vector<Id> lifted;
   for (const auto& [id, wait] : waits_)
     if (!still_holds(wait)) lifted.push_back(id);
-  end(std::move(lifted),
-      admin::failed(wire::sqlstate::kObjectNotInState,
-                    "the pause was lifted before it was complete",
-                    "Someone gave RESUME meanwhile, or took back the PAUSE that this one joined."));
+  end(lifted, admin::failed(
+                  wire::sqlstate::kObjectNotInState, "the pause was lifted before it was complete",
+                  "Someone gave RESUME meanwhile, or took back the PAUSE that this one joined."));
 }
 
 // `done` may add waits and remove others.
-void ConsoleWaits::end(std::vector<Id> ids, const admin::AdminReply& reply) {
+void ConsoleWaits::end(const std::vector<Id>& ids, const admin::AdminReply& reply) {
   for (const Id id : ids) {
     const auto node = waits_.extract(id);
     if (!node.empty()) node.mapped().done(reply);

@@ -46,7 +46,7 @@ class ConsoleWaits {
   void tick();
   void ask();
   void examine(const Snapshots& workers, Id newest);
-  void end(std::vector<Id> ids, const admin::AdminReply& reply);
+  void end(const std::vector<Id>& ids, const admin::AdminReply& reply);
   bool still_holds(const Wait& wait) const;
 
   net::ControlLoop& loop_;
