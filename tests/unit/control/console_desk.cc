@@ -87,10 +87,11 @@ TEST_CASE("every console is one client of the console's database, however the wo
   harness.add_client(2, "pgbouncer");
   harness.add_client(3, "pgsaba");
   harness.add_client(4, "app");
+  harness.add_client(5, "pgbouncer");  // whose login the desk has not heard of yet
   const std::string answer = harness.answer(1, "SHOW CLIENTS");
-  CHECK(count(answer, "D:C,alice,pgsaba,") == 3);
+  CHECK(count(answer, "D:C,alice,pgsaba,") == 4);
   CHECK(count(answer, "D:C,alice,app,") == 1);
-  CHECK(count(answer, "D:") == 4);
+  CHECK(count(answer, "D:") == 5);
 }
 
 TEST_CASE("SHOW DATABASES tells servers, sizes and what is paused or disabled") {
@@ -205,6 +206,48 @@ TEST_CASE("RESUME from elsewhere ends the PAUSE that waits") {
   CHECK(harness.daemon.current.paused.empty());
 }
 
+TEST_CASE("a PAUSE that waits does not go over to a later pause") {
+  DeskHarness harness;
+  harness.add_pool("app", 1);
+  harness.open(1);
+  harness.open(2);
+  harness.send(1, "PAUSE app");
+  harness.run_for(20 * kMillisecond);
+  harness.send(2, "RESUME app; PAUSE app");
+  CHECK(holds(harness.rest_of_answer(1), "E:55000 the pause was lifted"));
+  CHECK(harness.daemon.current.paused.contains("app"));
+}
+
+TEST_CASE("a PAUSE is not judged by snapshots older than itself") {
+  DeskHarness harness;
+  harness.add_pool("app", 1);
+  harness.open(1);
+  harness.open(2);
+  harness.daemon.holding = true;
+  harness.send(1, "PAUSE app");
+  harness.run_for(10 * kMillisecond);
+  REQUIRE(harness.daemon.held.size() == 1);
+  harness.add_pool("shop", 1);  // busy only after the first question
+  harness.send(2, "PAUSE shop");
+  harness.run_for(10 * kMillisecond);
+  REQUIRE(harness.daemon.held.size() == 2);
+  harness.daemon.held[0]();
+  CHECK(harness.take(2).empty());
+  harness.daemon.snapshots[0].pools.clear();
+  harness.daemon.holding = false;
+  CHECK(harness.rest_of_answer(2) == "C:PAUSE | Z:I");
+}
+
+TEST_CASE("a lifted PAUSE ends even if workers do not answer") {
+  DeskHarness harness;
+  harness.open(1);
+  harness.daemon.holding = true;
+  harness.send(1, "PAUSE app");
+  harness.run_for(10 * kMillisecond);
+  harness.daemon.current.paused.clear();
+  CHECK(holds(harness.rest_of_answer(1), "E:55000 the pause was lifted"));
+}
+
 TEST_CASE("KILL leaves paused what RESUME brings back") {
   DeskHarness harness;
   harness.open(1);
@@ -244,6 +287,7 @@ TEST_CASE("KILL_CLIENT goes to the client's worker, and to nobody if there is no
   harness.daemon.snapshots.resize(2);
   harness.daemon.snapshots[1].worker = 1;
   harness.add_client(5, "app");
+  harness.add_client(0, "app");  // would be everybody
   std::swap(harness.daemon.snapshots[0].clients, harness.daemon.snapshots[1].clients);
   harness.open(1);
   CHECK(holds(harness.answer(1, "KILL_CLIENT 6"), "E:42704 client not found"));

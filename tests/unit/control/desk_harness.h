@@ -51,8 +51,9 @@ struct FakeDaemon final : DaemonControls {
   // As the workers do: the answer is what was so when the question was read, and comes later.
   void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override {
     ++gathered;
-    if (!loop.post([answer = std::move(answer), shots = snapshots] { answer(shots); }))
-      outputs.clear();
+    auto give = [answer = std::move(answer), shots = snapshots] { answer(shots); };
+    if (holding) return held.push_back(give);
+    if (!loop.post(give)) outputs.clear();
   }
 
   net::ControlLoop& loop;
@@ -65,6 +66,8 @@ struct FakeDaemon final : DaemonControls {
   std::vector<std::pair<std::size_t, worker::Kill>> kills;
   std::vector<std::string> reconnects;
   int gathered = 0;
+  bool holding = false;  // workers do not answer
+  std::vector<std::function<void()>> held;
 };
 
 struct DeskHarness {
