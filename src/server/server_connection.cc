@@ -223,6 +223,13 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
   }
   const Pipeline::Verdict verdict = pipeline_.reply(piece.tag);
   const bool ours = verdict.action == Pipeline::Action::kSwallow;
+  // Rows come in thousands: what holds for the first holds for all that follow it.
+  const bool row = piece.tag == 'D' || piece.tag == 'd';
+  if (row && verdict.action == Pipeline::Action::kForward) {
+    run.end += piece.bytes.size();
+    run.end += wire::whole_frames(run.input.subspan(run.end), piece.tag);
+    return;
+  }
   if (piece.tag == 'S') note_parameter(piece.body(), ours);
   if (piece.tag == 'C' && !ours) note_command(piece.body());
   apply(verdict, piece, run);

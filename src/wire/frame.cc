@@ -93,4 +93,16 @@ Piece FrameReader::next(Bytes input, std::uint32_t max_frame_bytes) {
   return piece;  // otherwise kNeedMore, with tag and frame_bytes for whoever wants to gather
 }
 
+std::size_t whole_frames(Bytes input, char tag) {
+  const std::uint8_t* at = input.data();
+  std::size_t left = input.size();
+  while (left >= kHeaderBytes && static_cast<char>(at[0]) == tag) {
+    const std::size_t total = static_cast<std::size_t>(load_be32(at + 1)) + 1;
+    if (total > left || total < kHeaderBytes) break;
+    at += total;
+    left -= total;
+  }
+  return input.size() - left;
+}
+
 }  // namespace pgsaba::wire

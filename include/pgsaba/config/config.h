@@ -153,7 +153,7 @@ struct PoolDefaults {
   std::int32_t max_db_connections = 0;
   std::int32_t max_user_connections = 0;
   std::int32_t max_prepared_statements = 200;
-  std::int32_t max_opening_servers = 8;
+  std::int32_t max_opening_servers = 64;
   bool server_round_robin = false;
   std::string server_reset_query = "DISCARD ALL";
 };

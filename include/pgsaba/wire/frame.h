@@ -52,4 +52,8 @@ class FrameReader {
   std::uint32_t remaining_ = 0;  // bytes of a streamed frame still to come
 };
 
+// How many bytes at the front of `input` are whole frames with this tag: the rows of a result, one
+// after the other. Stops before the first that is another, incomplete or broken.
+std::size_t whole_frames(Bytes input, char tag);
+
 }  // namespace pgsaba::wire
