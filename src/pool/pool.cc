@@ -205,6 +205,7 @@ bool Pool::evict_idle() {
 
 void Pool::close_all(CloseReason reason) {
   while (!owned_.empty()) close(*owned_.begin()->second, reason);
+  dedicated_.close_all(reason);
 }
 
 void Pool::refuse_all(const wire::ErrorFields& error) {

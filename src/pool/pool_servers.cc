@@ -105,12 +105,17 @@ void Pool::login_failed(const wire::ErrorFields& error) {
   if (owned_.size() == opening_.size()) refuse_all(failure_);
 }
 
+wire::ErrorFields Pool::connect_error(const std::string& why) const {
+  wire::ErrorFields error{"FATAL", std::string(wire::sqlstate::kConnectionFailure),
+                          "cannot connect to server " + target_->name + " (" +
+                              target_->address.to_string() + "): " + why};
+  error.hint = "Is PostgreSQL running there? The log has each attempt.";
+  return error;
+}
+
 // The server may be restarting: clients wait while attempts go on, up to failover_wait.
 void Pool::connect_failed(const std::string& why) {
-  failure_ = {"FATAL", std::string(wire::sqlstate::kConnectionFailure),
-              "cannot connect to server " + target_->name + " (" + target_->address.to_string() +
-                  "): " + why};
-  failure_.hint = "Is PostgreSQL running there? The log has each attempt.";
+  failure_ = connect_error(why);
   const Micros now = host_.turn().now;
   if (failing_since_ == 0) failing_since_ = now;
   retry_delay_ = std::clamp(retry_delay_ * 2, kFirstRetryUs,
@@ -142,6 +147,7 @@ void Pool::tick(Micros now) {
   expire_idle(now);
   expire_opening(now);
   expire_waiters(now);
+  dedicated_.tick(now);
   if (!waiters_.empty() || wanted_servers() > 0) host_.needs_match(*this);
 }
 
@@ -190,6 +196,24 @@ wire::ErrorFields Pool::wait_error() const {
   return error;
 }
 
+wire::ErrorFields Pool::room_error() const {
+  wire::ErrorFields error{"FATAL", std::string(wire::sqlstate::kTooManyConnections),
+                          "no room for a replication connection within server_connect"};
+  error.detail = "Pool \"" + key_.database + "\"/\"" + key_.user + "\" of server " + target_->name +
+                 ": " + std::to_string(shared_->servers.held()) + " of " +
+                 std::to_string(policy_.settings.pool_size) + " server connections are in use.";
+  if (paused_) error.detail += " The pool is paused.";
+  error.hint =
+      "Each replication connection takes one for itself: raise pool_size, max_db_connections or "
+      "max_user_connections, whichever is reached.";
+  return error;
+}
+
+void Pool::give_slot() {
+  shared_->give_slot();
+  host_.needs_match(*this);
+}
+
 // ---- lists -------------------------------------------------------------------------------------
 
 void Pool::move(ServerConnection& server, Place to) {
@@ -213,10 +237,9 @@ void Pool::forget(ServerConnection& server) {
   list_of(server).remove(server);
   server.close();
   auto owned = std::move(owned_.extract(&server).mapped());
-  shared_->give_slot();
+  give_slot();
   host_.turn().dead.push_back(std::move(owned));
   publish();
-  host_.needs_match(*this);
 }
 
 }  // namespace pgsaba::pool

@@ -4,6 +4,7 @@
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/orphaned_transaction.h"
+#include "session/relay.h"
 
 namespace pgsaba::session {
 
@@ -55,6 +56,8 @@ Phase ClientSession::phase_of(State state) {
     case State::kLinked:
     case State::kOrphaned:
       return Phase::kLinked;
+    case State::kRelay:
+      return Phase::kRelay;
     case State::kConsole:
       return Phase::kConsole;
     case State::kIdle:
@@ -79,6 +82,8 @@ bool ClientSession::wants_input() const {
       return carry_bytes() < kMaxAheadBytes;
     case State::kLinked:
       return !leaving_ && !server_->congested() && !server_->pipeline().full();
+    case State::kRelay:
+      return relay_->takes_bytes();
     case State::kClosed:
       return false;
     default:
@@ -98,7 +103,8 @@ void ClientSession::step() {
 // The client is gone. What it sent before is the server's business already, as on a direct
 // connection.
 void ClientSession::lost_peer() {
-  if (hung_up() && readable() && state_ == State::kLinked) return;  // more to read, later
+  const bool has_server = server_ != nullptr || dedicated() != nullptr;
+  if (hung_up() && readable() && !broken() && has_server) return;  // more to read, later
   end(broken() ? EndReason::kClientReset : EndReason::kClientClosed);
 }
 
@@ -113,6 +119,10 @@ std::size_t ClientSession::consume(Bytes input) {
       continue;
     }
     if (state_ == State::kWaiting || state_ == State::kWelcome) break;
+    if (state_ == State::kRelay) {
+      relay_->client_sent(rest);
+      return input.size();
+    }
     if (state_ == State::kLinked && (server_->congested() || server_->pipeline().full())) break;
     const wire::FrameReader before = reader_;
     const Piece piece =
@@ -146,7 +156,9 @@ void ClientSession::end(EndReason reason, const ErrorFields& error) {
   if (state_ == State::kClosed) return;
   std::string frame;
   wire::append_error(frame, 'E', error);
-  if (login_ == nullptr || login_->may_hear_errors) send(frame);
+  // In the middle of a relayed stream a word of ours would be garbage.
+  const bool may_hear = login_ == nullptr || login_->may_hear_errors;
+  if (may_hear && state_ != State::kRelay) send(frame);
   flush();
   reason_ = reason;
   host_.log_client(*this, error.message);
@@ -157,6 +169,7 @@ void ClientSession::end(EndReason reason) {
   if (state_ == State::kClosed) return;
   if (reason_ == EndReason::kNone) reason_ = reason;
   if (wait_hook.linked()) lease_pool_->leave(*this);
+  if (relay_) relay_->close();
   if (ServerConnection* server = std::exchange(server_, nullptr)) {
     // Between statements the server can be cleaned; in the middle of one it is lost.
     pool::Pool& pool = *lease_pool_;
@@ -194,8 +207,26 @@ void ClientSession::console_output(Bytes bytes, bool last) {
 }
 
 void ClientSession::drained() {
+  if (state_ == State::kRelay) return relay_->client_drained();
   if (server_ != nullptr) server_->schedule();
   schedule();
+}
+
+// ---- a server of its own -----------------------------------------------------------------------
+
+const server::DedicatedConnection* ClientSession::dedicated() const {
+  return relay_ ? relay_->server() : nullptr;
+}
+
+stats::Replication ClientSession::replication() const {
+  return relay_ ? relay_->mode() : stats::Replication::kNone;
+}
+
+// The server has closed: the client is let go once it has all that came before.
+void ClientSession::relay_ended() {
+  flush();
+  if (sent_all() || broken()) return end(EndReason::kServerLost);
+  watch_sending();
 }
 
 // ---- cancel ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "pgsaba/wire/sqlstate.h"
 #include "session/client_login_state.h"
 #include "session/errors.h"
+#include "session/relay.h"
 #include "session/startup_options.h"
 
 namespace pgsaba::session {
@@ -63,6 +64,8 @@ bool ClientSession::read_parameters(const wire::StartupMessage& startup) {
       login_->database = value;
     } else if (name == "application_name") {
       login_->application_name = value;
+    } else if (relay_) {
+      continue;  // its own server reads the rest
     } else if (name == "options") {
       const auto bad = read_startup_options(value, login_->settings);
       if (bad) {
@@ -81,12 +84,26 @@ bool ClientSession::read_parameters(const wire::StartupMessage& startup) {
   return true;
 }
 
+bool ClientSession::read_replication(const wire::StartupMessage& startup) {
+  const std::string* value = startup.find("replication");
+  if (value == nullptr) return true;
+  const auto mode = read_replication_mode(*value);
+  if (!mode) {
+    end(EndReason::kLoginFailed, errors::replication_mode_unknown(*value));
+    return false;
+  }
+  if (*mode != stats::Replication::kNone) relay_ = std::make_unique<Relay>(*this, *mode, startup);
+  return true;
+}
+
 void ClientSession::on_startup(wire::StartupMessage startup) {
-  if (!negotiate(startup) || !read_parameters(startup)) return;
+  if (!negotiate(startup) || !read_replication(startup) || !read_parameters(startup)) return;
   login_->console = config::is_admin_database(login_->database);
   if (!login_->console) {
-    if (const auto refusal = host_.may_log_in(login_->database))
-      return end(EndReason::kLoginFailed, *refusal);
+    auto refusal = host_.may_log_in(login_->database);
+    if (refusal && replication() == stats::Replication::kPhysical)
+      refusal->hint = std::string(errors::kPhysicalReplicationHint);
+    if (refusal) return end(EndReason::kLoginFailed, *refusal);
   }
   auto method = auth::ClientAuthMethod::kScramSha256;
   switch (host_.config().auth.type) {
@@ -151,7 +168,18 @@ void ClientSession::login_proven() {
   Admission admission = host_.admit(login_->database, login_->user);
   if (admission.account == nullptr) return end(EndReason::kLimit, *admission.refusal);
   account_ = admission.account;
+  if (relay_) return begin_relay();
   open_session();
+}
+
+// A server of its own is told the client's parameters as they are, and answers for itself.
+void ClientSession::begin_relay() {
+  settings_ = host_.settings().with(nullptr, "application_name", login_->application_name);
+  ErrorFields why;
+  pool::Pool* pool = host_.route(*account_, why);
+  if (pool == nullptr) return end(EndReason::kNoServer, why);
+  transition(State::kWelcome);
+  relay_->begin(*pool);
 }
 
 // The client's settings are known; what a server answers to them may still have to be asked.
@@ -243,7 +271,7 @@ void ClientSession::send_welcome(const wire::ParameterList& parameters) {
   host_.log_client(*this, "logged in");
   ++account_->pool->totals().client_login_count;
   login_.reset();
-  transition(State::kIdle);
+  transition(relay_ ? State::kRelay : State::kIdle);
   if (has_carry() || readable()) schedule();
 }
 

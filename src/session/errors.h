@@ -18,6 +18,10 @@ wire::ErrorFields transaction_timeout();
 wire::ErrorFields query_timeout();
 wire::ErrorFields statement_mode();
 wire::ErrorFields not_an_admin(std::string_view user);
+// Physical replication names no database, and clients say "replication" instead.
+inline constexpr std::string_view kPhysicalReplicationHint =
+    "Physical replication clients name the database \"replication\" unless told otherwise: an "
+    "entry of that name under databases says which cluster they are to get.";
 wire::ErrorFields replication_mode_unknown(std::string_view value);
 // A server was lost. `in_flight`: a statement ran whose fate is unknown. `what` is the reason.
 wire::ErrorFields server_lost(std::string_view what, bool in_flight, bool in_transaction);

@@ -118,6 +118,10 @@ void Worker::end_idle_clients() {
   Sessions& waiting = sessions_in(Phase::kWaiting);
   while (!waiting.empty())
     waiting.front().end(session::EndReason::kShutdown, errors::shutting_down());
+  // A stream has no end of its own, and its client will come again.
+  Sessions& relays = sessions_in(Phase::kRelay);
+  while (!relays.empty())
+    relays.front().end(session::EndReason::kShutdown, errors::shutting_down());
   if (sessions_in(Phase::kLinked).empty() && !std::exchange(drained_told_, true))
     process_.control->worker_drained(index_);
 }
@@ -187,8 +191,14 @@ void Worker::on_mail(WantServer& mail) {
   if (pool::Pool* pool = find_pool(mail.key)) pool->lend_to_starving();
 }
 
-// Another pool of the same database or user is at a limit that idle servers of ours fill.
+// Another pool, of another worker or of the same database or user, is at a limit that idle servers
+// of ours fill.
 void Worker::on_mail(EvictIdle& mail) {
+  if (mail.refusal == pool::SlotRefusal::kPool) {
+    pool::Pool* twin = find_pool(mail.key);
+    if (twin != nullptr && twin->waiters().empty()) twin->evict_idle();
+    return;
+  }
   const bool by_database = mail.refusal == pool::SlotRefusal::kDatabase;
   for (const auto& [key, pool] : pools_) {
     const bool same = by_database ? key.database == mail.key.database : key.user == mail.key.user;

@@ -190,19 +190,33 @@ void Worker::start_cancels() {
     const WaitingCancel waiting = waiting_cancels_.front();
     waiting_cancels_.pop_front();
     if (limit > 0 && turn_.now - waiting.since >= limit) continue;
-    ClientSession* client = find_client(waiting.client);
-    server::ServerConnection* server = client == nullptr ? nullptr : client->cancel_target();
-    if (server == nullptr || server->cancels_in_flight > 0) continue;
-    pool::Pool& pool = *client->lease_pool();
-    const auto socket = turn_.network.connect(server->target().address, pool.policy().socket);
-    if (!socket) continue;
-    cancels_.push_back(
-        std::make_unique<CancelConnection>(*this, pool.key(), server->id(), turn_.now + limit));
-    pool.cancel_began(*server);
-    cancels_.back()->open(*socket, server->login().cancel_key());
+    if (ClientSession* client = find_client(waiting.client)) start_cancel(*client);
   }
   for (std::size_t i = cancels_.size(); limit > 0 && i-- > 0;)
     if (turn_.now >= cancels_[i]->deadline()) cancel_done(*cancels_[i]);
+}
+
+void Worker::start_cancel(ClientSession& client) {
+  if (const server::DedicatedConnection* own = client.dedicated()) {
+    send_cancel({}, own->id(), own->target().address, own->login().cancel_key());
+    return;
+  }
+  server::ServerConnection* server = client.cancel_target();
+  if (server == nullptr || server->cancels_in_flight > 0) return;
+  pool::Pool& pool = *client.lease_pool();
+  if (send_cancel(pool.key(), server->id(), server->target().address, server->login().cancel_key()))
+    pool.cancel_began(*server);
+}
+
+bool Worker::send_cancel(const pool::PoolKey& pool, std::uint64_t server_id,
+                         const net::Address& address, const wire::CancelKey& key) {
+  const config::Config& config = *picture_->config;
+  const auto socket = turn_.network.connect(address, socket_options(config.tcp));
+  if (!socket) return false;
+  const Micros deadline = turn_.now + config.timeouts.cancel_wait_us;
+  cancels_.push_back(std::make_unique<CancelConnection>(*this, pool, server_id, deadline));
+  cancels_.back()->open(*socket, key);
+  return true;
 }
 
 void Worker::cancel_done(CancelConnection& connection) {

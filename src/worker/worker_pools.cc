@@ -160,6 +160,14 @@ void Worker::short_of_servers(pool::Pool& pool, pool::SlotRefusal refusal) {
   on_mail(own);
 }
 
+void Worker::short_of_slots(pool::Pool& pool, pool::SlotRefusal refusal) {
+  for (std::size_t i = 0; i < process_.mailboxes.size(); ++i)
+    if (i != index_ && (refusal != pool::SlotRefusal::kPool || pool.twin_has_idle(i)))
+      process_.mailboxes[i]->post(EvictIdle{pool.key(), refusal});
+  EvictIdle own{pool.key(), refusal};
+  on_mail(own);
+}
+
 void Worker::send_server(pool::Pool& pool, std::size_t worker,
                          std::unique_ptr<server::ServerConnection> server) {
   const net::Socket socket = server->give_away();

@@ -13,6 +13,7 @@ stats::ClientState state_of(const ClientSession& client) {
       return stats::ClientState::kWaiting;
     case ClientSession::State::kLinked:
     case ClientSession::State::kOrphaned:
+    case ClientSession::State::kRelay:
     case ClientSession::State::kConsole:
       return stats::ClientState::kActive;
     case ClientSession::State::kIdle:
@@ -59,6 +60,11 @@ stats::ClientRow client_row(const ClientSession& client, net::Turn& turn) {
   if (const server::ServerConnection* server = client.server()) {
     row.link = server->id();
     row.remote_pid = server->login().cancel_key().pid;
+  }
+  row.replication = client.replication();
+  if (const server::DedicatedConnection* own = client.dedicated()) {
+    row.link = own->id();
+    row.remote_pid = own->login().cancel_key().pid;
   }
   if (const std::string* name = server::find_setting(client.settings(), "application_name"))
     row.application_name = *name;
@@ -107,6 +113,27 @@ stats::ServerRow server_row(const server::ServerConnection& server, const pool::
   return row;
 }
 
+stats::ServerRow server_row(const ClientSession& client, net::Turn& turn) {
+  const server::DedicatedConnection& server = *client.dedicated();
+  stats::ServerRow row;
+  row.user = server.target().user;
+  row.database = client.database();
+  row.server = server.target().name;
+  row.replication = client.replication();
+  add_addresses(row, turn.network, server.socket());
+  row.connect_time = row.request_time = wall_time(server.opened_at(), turn.now);
+  row.ptr = row.id = server.id();
+  row.link = client.id();
+  row.remote_pid = server.login().cancel_key().pid;
+  row.reason = "belongs to a replication client";
+  row.state = server.state() == server::DedicatedConnection::State::kLogin
+                  ? stats::ServerState::kLogin
+                  : stats::ServerState::kActive;
+  if (const std::string* name = server::find_setting(client.settings(), "application_name"))
+    row.application_name = *name;
+  return row;
+}
+
 void count_servers(stats::PoolRow& row, pool::Pool& pool) {
   const auto at = [&](Place place) {
     return static_cast<std::uint32_t>(pool.servers_at(place).size());
@@ -116,6 +143,10 @@ void count_servers(stats::PoolRow& row, pool::Pool& pool) {
   row.sv_active = at(Place::kLent);
   pool.servers_at(Place::kResting).for_each([&](server::ServerConnection& server) {
     ++(server.cancels_in_flight > 0 ? row.sv_being_canceled : row.sv_tested);
+  });
+  pool.dedicated().for_each([&](const server::DedicatedConnection& server) {
+    const bool login = server.state() == server::DedicatedConnection::State::kLogin;
+    ++(login ? row.sv_login : row.sv_active);
   });
 }
 
@@ -140,6 +171,7 @@ stats::WorkerSnapshot Worker::snapshot() {
   std::map<const pool::Pool*, std::uint32_t> active;
   for (const auto& [id, client] : clients_) {
     shot.clients.push_back(client_row(*client, turn_));
+    if (client->dedicated() != nullptr) shot.servers.push_back(server_row(*client, turn_));
     const session::Account* account = client->account();
     const bool counted = account != nullptr && account->pool != nullptr &&
                          client->state() != ClientSession::State::kWaiting;

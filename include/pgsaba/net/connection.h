@@ -45,7 +45,7 @@ class Connection : public Pollable {
   void schedule();
   // What to do with what has arrived. Called by the worker only.
   virtual void step() = 0;
-  // The unsent bytes fell below the low mark.
+  // The unsent bytes fell below the low mark, or some went out after `watch_sending`.
   virtual void drained() {}
 
   void send(Bytes bytes);
@@ -66,6 +66,8 @@ class Connection : public Pollable {
   ListHook dirty_hook;
 
  protected:
+  // Asks for `drained` once more, also below the high mark.
+  void watch_sending() { congestion_reported_ = true; }
   void move_to(Turn& turn) { turn_ = &turn; }
 
   // Everything that is here: the carry, and, if `may_read`, what the socket has (read once).

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "pgsaba/config/pool_settings.h"
+#include "pgsaba/pool/dedicated_servers.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/server/server_connection.h"
 #include "pgsaba/stats/traffic_totals.h"
@@ -71,6 +72,9 @@ class PoolHost {
   // Clients wait and no slot is free: idle servers of other workers, or of other pools of the same
   // database or user, would help.
   virtual void short_of_servers(Pool& pool, SlotRefusal refusal) = 0;
+  // A client wants a server of its own and no slot is free: idle servers, also of the pool's twins,
+  // should be closed.
+  virtual void short_of_slots(Pool& pool, SlotRefusal refusal) = 0;
   // Sends an idle server to the pool's twin in another worker.
   virtual void send_server(Pool& pool, std::size_t worker,
                            std::unique_ptr<server::ServerConnection> server) = 0;
@@ -110,6 +114,14 @@ class Pool final : public server::ServerOwner {
   void adopt(std::unique_ptr<server::ServerConnection> server);
   void lend_to_starving();
 
+  // Servers that belong to one client each, and what they need of the pool.
+  DedicatedServers& dedicated() { return dedicated_; }
+  PoolHost& host() { return host_; }
+  SlotRefusal take_slot() { return shared_->take_slot(limits()); }
+  void give_slot();
+  wire::ErrorFields connect_error(const std::string& why) const;
+  wire::ErrorFields room_error() const;
+
   void cancel_began(server::ServerConnection& server) { ++server.cancels_in_flight; }
   void cancel_ended(server::ServerConnection& server);
 
@@ -148,7 +160,9 @@ class Pool final : public server::ServerOwner {
     return shared_->faces[worker].has_idle.load(std::memory_order_relaxed);
   }
   std::size_t servers() const { return owned_.size(); }
-  bool unused() const { return owned_.empty() && waiters_.empty() && clients_ == 0; }
+  bool unused() const {
+    return owned_.empty() && waiters_.empty() && dedicated_.empty() && clients_ == 0;
+  }
 
   // server::ServerOwner
   void server_logged_in(server::ServerConnection& server) override;
@@ -188,6 +202,7 @@ class Pool final : public server::ServerOwner {
   Servers& opening_ = servers_at(Place::kOpening);
   Waiters waiters_;
   std::unordered_map<server::ServerConnection*, std::unique_ptr<server::ServerConnection>> owned_;
+  DedicatedServers dedicated_{*this};
   std::size_t clients_ = 0;
   Micros used_at_ = 0;
   bool paused_ = false;

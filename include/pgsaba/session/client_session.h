@@ -6,6 +6,7 @@
 //   kClosed                       kConsole                                          ▼  │
 //   ReadyForQuery 'I'
 //                                                     kWaiting ──server granted──▶ kLinked
+//   kRelay: it has a server of its own for replication (relay.h), from kWelcome on to the end.
 //   kOrphaned: its server died inside a transaction; until the client ends the transaction it gets
 //   the answers that a failed transaction gives (orphaned_transaction.h).
 //   Every state can end in kClosed; the session is destroyed when the turn ends.
@@ -24,12 +25,14 @@
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/session/session_host.h"
+#include "pgsaba/stats/snapshot.h"
 #include "pgsaba/wire/frame.h"
 #include "pgsaba/wire/startup.h"
 
 namespace pgsaba::session {
 
 class OrphanedTransaction;
+class Relay;
 
 // Why a client's connection ended; each stands in the log.
 enum class EndReason : std::uint8_t {
@@ -85,6 +88,7 @@ class ClientSession final : public net::Connection,
     kWaiting,
     kLinked,
     kOrphaned,
+    kRelay,
     kConsole,
     kClosed,
   };
@@ -98,6 +102,9 @@ class ClientSession final : public net::Connection,
   const std::string& database() const;
   Account* account() const { return account_; }
   server::ServerConnection* server() const { return server_; }
+  // A server of its own, and what for; null and kNone for almost all clients.
+  const server::DedicatedConnection* dedicated() const;
+  stats::Replication replication() const;
   pool::Pool* lease_pool() const { return lease_pool_; }
   const server::SettingsRef& settings() const { return settings_; }
   std::size_t prepared_statement_count() const {
@@ -116,6 +123,10 @@ class ClientSession final : public net::Connection,
   // The limits that a running or idle transaction has; called by the worker's clock.
   void check_limits(Micros now);
   void console_output(Bytes bytes, bool last);
+
+  // Its own server has logged in, or is gone.
+  void relay_opens(const wire::ParameterList& parameters) { send_welcome(parameters); }
+  void relay_ended();
 
   // net::Connection
   void step() override;
@@ -154,10 +165,12 @@ class ClientSession final : public net::Connection,
   void on_startup(wire::StartupMessage startup);
   bool negotiate(const wire::StartupMessage& startup);
   bool read_parameters(const wire::StartupMessage& startup);
+  bool read_replication(const wire::StartupMessage& startup);
   void on_login_frame(const wire::Piece& piece);
   void follow_login(auth::ClientLoginStep step);
   void login_proven();
   void open_session();
+  void begin_relay();
   void begin_learning();
   void finish_learning();
   void learn_from(Bytes bytes);
@@ -200,6 +213,7 @@ class ClientSession final : public net::Connection,
   std::unique_ptr<NamedStatements> statements_;
   std::unique_ptr<Login> login_;
   std::unique_ptr<OrphanedTransaction> orphan_;
+  std::unique_ptr<Relay> relay_;
   std::unique_ptr<std::string> gathered_;  // a Parse too large to lie in one piece
   std::array<char, 16> secret_{};  // of the cancel key; protocol 3.0 knows its first 4 bytes
   // Batches end with Sync (or are one Query); the names of an unanswered one are in doubt.

@@ -19,7 +19,7 @@ namespace pgsaba::session {
 class ClientSession;
 
 // Which of the worker's lists a session is on: each has its own time limit.
-enum class Phase : std::uint8_t { kLogin, kIdle, kWaiting, kLinked, kConsole };
+enum class Phase : std::uint8_t { kLogin, kIdle, kWaiting, kLinked, kRelay, kConsole };
 
 struct Admission {
   Account* account = nullptr;  // null: refused, for this reason

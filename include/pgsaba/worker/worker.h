@@ -70,6 +70,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::uint64_t next_id() override { return process_.next_id++; }
   void needs_match(pool::Pool& pool) override;
   void short_of_servers(pool::Pool& pool, pool::SlotRefusal refusal) override;
+  void short_of_slots(pool::Pool& pool, pool::SlotRefusal refusal) override;
   void send_server(pool::Pool& pool, std::size_t worker,
                    std::unique_ptr<server::ServerConnection> server) override;
   void log_server(const server::ServerConnection& server, std::string_view event) override;
@@ -108,6 +109,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   Sessions& sessions_in(session::Phase phase) { return sessions_[static_cast<std::size_t>(phase)]; }
   void cancel_here(const wire::CancelKey& key);
   void start_cancels();
+  void start_cancel(session::ClientSession& client);
+  bool send_cancel(const pool::PoolKey& pool, std::uint64_t server_id, const net::Address& address,
+                   const wire::CancelKey& key);
 
   // worker_pools.cc
   pool::Pool* pool_for(const pool::PoolKey& key);
@@ -132,7 +136,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
   std::vector<pool::Pool*> to_match_;
   std::unordered_map<std::uint32_t, std::unique_ptr<session::ClientSession>> clients_;
-  std::array<Sessions, 5> sessions_;  // by Phase
+  std::array<Sessions, 6> sessions_;  // by Phase
   std::uint32_t next_client_ = 0;
   std::vector<std::unique_ptr<CancelConnection>> cancels_;
   struct WaitingCancel {

@@ -1,0 +1,75 @@
+#include "pgsaba/server/dedicated_connection.h"
+
+namespace pgsaba::server {
+
+using wire::Piece;
+
+DedicatedConnection::DedicatedConnection(net::Turn& turn, DedicatedHolder& holder,
+                                         std::shared_ptr<const ServerTarget> target,
+                                         auth::ScramKeyCache& keys, std::uint64_t id)
+    : Connection(turn, Side::kServer),
+      holder_(holder),
+      target_(std::move(target)),
+      login_(target_, keys),
+      id_(id),
+      opened_at_(turn.now) {}
+
+Status DedicatedConnection::open_connection(const net::SocketOptions& options) {
+  const auto socket = turn().network.connect(target_->address, options);
+  if (!socket) return socket.error();
+  attach_connecting(*socket);
+  std::string first;
+  login_.start(first);
+  send(first);
+  return done();
+}
+
+void DedicatedConnection::lose(CloseReason reason) {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  holder_.dedicated_lost(*this, reason);
+}
+
+void DedicatedConnection::shut() {
+  state_ = State::kClosed;
+  flush();
+  close();
+}
+
+void DedicatedConnection::step() {
+  if (state_ == State::kClosed) return;
+  const Bytes input = gather(state_ == State::kLogin || holder_.accepts_bytes());
+  std::size_t used = 0;
+  if (state_ == State::kLogin) step_login(input, used);
+  if (state_ == State::kRelay && used < input.size()) {
+    holder_.dedicated_sent(input.subspan(used));
+    used = input.size();
+  }
+  retain(used);
+  if (broken() || ended())
+    lose(state_ == State::kLogin ? CloseReason::kConnectFailed : CloseReason::kServerClosed);
+}
+
+void DedicatedConnection::drained() {
+  if (state_ == State::kRelay) holder_.dedicated_drained();
+}
+
+void DedicatedConnection::step_login(Bytes input, std::size_t& used) {
+  std::string out;
+  auto outcome = ServerLogin::Outcome::kContinue;
+  while (outcome == ServerLogin::Outcome::kContinue) {
+    const Piece piece = reader_.next(input.subspan(used), wire::kWholeFrameBytes);
+    if (piece.kind == Piece::Kind::kNeedMore) break;
+    if (piece.kind != Piece::Kind::kFrame) return lose(CloseReason::kProtocolError);
+    used += piece.bytes.size();
+    outcome = login_.on_message(piece.tag, piece.body(), out);
+    if (piece.tag == 'E') refusal_ = text_of(piece.bytes);
+  }
+  send(out);
+  if (outcome == ServerLogin::Outcome::kFailed) return lose(CloseReason::kLoginFailed);
+  if (outcome == ServerLogin::Outcome::kContinue) return;
+  state_ = State::kRelay;
+  holder_.dedicated_ready(*this);
+}
+
+}  // namespace pgsaba::server
