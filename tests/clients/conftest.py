@@ -1,0 +1,67 @@
+"""Fixtures: a database to play in, a daemon whose pool is smaller than any client needs, and the
+transcripts of the same client with and without it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from harness.fixtures import cluster, directory, pgsaba_binary  # noqa: F401
+from harness.pgsaba import Pgsaba
+from transcript import Target, compare, transcript_of
+
+POOL_SIZE = 2
+USER = "tester"
+
+
+@pytest.fixture(scope="session")
+def direct(cluster):
+    """Where PostgreSQL itself listens."""
+    cluster.create_user(USER)
+    cluster.sql(f"create schema authorization {USER}")
+    return Target(cluster.host, cluster.port, USER)
+
+
+@pytest.fixture(scope="session", params=[1, 2], ids="workers={}".format)
+def daemon(pgsaba_binary, directory, cluster, request):
+    """A pgsaba with one or two workers, which share two server connections."""
+    changes = {"workers": request.param,
+               "databases": {"postgres": {"pool_size": POOL_SIZE}},
+               "timeouts": {"query_wait": "20s"}}
+    name = f"pgsaba{request.param}"
+    started = Pgsaba(pgsaba_binary, directory, [cluster], changes, name).start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def through(daemon, direct):
+    """Where pgsaba listens."""
+    return Target(daemon.host, daemon.port, USER)
+
+
+@pytest.fixture(scope="session")
+def cache():
+    """A directory for what is compiled or fetched, kept between runs."""
+    path = Path(os.environ.get("PGSABA_CLIENTS_CACHE", "/tmp/pgsaba_clients_cache"))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def known():
+    """What PostgreSQL itself answered, by command."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def same(cluster, direct, through, known):
+    """same(command): the client says the same of pgsaba as of PostgreSQL, and shared servers."""
+
+    def check(command, env=None):
+        if str(command) not in known:
+            known[str(command)] = transcript_of(command, direct, env)
+        compare(known[str(command)], transcript_of(command, through, env))
+        used = cluster.value("select count(*) from pg_stat_activity where usename = %s", (USER,))
+        assert 0 < used <= POOL_SIZE, f"{used} server connections"
+
+    return check
