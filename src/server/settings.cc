@@ -71,8 +71,10 @@ SettingsRef SettingsTable::intern(Settings settings) {
   // Of a parameter given twice the later one counts.
   std::ranges::reverse(settings);
   std::ranges::stable_sort(settings, {}, &Setting::name);
-  const auto repeated = std::ranges::unique(settings, {}, &Setting::name);
-  settings.erase(repeated.begin(), repeated.end());
+  const auto same_name = [](const Setting& left, const Setting& right) {
+    return left.name == right.name;
+  };
+  settings.erase(std::unique(settings.begin(), settings.end(), same_name), settings.end());
   std::string key = key_of(settings);
   const auto found = table_.find(key);
   if (found != table_.end()) return found->second;
