@@ -162,6 +162,13 @@ stats::PoolRow pool_row(pool::Pool& pool, Micros now) {
   return row;
 }
 
+void add_servers(stats::WorkerSnapshot& shot, pool::Pool& pool, net::Turn& turn) {
+  for (const Place place : {Place::kOpening, Place::kIdle, Place::kLent, Place::kResting})
+    pool.servers_at(place).for_each([&](server::ServerConnection& server) {
+      shot.servers.push_back(server_row(server, pool, turn));
+    });
+}
+
 }  // namespace
 
 stats::WorkerSnapshot Worker::snapshot() {
@@ -183,10 +190,7 @@ stats::WorkerSnapshot Worker::snapshot() {
     shot.pools.back().cl_active = active[pool.get()];
     shot.pools.back().cl_active_cancel_req = 0;
     totals[key.database] += pool->totals();
-    for (const Place place : {Place::kOpening, Place::kIdle, Place::kLent, Place::kResting})
-      pool->servers_at(place).for_each([&](server::ServerConnection& server) {
-        shot.servers.push_back(server_row(server, *pool, turn_));
-      });
+    add_servers(shot, *pool, turn_);
   }
   for (auto& [database, sum] : totals) shot.databases.push_back({database, sum});
   return shot;
