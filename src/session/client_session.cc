@@ -142,6 +142,7 @@ std::size_t ClientSession::consume(Bytes input) {
       break;
     }
     used += piece.bytes.size();
+    if (state_ == State::kLinked) lease_pool_->totals().bytes_received += piece.bytes.size();
   }
   return used;
 }

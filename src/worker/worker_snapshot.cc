@@ -184,7 +184,7 @@ stats::WorkerSnapshot Worker::snapshot() {
                          client->state() != ClientSession::State::kWaiting;
     if (counted) ++active[account->pool];
   }
-  std::map<std::string, stats::TrafficTotals> totals;
+  std::map<std::string, stats::TrafficTotals> totals = retired_totals_;
   for (const auto& [key, pool] : pools_) {
     shot.pools.push_back(pool_row(*pool, turn_.now));
     shot.pools.back().cl_active = active[pool.get()];

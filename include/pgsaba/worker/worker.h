@@ -134,6 +134,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
+  std::map<std::string, stats::TrafficTotals> retired_totals_;  // by database, of dropped pools
   std::vector<pool::Pool*> to_match_;
   std::unordered_map<std::uint32_t, std::unique_ptr<session::ClientSession>> clients_;
   std::array<Sessions, 6> sessions_;  // by Phase
