@@ -1,5 +1,6 @@
 #include "pgsaba/net/epoll_network.h"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -10,6 +11,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "pgsaba/base/log.h"
 
 namespace pgsaba::net {
 namespace {
@@ -75,10 +78,12 @@ Result<std::unique_ptr<EpollNetwork>> EpollNetwork::create() {
   interest.events = EPOLLIN | EPOLLET;
   interest.data.ptr = nullptr;
   ::epoll_ctl(epoll, EPOLL_CTL_ADD, event, &interest);
-  return std::unique_ptr<EpollNetwork>(new EpollNetwork(epoll, event));
+  const int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return std::unique_ptr<EpollNetwork>(new EpollNetwork(epoll, event, spare));
 }
 
 EpollNetwork::~EpollNetwork() {
+  ::close(spare_);
   ::close(event_);
   ::close(epoll_);
 }
@@ -145,9 +150,22 @@ void EpollNetwork::unwatch(Socket socket) { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, s
 
 Socket EpollNetwork::accept(Socket listener, const SocketOptions& options) {
   const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (socket < 0) return kNoSocket;
+  if (socket < 0) {
+    if (errno == EMFILE || errno == ENFILE) turn_away(listener);
+    return kNoSocket;
+  }
   if (family_of(socket) != AF_UNIX) apply_options(socket, options);
   return socket;
+}
+
+// Without a descriptor a client could neither be served nor refused: it would stay in the
+// listener's queue, and the listener ready, for ever.
+void EpollNetwork::turn_away(Socket listener) {
+  ::close(spare_);
+  const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (socket >= 0) ::close(socket);
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  log::error("no file descriptor is left: a client was turned away; raise LimitNOFILE");
 }
 
 void EpollNetwork::close(Socket socket) { ::close(socket); }

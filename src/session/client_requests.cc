@@ -117,6 +117,18 @@ ClientSession::Taken ClientSession::acquire() {
   return Taken::kNotYet;
 }
 
+void ClientSession::follow_route() {
+  if (!wait_hook.linked()) return;
+  ErrorFields why;
+  pool::Pool* pool = host_.route(*account_, why);
+  if (pool == nullptr || pool == lease_pool_) return;
+  const Micros since = waiting_since;
+  lease_pool_->leave(*this);
+  lease_pool_ = pool;
+  pool->enqueue(*this);
+  waiting_since = since;
+}
+
 void ClientSession::link(ServerConnection& server) {
   server_ = &server;
   server.lend(*this);

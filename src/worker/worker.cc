@@ -149,6 +149,8 @@ void Worker::on_mail(NewPicture& mail) {
   picture_ = std::move(mail.picture);
   for (const auto& [key, account] : accounts_) refresh_account(*account);
   reconfigure_pools();
+  for (const Phase phase : {Phase::kLogin, Phase::kWaiting})
+    sessions_in(phase).for_each([](ClientSession& session) { session.follow_route(); });
 }
 
 void Worker::on_mail(SnapshotRequest& mail) { mail.answer(snapshot()); }

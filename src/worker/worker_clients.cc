@@ -121,10 +121,7 @@ void Worker::phase_changed(ClientSession& session, Phase from, Phase to) {
 }
 
 void Worker::bury(ClientSession& session) {
-  for (Sessions& sessions : sessions_) {
-    if (&sessions != &sessions_in(Phase::kIdle)) continue;
-    sessions.remove(session);
-  }
+  sessions_in(Phase::kIdle).remove(session);  // where closed sessions are counted
   auto node = clients_.extract(session.id());
   turn_.dead.push_back(std::move(node.mapped()));
   --*process_.loads[index_];

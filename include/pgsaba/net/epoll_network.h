@@ -30,10 +30,12 @@ class EpollNetwork final : public Network {
   void wake() override;
 
  private:
-  EpollNetwork(int epoll, int event) : epoll_(epoll), event_(event) {}
+  EpollNetwork(int epoll, int event, int spare) : epoll_(epoll), event_(event), spare_(spare) {}
+  void turn_away(Socket listener);
 
   int epoll_;
   int event_;  // eventfd(2): `wake` makes it readable
+  int spare_;  // given up to turn a client away when no descriptor is left
 };
 
 // Puts `socket` into listening state; a Unix path is unlinked first if nobody answers on it.

@@ -122,6 +122,8 @@ class ClientSession final : public net::Connection,
   void end(EndReason reason, const wire::ErrorFields& error);
   // The limits that a running or idle transaction has; called by the worker's clock.
   void check_limits(Micros now);
+  // The route may have changed: a client that waits goes to the queue that is right now.
+  void follow_route();
   void console_output(Bytes bytes, bool last);
 
   // Its own server has logged in, or is gone.
