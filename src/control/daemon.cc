@@ -71,7 +71,7 @@ Daemon::~Daemon() {
 }
 
 int Daemon::run() {
-  if (const Status started = start(); !started.ok()) {
+  if (Status started = start(); !started.ok()) {
     log::critical("{}", started.error().message);
     if (!started.error().hint.empty()) log::critical("hint: {}", started.error().hint);
     return 1;
@@ -110,18 +110,18 @@ Status Daemon::load(std::shared_ptr<const config::Config>& config,
 
 Status Daemon::start() {
   auto picture = std::make_shared<worker::Picture>();
-  if (const Status read = load(picture->config, picture->users); !read.ok()) return read;
-  if (const Status opened = log::configure(log_options(picture->config->log)); !opened.ok())
+  if (Status read = load(picture->config, picture->users); !read.ok()) return read;
+  if (Status opened = log::configure(log_options(picture->config->log)); !opened.ok())
     return opened;
   const config::Config& config = *picture->config;
   raise_file_limit(config, picture->users->size(), worker_count(config));
-  if (const Status random = auth::random_bytes({process_.login_settings.mock_key.data(), 32});
+  if (Status random = auth::random_bytes({process_.login_settings.mock_key.data(), 32});
       !random.ok())
     return random;
   process_.login_settings.unknown_users_use_scram = picture->users->mostly_scram();
   picture_ = std::move(picture);
-  if (const Status listening = open_listeners(); !listening.ok()) return listening;
-  if (const Status signals = watch_signals(); !signals.ok()) return signals;
+  if (Status listening = open_listeners(); !listening.ok()) return listening;
+  if (Status signals = watch_signals(); !signals.ok()) return signals;
   consoles_ = std::make_unique<ConsoleDesk>(loop_, *this, options_.version,
                                             [this](std::size_t worker) { worker_drained(worker); });
   process_.control = consoles_.get();
@@ -146,7 +146,7 @@ void Daemon::start_monitor() {
 // Clients wait in the listening sockets' queues until the first picture is worth acting upon.
 void Daemon::start_workers_when_ready() {
   if (serving_ || !addresses_.complete() || !told(*monitor_->topology())) return;
-  if (const Status started = start_workers(); !started.ok()) {
+  if (Status started = start_workers(); !started.ok()) {
     log::critical("{}", started.error().message);
     status_ = 1;
     loop_.stop();
@@ -178,7 +178,7 @@ Status Daemon::start_workers() {
 
 Status Daemon::open_listeners() {
   for (const config::Listener& listener : picture_->config->listen)
-    if (const Status opened = open_listener(listener); !opened.ok()) return opened;
+    if (Status opened = open_listener(listener); !opened.ok()) return opened;
   return done();
 }
 
@@ -190,7 +190,11 @@ Status Daemon::open_listener(const config::Listener& from) {
                            ? net::Address::from_unix_directory(from.unix_directory, from.port)
                            : net::Address::from_host(host, from.port);
   if (!address) return address.error();
+  // Nobody may connect to a Unix socket before it has its mode: accepted is what came in until
+  // then.
+  const mode_t before = ::umask(0777);
   const auto socket = net::listen_on(*address, picture_->config->limits.listen_backlog);
+  ::umask(before);
   if (!socket) return socket.error();
   Listening listening{from, *socket, {}};
   if (from.is_unix() && from.unix_directory.front() != '@') {
@@ -230,7 +234,7 @@ Status Daemon::watch_signals() {
 void Daemon::on_signal(int number) {
   switch (number) {
     case SIGHUP:
-      if (const Status reloaded = reload(); !reloaded.ok())
+      if (Status reloaded = reload(); !reloaded.ok())
         log::error("reload refused, the old settings stay: {}", reloaded.error().message);
       break;
     case SIGTERM:

@@ -6,7 +6,7 @@ namespace pgsaba::net {
 namespace {
 
 // From this size on, bytes are written at once from where they lie instead of being copied.
-constexpr std::size_t kDirectBytes = 16 * 1'024;
+constexpr std::size_t kDirectBytes = 16'384;
 
 }  // namespace
 

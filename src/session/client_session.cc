@@ -15,9 +15,9 @@ using wire::Piece;
 namespace {
 
 // What a client that waits for a server may have sent ahead before it is no longer read.
-constexpr std::size_t kMaxAheadBytes = 64 * 1'024;
+constexpr std::size_t kMaxAheadBytes = 65'536;
 
-const std::string kNobody;
+const std::string nobody;
 
 }  // namespace
 
@@ -35,12 +35,12 @@ ClientSession::~ClientSession() = default;
 
 const std::string& ClientSession::user() const {
   if (account_ != nullptr) return account_->user;
-  return login_ ? login_->user : kNobody;
+  return login_ ? login_->user : nobody;
 }
 
 const std::string& ClientSession::database() const {
   if (account_ != nullptr) return account_->database;
-  return login_ ? login_->database : kNobody;
+  return login_ ? login_->database : nobody;
 }
 
 // ---- states ------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ std::size_t ClientSession::consume_startup(Bytes input) {
   } else if (const auto* broken = std::get_if<wire::BrokenStartup>(&cut->packet)) {
     fail_protocol(broken->reason);
   } else {
-    on_startup(std::move(std::get<wire::StartupMessage>(cut->packet)));
+    on_startup(std::get<wire::StartupMessage>(cut->packet));
   }
   return cut->consumed;
 }
@@ -96,7 +96,7 @@ bool ClientSession::read_replication(const wire::StartupMessage& startup) {
   return true;
 }
 
-void ClientSession::on_startup(wire::StartupMessage startup) {
+void ClientSession::on_startup(const wire::StartupMessage& startup) {
   if (!negotiate(startup) || !read_replication(startup) || !read_parameters(startup)) return;
   login_->console = config::is_admin_database(login_->database);
   if (!login_->console) {

@@ -66,8 +66,8 @@ ErrorFields not_an_admin(std::string_view user) {
 
 ErrorFields replication_mode_unknown(std::string_view value) {
   return fatal("22023",
-               "invalid value for parameter \"replication\": \"" + std::string(value) + "\"",
-               "Valid values are: \"false\", 0, \"true\", 1, \"database\".");
+               R"(invalid value for parameter "replication": ")" + std::string(value) + "\"",
+               R"(Valid values are: "false", 0, "true", 1, "database".)");
 }
 
 ErrorFields server_lost(std::string_view what, bool in_flight, bool in_transaction) {

@@ -22,8 +22,8 @@ class Turn;
 class Connection : public Pollable {
  public:
   // Above the high mark of unsent bytes, whoever feeds this connection stops being read.
-  static constexpr std::size_t kHighMarkBytes = 256 * 1'024;
-  static constexpr std::size_t kLowMarkBytes = 64 * 1'024;
+  static constexpr std::size_t kHighMarkBytes = 262'144;
+  static constexpr std::size_t kLowMarkBytes = 65'536;
 
   enum class Side : std::uint8_t { kServer, kClient };
 
@@ -98,8 +98,8 @@ class Connection : public Pollable {
 
 class Turn {
  public:
-  static constexpr std::size_t kReadBytes = 256 * 1'024;
-  static constexpr std::size_t kCarryRoomBytes = 64 * 1'024;
+  static constexpr std::size_t kReadBytes = 262'144;
+  static constexpr std::size_t kCarryRoomBytes = 65'536;
 
   explicit Turn(Network& kernel) : network(kernel), scratch(kCarryRoomBytes + kReadBytes) {}
   ~Turn();

@@ -2,9 +2,9 @@
 // server user and the same server. Any thread; a value.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 namespace pgsaba::pool {
 
@@ -13,7 +13,10 @@ struct PoolKey {
   std::string user;          // as servers know it
   std::uint32_t server = 0;  // index into the cluster's servers
 
-  auto operator<=>(const PoolKey&) const = default;
+  bool operator==(const PoolKey&) const = default;
+  bool operator<(const PoolKey& other) const {
+    return std::tie(database, user, server) < std::tie(other.database, other.user, other.server);
+  }
 };
 
 }  // namespace pgsaba::pool

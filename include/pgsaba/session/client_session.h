@@ -164,7 +164,7 @@ class ClientSession final : public net::Connection,
 
   // client_startup.cc
   std::size_t consume_startup(Bytes input);
-  void on_startup(wire::StartupMessage startup);
+  void on_startup(const wire::StartupMessage& startup);
   bool negotiate(const wire::StartupMessage& startup);
   bool read_parameters(const wire::StartupMessage& startup);
   bool read_replication(const wire::StartupMessage& startup);
@@ -185,6 +185,8 @@ class ClientSession final : public net::Connection,
   Taken on_linked(const wire::Piece& piece);
   Taken on_orphaned(const wire::Piece& piece);
   Taken on_query(const wire::Piece& piece);
+  bool deallocates(const wire::Piece& piece) const;
+  void answer_deallocate(const wire::Piece& piece);
   Taken on_parse(const wire::Piece& piece);
   Taken on_named_parse(Bytes frame);
   void forward(server::Request request, const wire::Piece& piece);

@@ -13,7 +13,7 @@ namespace pgsaba::wire {
 inline constexpr std::size_t kHeaderBytes = 5;  // tag and length
 
 // Frames up to this size are handed over whole; larger ones stream through in pieces.
-inline constexpr std::size_t kWholeFrameBytes = 32 * 1'024;
+inline constexpr std::size_t kWholeFrameBytes = 32'768;
 
 enum class Direction : std::uint8_t { kFromClient, kFromServer };
 
