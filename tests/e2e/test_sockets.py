@@ -1,0 +1,239 @@
+"""Where pgsaba listens and where it connects to: TCP over IPv4 and IPv6, Unix sockets, names."""
+
+import os
+import re
+import shlex
+import socket
+import stat
+import subprocess
+
+import pytest
+from harness import messages as m
+from harness.client import RawClient
+from harness.cluster import SUPERUSER, TRUST, PostgresCluster
+from harness.pgsaba import Pgsaba
+from harness.processes import free_port, wait_until
+
+ABSTRACT = f"@pgsaba_e2e_{os.getpid()}"
+PIDFD_GETFD = 438  # every architecture's number
+
+
+@pytest.fixture(scope="session")
+def cluster(directory):
+    """Listens on both loopback addresses, in a directory and in the abstract name space."""
+    made = PostgresCluster(directory, settings={"listen_addresses": "127.0.0.1,::1"},
+                           hba=[*TRUST, "host all all ::1/128 trust"])
+    made.settings["unix_socket_directories"] = f"{made.socket_directory},{ABSTRACT}"
+    made.initialize().start()
+    yield made
+    made.stop("immediate")
+
+
+def server_at(cluster, host):
+    servers = [{"name": "primary", "host": str(host), "port": cluster.port}]
+    return {"clusters": {"main": {"servers": servers}}}
+
+
+def server_address(client):
+    return client.value("select host(inet_server_addr())")
+
+
+# Towards PostgreSQL
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "directory", "abstract"])
+def test_server_host(start_pgsaba, cluster, host):
+    places = {"directory": cluster.socket_directory, "abstract": ABSTRACT}
+    daemon = start_pgsaba(server_at(cluster, places.get(host, host)))
+    expected = {"127.0.0.1": ["127.0.0.1"], "::1": ["::1"], "localhost": ["127.0.0.1", "::1"]}
+    with daemon.connect() as client:
+        assert server_address(client) in expected.get(host, [None])
+    servers = daemon.admin("show servers")
+    unix = host in places
+    assert [row["addr"] in ("127.0.0.1", "::1") for row in servers] == [not unix]
+    assert not unix or servers[0]["addr"] == "unix"
+
+
+def test_cancel_over_a_unix_socket(start_pgsaba, cluster):
+    daemon = start_pgsaba(server_at(cluster, cluster.socket_directory))
+    with RawClient(daemon.unix_socket) as client:
+        client.send(m.query("select pg_sleep(60)"))
+        wait_until(lambda: cluster.sql("select 1 from pg_stat_activity where query like"
+                                       " 'select pg_sleep%' and state = 'active'"), 10, "the sleep")
+        with RawClient(daemon.unix_socket, login=False) as other:
+            other.send(m.cancel_request(client.backend_pid, client.backend_secret))
+            other.read_to_end()
+        errors = [frame for frame in client.read_until_ready() if frame.tag == b"E"]
+        assert m.error_fields(errors[0])["C"] == "57014"
+
+
+def test_unknown_name(start_pgsaba, cluster):
+    daemon = start_pgsaba(server_at(cluster, "absent.invalid"))
+    with RawClient(daemon.where, login=False) as client:
+        client.send(m.startup({"user": SUPERUSER, "database": "postgres"}))
+        fields = m.error_fields(client.read_to_end()[-1])
+    assert fields["C"] == "08006" and "absent.invalid" in fields["M"]
+
+
+# A name that moves. Only a mount name space of its own can give the daemon another /etc/hosts.
+
+
+@pytest.fixture
+def hosts(directory):
+    path = directory.path / "hosts"
+    path.write_text("127.0.0.1 localhost\n")
+    bind = f"mount --bind {shlex.quote(str(path))} /etc/hosts"
+    if subprocess.run(["unshare", "-m", "sh", "-c", bind], capture_output=True).returncode != 0:
+        pytest.skip("a mount name space needs root")
+    return path, bind
+
+
+def test_moving_name_is_followed(pgsaba_binary, directory, cluster, hosts):
+    path, bind = hosts
+    wrapper = directory.path / "pgsaba_with_hosts"
+    wrapper.write_text(f"#!/bin/sh\nexec unshare -m sh -c '{bind} && exec \"$@\"' sh "
+                       f"{shlex.quote(pgsaba_binary)} \"$@\"\n")
+    wrapper.chmod(0o755)
+    path.write_text("127.0.0.1 db.moving.test\n")
+    changes = {**server_at(cluster, "db.moving.test"), "dns": {"max_ttl": "1s"}}
+    daemon = Pgsaba(wrapper, directory, [cluster], changes, "moving").start()
+    try:
+        with daemon.connect() as client:
+            assert server_address(client) == "127.0.0.1"
+            client.rows("begin")
+            path.write_text("::1 db.moving.test\n")
+            daemon.wait_for_log(r"db\.moving\.test moved to \[::1\]")
+            assert server_address(client) == "127.0.0.1"  # a transaction stays where it is
+            client.rows("commit")
+            assert server_address(client) == "::1"
+            path.write_text("127.0.0.1 elsewhere.test\n")  # no answer is no news
+            daemon.wait_for_log("cannot look up server db.moving.test")
+            assert server_address(client) == "::1"
+    finally:
+        daemon.stop()
+
+
+# Towards clients
+
+
+@pytest.fixture
+def start_listening(pgsaba_binary, directory, cluster, request):
+    """Starts a daemon with these listeners before the one that the harness waits for."""
+    started = []
+
+    def start(*listeners):
+        name = re.sub(r"\W", "_", request.node.name)
+        daemon = Pgsaba(pgsaba_binary, directory, [cluster], name=name)
+        daemon.config["listen"] = [*listeners, daemon.config["listen"][0]]
+        started.append(daemon)
+        return daemon.start()
+
+    yield start
+    for daemon in started:
+        daemon.stop()
+
+
+def test_listens_on_several_addresses(start_listening, directory):
+    ports = [free_port() for _ in range(2)]
+    abstract = f"{ABSTRACT}_listen"
+    path = directory.make("several")
+    daemon = start_listening(
+        {"address": "::1", "port": ports[0]}, {"address": "127.0.0.2", "port": ports[1]},
+        {"address": "localhost", "port": ports[1]}, {"unix": str(path), "port": 7},
+        {"unix": abstract, "port": 7})
+    places = {("::1", ports[0]): "::1", ("127.0.0.2", ports[1]): "127.0.0.1",
+              ("127.0.0.1", ports[1]): "127.0.0.1", path / ".s.PGSQL.7": "unix",
+              "\0" + abstract[1:] + "/.s.PGSQL.7": "unix"}
+    for place, expected in places.items():
+        with RawClient(place) as client:
+            assert client.value("select 1") == "1"
+            addresses = [row["addr"] for row in daemon.admin("show clients")
+                         if row["database"] == "postgres"]
+            assert addresses == [expected]
+
+
+@pytest.mark.parametrize("mode", ["0600", "0770", None])
+def test_mode_of_the_socket(start_listening, directory, mode):
+    path = directory.make(f"mode_{mode}")
+    listener = {"unix": str(path), "port": 7}
+    daemon = start_listening({**listener, "mode": mode} if mode else listener)
+    file = path / ".s.PGSQL.7"
+    assert stat.S_IMODE(file.stat().st_mode) == int(mode or "0777", 8)
+    assert stat.S_ISSOCK(file.stat().st_mode)
+    daemon.stop()
+    assert not file.exists()
+
+
+def test_socket_file_of_a_dead_process(start_pgsaba, pgsaba_binary, directory):
+    daemon = start_pgsaba()
+    second = directory.path / "second.yaml"
+    second.write_text(re.sub(r'"address": "127.0.0.1"', '"address": "127.0.0.3"',
+                             daemon.config_path.read_text()))
+    refused = subprocess.run([pgsaba_binary, "serve", "-c", second], capture_output=True, text=True,
+                             timeout=30)
+    assert refused.returncode == 1 and "cannot listen" in refused.stdout + refused.stderr
+    with RawClient(daemon.unix_socket) as client:
+        assert client.value("select 1") == "1"
+    daemon.kill()
+    assert daemon.unix_socket.exists()
+    daemon.start()
+    with RawClient(daemon.unix_socket) as client:
+        assert client.value("select 1") == "1"
+
+
+# Options of TCP sockets
+
+
+def tcp_sockets(pid):
+    """Copies of a process's connected TCP sockets."""
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(pid)
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+            continue
+        fd = libc.syscall(PIDFD_GETFD, pidfd, int(name), 0)
+        if fd < 0:
+            pytest.skip(f"another process's sockets are out of reach: "
+                        f"{os.strerror(ctypes.get_errno())}")
+        with socket.socket(fileno=fd) as copy:
+            listening = copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            if copy.family == socket.AF_INET and not listening:
+                yield copy
+    os.close(pidfd)
+
+
+OPTIONS = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE), (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+           (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), (socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+           (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT), (socket.IPPROTO_TCP, socket.TCP_NODELAY)]
+
+
+def options_of_both(daemon):
+    """The OPTIONS of a client's connection and of its server's."""
+    with daemon.connect() as client:
+        client.rows("begin")
+        port = int(client.value("select inet_client_port()"))
+        ours = client.socket.getsockname()[1]
+        sockets = {}
+        for copy in tcp_sockets(daemon.pid):
+            values = [copy.getsockopt(*option) for option in OPTIONS]
+            if copy.getpeername()[1] == ours:
+                sockets["client"] = values
+            elif copy.getsockname()[1] == port:
+                sockets["server"] = values
+        return sockets["client"], sockets["server"]
+
+
+def test_tcp_options(start_pgsaba):
+    daemon = start_pgsaba({"tcp": {"keepidle": "33s", "keepintvl": "7s", "keepcnt": 4,
+                                   "user_timeout": "21s"}})
+    assert options_of_both(daemon) == ([1, 33, 7, 4, 21_000, 1],) * 2
+
+
+def test_tcp_options_are_the_systems_unless_set(start_pgsaba):
+    def system(name):
+        with open(f"/proc/sys/net/ipv4/tcp_{name}", encoding="ascii") as file:
+            return int(file.read())
+    usual = [system("keepalive_time"), system("keepalive_intvl"), system("keepalive_probes"), 0, 1]
+    assert options_of_both(start_pgsaba()) == ([1, *usual],) * 2
+    assert options_of_both(start_pgsaba({"tcp": {"keepalive": False}})) == ([0, *usual],) * 2
