@@ -104,8 +104,9 @@ def test_receivewal(relay, cluster, directory):
 
 def test_logical_decoding(relay, cluster, directory):
     conninfo = f"host={relay.host} port={relay.port} user={SUPERUSER} dbname=postgres"
-    created = run(str(bin_directory() / "psql"), "-XAt", f"{conninfo} replication=database", "-c",
-                  'CREATE_REPLICATION_SLOT "decoded" LOGICAL "test_decoding" (SNAPSHOT \'nothing\')')
+    slot = "CREATE_REPLICATION_SLOT decoded LOGICAL test_decoding (SNAPSHOT 'nothing')"
+    created = run(str(bin_directory() / "psql"), "-XAt", f"{conninfo} replication=database",
+                  "-c", slot)
     assert created.startswith("decoded|")
     cluster.sql("create table decoded (n int)")
     output = directory.make("decoded", server_user()) / "changes"
@@ -138,8 +139,9 @@ def test_logical_subscriber(relay, cluster, directory):
                     f" dbname=postgres user={SUPERUSER}' publication all_of_it"
                     " with (create_slot = false)", dbname="subscriber")
         cluster.sql("insert into published values (2)")
-        wait_until(lambda: cluster.value("select count(*) from published", dbname="subscriber") == 2,
-                   30, "both rows at the subscriber")
+        arrived = "select count(*) from published"
+        wait_until(lambda: cluster.value(arrived, dbname="subscriber") == 2, 30,
+                   "both rows at the subscriber")
         cluster.sql("alter subscription through disable", dbname="subscriber")
         cluster.sql("drop subscription through", dbname="subscriber")
     finally:
@@ -273,7 +275,8 @@ def test_a_slow_client_hears_the_end(relay, cluster):
     """All that the server said before it ended arrives, however late it is read."""
     with RawClient(relay.unix_socket, options={"replication": "database"}) as client:
         pid = int(client.value("select pg_backend_pid()"))
-        client.send(m.query("select repeat('x', 100000) from generate_series(1, 20)"), m.terminate())
+        client.send(m.query("select repeat('x', 100000) from generate_series(1, 20)"),
+                    m.terminate())
         wait_until(lambda: not cluster.sql("select 1 from pg_stat_activity where pid = %s", (pid,)),
                    10, "the server's end")
         frames = client.read_to_end()
