@@ -43,6 +43,11 @@ wire::ErrorFields killed() {
                "terminating connection due to an administrator's command");
 }
 
+wire::ErrorFields canceled() {
+  return {"ERROR", std::string(sqlstate::kQueryCanceled), "canceling statement due to user request",
+          "The statement was still waiting for a server connection."};
+}
+
 wire::ErrorFields login_timeout() {
   return fatal(sqlstate::kCannotConnectNow, "login was not complete within client_login",
                "The setting is timeouts.client_login; is the server reachable?");

@@ -13,6 +13,7 @@ wire::ErrorFields database_removed(std::string_view database);
 wire::ErrorFields database_disabled(std::string_view database);
 wire::ErrorFields shutting_down();
 wire::ErrorFields killed();
+wire::ErrorFields canceled();
 wire::ErrorFields login_timeout();
 wire::ErrorFields client_idle_timeout();
 wire::ErrorFields too_many_clients(std::string_view setting, long limit);
