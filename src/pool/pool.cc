@@ -181,7 +181,7 @@ void Pool::reconnect(CloseReason reason) {
   while (!opening_.empty()) close(opening_.front(), reason);
   servers_at(Place::kLent).for_each(mark);
   servers_at(Place::kResting).for_each(mark);
-  learned_.clear();
+  welcomes().forget_learned();
   retry_at_ = 0;
   host_.needs_match(*this);
 }
@@ -221,22 +221,6 @@ void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolP
   policy_ = std::move(policy);
   if (elsewhere) reconnect(CloseReason::kReconnect);
   host_.needs_match(*this);
-}
-
-// ---- what servers say at login -----------------------------------------------------------------
-
-std::shared_ptr<const wire::ParameterList> Pool::welcome_for(const server::SettingsRef& settings) {
-  if (!settings) return welcome_;
-  for (const LearnedWelcome& learned : learned_)
-    if (same_settings(learned.settings, settings)) return learned.parameters;
-  return nullptr;
-}
-
-void Pool::learn_welcome(const server::SettingsRef& settings, wire::ParameterList parameters) {
-  constexpr std::size_t kMaxLearned = 64;
-  if (learned_.size() >= kMaxLearned) learned_.erase(learned_.begin());
-  learned_.push_back(
-      {settings, std::make_shared<const wire::ParameterList>(std::move(parameters))});
 }
 
 }  // namespace pgsaba::pool

@@ -69,7 +69,7 @@ bool Pool::open_one() {
 
 void Pool::server_logged_in(ServerConnection& server) {
   failing_since_ = retry_at_ = retry_delay_ = 0;
-  welcome_ = std::make_shared<const wire::ParameterList>(server.login().parameters());
+  welcomes().learn(nullptr, server.login().parameters());
   host_.log_server(server, "logged in");
   make_idle(server);
 }

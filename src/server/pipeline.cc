@@ -45,7 +45,8 @@ bool finishes(Request request, char tag) {
 bool belongs(Request request, char tag) {
   switch (request) {
     case Request::kQuery:
-      return tag != '1' && tag != '2' && tag != '3' && tag != 's' && tag != 'V';
+      return tag == 'T' || tag == 'D' || tag == 'C' || tag == 'I' || tag == 'G' || tag == 'H' ||
+             tag == 'W' || tag == 'd' || tag == 'c';
     case Request::kFunctionCall:
       return tag == 'V';
     case Request::kDescribe:

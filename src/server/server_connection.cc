@@ -1,6 +1,7 @@
 #include "pgsaba/server/server_connection.h"
 
 #include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/sqlstate.h"
 
 namespace pgsaba::server {
 
@@ -65,12 +66,23 @@ void ServerConnection::need_statement(const PreparedStatement& statement, std::s
   send(frames);
 }
 
+// An earlier one is still there if an error skipped its DEALLOCATE. The empty text makes a
+// statement even in a failed transaction.
+void ServerConnection::need_scratch_statement() {
+  std::string frames;
+  wire::append_close_statement(frames, kScratchStatement);
+  wire::append_parse(frames, kScratchStatement, {"\0\0\0", 3});
+  pipeline_.expect({Request::kClose, Disposition::kSwallow});
+  pipeline_.expect({Request::kParse, Disposition::kSwallow});
+  send(frames);
+}
+
 void ServerConnection::parse_statement(const PreparedStatement& statement, std::size_t limit) {
   const std::string name = server_statement_name(statement.id);
   std::string frames;
   if (statements_.knows(statement.id)) {  // the client gets a real answer, not a remembered one
     wire::append_close_statement(frames, name);
-    pipeline_.expect({Request::kClose, Disposition::kSwallow});
+    pipeline_.expect({Request::kClose, Disposition::kSwallow, false, statement.id});
   } else {
     make_room(limit, frames);
   }
@@ -275,12 +287,15 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
   // session. So it does when something of ours failed that has to come before its own statement.
   const bool of_ours = verdict.action == Pipeline::Action::kSwallow;
   if (error.fatal() || of_ours || verdict.action == Pipeline::Action::kUnexpected) {
+    // Its word on a client that broke the protocol is for the client; so is the end that follows.
+    last_error_told_ = verdict.action == Pipeline::Action::kForward && state_ == State::kLent &&
+                       error.sqlstate == wire::sqlstate::kProtocolViolation && piece.complete;
+    if (last_error_told_) run.end += piece.bytes.size();
     pass_on(run);
     last_error_ = error;
     return lost(of_ours ? CloseReason::kNotClean : CloseReason::kServerError);
   }
-  if (verdict.finished && verdict.entry.teaches) unlearn(verdict.entry);
-  forget_skipped();
+  forget_skipped();  // the entry that failed is among them
   if (verdict.entry.statement == 0 || !piece.complete || holder_ == nullptr)
     return apply(verdict, piece, run);
   pass_on(run);

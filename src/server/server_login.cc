@@ -39,6 +39,7 @@ ServerLogin::Outcome ServerLogin::on_message(char tag, Bytes body, std::string& 
       error_ = wire::read_error(body);
       return Outcome::kFailed;
     case 'N':
+    case 'v':  // we ask for nothing that an older server does not know
       return Outcome::kContinue;
     case 'S':
       if (const auto parameter = wire::read_parameter_status(body))

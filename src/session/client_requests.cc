@@ -6,6 +6,7 @@
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/sqlstate.h"
 #include "session/client_login_state.h"
+#include "session/deallocate.h"
 #include "session/errors.h"
 #include "session/orphaned_transaction.h"
 
@@ -29,6 +30,9 @@ bool may_commit(Bytes sql) {
   return c == 'c' || c == 'e' || c == 'p' || *first == '/' || *first == '-' ||
          text_of(sql).find(';') != std::string_view::npos;
 }
+
+// The text and (no) parameter types of a Parse.
+constexpr std::string_view kDeallocateScratch{"DEALLOCATE _pgsaba_scratch\0\0\0", 29};
 
 }  // namespace
 
@@ -63,11 +67,12 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
 
 // What was sent before Terminate is still answered, as PostgreSQL does.
 ClientSession::Taken ClientSession::leave() {
-  const bool answers_come = state_ == State::kLinked && server_->pipeline().owed_ready() > 0;
-  if (answers_come) {
-    leaving_ = true;
-  } else {
+  leaving_ = true;
+  if (state_ == State::kLinked && server_->pipeline().owed_ready() > 0) return Taken::kYes;
+  if (sent_all() || server_ != nullptr) {
     end(EndReason::kClientTerminated);
+  } else {
+    end_when_sent();
   }
   return Taken::kYes;
 }
@@ -91,6 +96,10 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece) {
     default:
       break;
   }
+  if (deallocates(piece)) {
+    answer_deallocate(piece);
+    return Taken::kYes;
+  }
   if (acquire() == Taken::kNotYet) return Taken::kNotYet;
   return state_ == State::kLinked ? on_linked(piece) : Taken::kYes;
 }
@@ -99,8 +108,8 @@ ClientSession::Taken ClientSession::acquire() {
   ErrorFields why;
   pool::Pool* pool = host_.route(*account_, why);
   if (pool == nullptr) {
-    end(EndReason::kNoServer, why);
-    return Taken::kYes;
+    refused(why);
+    return Taken::kNotYet;
   }
   lease_pool_ = pool;
   request_at_ = turn().now;
@@ -109,8 +118,8 @@ ClientSession::Taken ClientSession::acquire() {
     return Taken::kYes;
   }
   if (const auto refusal = pool->standing_refusal()) {
-    end(EndReason::kNoServer, *refusal);
-    return Taken::kYes;
+    refused(*refusal);
+    return Taken::kNotYet;
   }
   transition(State::kWaiting);
   pool->enqueue(*this);
@@ -148,7 +157,18 @@ void ClientSession::granted(ServerConnection& server) {
   if (readable() || hung_up()) schedule();
 }
 
-void ClientSession::refused(const ErrorFields& error) { end(EndReason::kWaitTimeout, error); }
+// What it waited for will not come. A client that is already in keeps its connection: the statement
+// fails, not the session.
+void ClientSession::refused(const ErrorFields& error) {
+  if (state_ == State::kWelcome) return end(EndReason::kNoServer, error);
+  ErrorFields of_statement = error;
+  of_statement.severity = "ERROR";
+  host_.log_client(*this, error.message);
+  request_at_ = 0;
+  orphan_ = std::make_unique<OrphanedTransaction>(of_statement, false, false, false);
+  transition(State::kOrphaned);
+  schedule();
+}
 
 void ClientSession::forward(Request request, const Piece& piece) {
   if (request_at_ == 0) request_at_ = turn().now;
@@ -157,6 +177,14 @@ void ClientSession::forward(Request request, const Piece& piece) {
 }
 
 ClientSession::Taken ClientSession::on_query(const Piece& piece) {
+  const server::Pipeline& pipeline = server_->pipeline();
+  if (pipeline.status() != TransactionStatus::kFailed && deallocates(piece)) {
+    if (pipeline.empty()) {
+      answer_deallocate(piece);
+      return Taken::kYes;
+    }
+    if (pipeline.owed_ready() > 0 && !pipeline.copying_in()) return Taken::kNotYet;
+  }
   may_commit_ = !piece.complete || may_commit(piece.body());
   ++batches_sent_;
   forward(Request::kQuery, piece);
@@ -214,6 +242,26 @@ void ClientSession::on_body(const Piece& piece) {
 
 // ---- prepared statements -----------------------------------------------------------------------
 
+// Whether a simple query is the DEALLOCATE of a statement that was prepared by protocol: no server
+// knows it by the client's name.
+bool ClientSession::deallocates(const Piece& piece) const {
+  if (piece.tag != 'Q' || !piece.complete || !statements_ || piece.body().empty()) return false;
+  const auto name = deallocated_name(text_of(piece.body().first(piece.body().size() - 1)));
+  return name && find_statement(*name);
+}
+
+// Nothing is outstanding. Servers keep theirs, as after Close.
+void ClientSession::answer_deallocate(const Piece& piece) {
+  statements_->by_name.erase(
+      *deallocated_name(text_of(piece.body().first(piece.body().size() - 1))));
+  idle_since_ = turn().now;
+  std::string out;
+  wire::append_command_complete(out, "DEALLOCATE");
+  wire::append_ready(
+      out, state_ == State::kLinked ? server_->pipeline().status() : TransactionStatus::kIdle);
+  send(out);
+}
+
 server::PreparedRef ClientSession::find_statement(std::string_view name) const {
   if (!statements_) return nullptr;
   const auto found = statements_->by_name.find(std::string(name));
@@ -238,13 +286,34 @@ ClientSession::Taken ClientSession::on_parse(const Piece& piece) {
   const Bytes body = piece.body();
   const bool named = account_->pools_transactions() && account_->max_prepared_statements > 0 &&
                      !body.empty() && body[0] != 0;
-  if (!named) {
-    forward(Request::kParse, piece);
-    return Taken::kYes;
-  }
+  if (!named) return on_unnamed_parse(piece);
   if (piece.complete) return on_named_parse(piece.bytes);
   gathered_ = std::make_unique<std::string>(text_of(piece.bytes));
   body_ = Body::kGather;
+  return Taken::kYes;
+}
+
+// Drivers send DEALLOCATE this way, too. The server gets one that it can execute.
+ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
+  const auto parse = statements_ && piece.complete ? wire::read_parse(piece.body()) : std::nullopt;
+  const auto name = parse ? deallocated_name(parse->rest.data()) : std::nullopt;
+  if (!name || server_->pipeline().status() == TransactionStatus::kFailed) {
+    forward(Request::kParse, piece);
+    return Taken::kYes;
+  }
+  if (in_doubt(*name)) return Taken::kNotYet;
+  auto closed = statements_->by_name.extract(*name);
+  if (closed.empty()) {
+    forward(Request::kParse, piece);
+    return Taken::kYes;
+  }
+  closed.mapped().batch = batches_sent_;
+  statements_->gone.push_back({closed.key(), closed.mapped()});
+  if (request_at_ == 0) request_at_ = turn().now;
+  server_->need_scratch_statement();
+  std::string frame;
+  wire::append_parse(frame, "", kDeallocateScratch);
+  server_->forward(Request::kParse, bytes_of(frame));
   return Taken::kYes;
 }
 
@@ -404,7 +473,10 @@ void ClientSession::server_ready() {
   if (pipeline.empty()) {
     batches_answered_ = batches_sent_;
     if (statements_) statements_->gone.clear();
-    if (leaving_) return end(EndReason::kClientTerminated);
+    if (leaving_) {
+      unlink();
+      return end_when_sent();
+    }
   }
   if (pipeline.empty() && idle && account_->pools_transactions()) unlink();
   if (has_carry()) schedule();
@@ -427,8 +499,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
       last.message.empty() ? std::string(describe(reason)) : last.severity + ": " + last.message;
   batches_answered_ = batches_sent_;
   // The client broke the protocol beyond repair: PostgreSQL's own word and the end, as without us.
-  if (in_flight && last.sqlstate == wire::sqlstate::kProtocolViolation)
-    return end(EndReason::kProtocolError, last);
+  if (server.last_error_told() && state_ == State::kLinked) return end(EndReason::kProtocolError);
   ErrorFields error = errors::server_lost(what, in_flight, in_transaction && !may_commit_);
   if (state_ != State::kLinked || mid_frame || !account_->pools_transactions()) {
     error.severity = "FATAL";
@@ -438,13 +509,19 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const std::size_t owed = pipeline.owed_ready();
   const bool batch_open = in_flight && owed == 0;
   std::string out;
-  for (std::size_t i = 0; i < std::max<std::size_t>(owed, in_flight ? 1 : 0); ++i) {
+  // A batch that has failed already only waits for its Sync.
+  const bool first_word = batch_open && !pipeline.skipping();
+  for (std::size_t i = 0; i < std::max<std::size_t>(owed, first_word ? 1 : 0); ++i) {
     wire::append_error(out, 'E', error);
     if (owed > 0)
       wire::append_ready(out,
                          in_transaction ? TransactionStatus::kFailed : TransactionStatus::kIdle);
   }
   send(out);
+  if (leaving_) {
+    transition(State::kIdle);
+    return end_when_sent();
+  }
   if (in_transaction || batch_open) {
     orphan_ = std::make_unique<OrphanedTransaction>(error, in_flight, batch_open, in_transaction);
     transition(State::kOrphaned);

@@ -87,7 +87,7 @@ bool ClientSession::wants_input() const {
     case State::kClosed:
       return false;
     default:
-      return !congested();
+      return !leaving_ && !congested();
   }
 }
 
@@ -103,6 +103,7 @@ void ClientSession::step() {
 // The client is gone. What it sent before is the server's business already, as on a direct
 // connection.
 void ClientSession::lost_peer() {
+  if (leaving_ && !broken()) return;  // its answers are still to be sent
   const bool has_server = server_ != nullptr || dedicated() != nullptr;
   if (hung_up() && readable() && !broken() && has_server) return;  // more to read, later
   end(broken() ? EndReason::kClientReset : EndReason::kClientClosed);
@@ -209,8 +210,16 @@ void ClientSession::console_output(Bytes bytes, bool last) {
 
 void ClientSession::drained() {
   if (state_ == State::kRelay) return relay_->client_drained();
+  if (leaving_ && server_ == nullptr) return end_when_sent();
   if (server_ != nullptr) server_->schedule();
   schedule();
+}
+
+// It said Terminate, and everything is answered: it goes once it has all of it.
+void ClientSession::end_when_sent() {
+  flush();
+  if (sent_all() || broken()) return end(EndReason::kClientTerminated);
+  watch_sending();
 }
 
 // ---- a server of its own -----------------------------------------------------------------------

@@ -193,7 +193,7 @@ void ClientSession::open_session() {
   ErrorFields why;
   pool::Pool* pool = host_.route(*account_, why);
   if (pool == nullptr) return end(EndReason::kNoServer, why);
-  if (const auto welcome = pool->welcome_for(login_->learned_for)) return send_welcome(*welcome);
+  if (const auto welcome = pool->welcomes().find(login_->learned_for)) return send_welcome(*welcome);
   if (const auto refusal = pool->standing_refusal()) return end(EndReason::kNoServer, *refusal);
   transition(State::kWelcome);
   if (server::ServerConnection* server = pool->take(settings_)) {
@@ -244,7 +244,7 @@ void ClientSession::finish_learning() {
     error->severity = "FATAL";
     return end(EndReason::kLoginFailed, *error);
   }
-  if (login_->learned_for) pool.learn_welcome(login_->learned_for, login_->learned);
+  if (login_->learned_for) pool.welcomes().learn(login_->learned_for, login_->learned);
   const wire::ParameterList learned = std::move(login_->learned);
   send_welcome(learned);
 }

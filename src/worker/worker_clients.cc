@@ -194,6 +194,10 @@ void Worker::start_cancels() {
 }
 
 void Worker::start_cancel(ClientSession& client) {
+  if (client.state() == ClientSession::State::kWaiting) {  // no server has its statement yet
+    client.lease_pool()->leave(client);
+    return client.refused(errors::canceled());
+  }
   if (const server::DedicatedConnection* own = client.dedicated()) {
     send_cancel({}, own->id(), own->target().address, own->login().cancel_key());
     return;

@@ -144,11 +144,8 @@ class Pool final : public server::ServerOwner {
   void close_all(server::CloseReason reason);
   void refuse_all(const wire::ErrorFields& error);
 
-  // What a server of this pool says of itself at login; null while none ever did.
-  const std::shared_ptr<const wire::ParameterList>& welcome() const { return welcome_; }
-  // What it says under `settings`; null while nobody has tried them.
-  std::shared_ptr<const wire::ParameterList> welcome_for(const server::SettingsRef& settings);
-  void learn_welcome(const server::SettingsRef& settings, wire::ParameterList parameters);
+  // What the servers of this pool say of themselves at login.
+  Welcomes& welcomes() { return shared_->welcomes; }
 
   using Servers = IntrusiveList<server::ServerConnection, &server::ServerConnection::pool_hook>;
   using Waiters = IntrusiveList<Waiter, &Waiter::wait_hook>;
@@ -213,12 +210,6 @@ class Pool final : public server::ServerOwner {
   Micros waiters_since_ = 0;   // since when the first client waits; 0: nobody does
   bool waits_shown_ = false;   // this worker counts in SharedPool::waiting_workers
   wire::ErrorFields failure_;  // of the last attempt
-  std::shared_ptr<const wire::ParameterList> welcome_;
-  struct LearnedWelcome {
-    server::SettingsRef settings;
-    std::shared_ptr<const wire::ParameterList> parameters;
-  };
-  std::vector<LearnedWelcome> learned_;
 };
 
 }  // namespace pgsaba::pool

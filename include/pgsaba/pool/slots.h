@@ -13,6 +13,7 @@
 
 #include "pgsaba/base/clock.h"
 #include "pgsaba/pool/pool_key.h"
+#include "pgsaba/pool/welcomes.h"
 
 namespace pgsaba::pool {
 
@@ -50,6 +51,7 @@ struct SharedPool {
   void give_slot();
 
   SlotCounter servers;
+  Welcomes welcomes;
   std::shared_ptr<SlotCounter> database;
   std::shared_ptr<SlotCounter> user;
   // What a worker shows the others; a cache line each, so that showing disturbs nobody.

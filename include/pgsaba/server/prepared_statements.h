@@ -14,6 +14,7 @@
 namespace pgsaba::server {
 
 inline constexpr std::string_view kStatementPrefix = "_pgsaba_";
+inline constexpr std::string_view kScratchStatement = "_pgsaba_scratch";
 
 struct PreparedStatement {
   std::uint32_t id = 0;  // never 0

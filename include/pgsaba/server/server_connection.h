@@ -106,6 +106,7 @@ class ServerConnection final : public net::Connection {
   LeaseHolder* holder() const { return holder_; }
   Micros opened_at() const { return opened_at_; }
   const wire::ErrorFields& last_error() const { return last_error_; }
+  bool last_error_told() const { return last_error_told_; }  // the holder has its frame
   std::size_t prepared_statement_count() const { return statements_.size(); }
 
   // --- on lease ---------------------------------------------------------------------------------
@@ -123,6 +124,8 @@ class ServerConnection final : public net::Connection {
   void need_statement(const PreparedStatement& statement, std::size_t limit);
   // Parses the statement anew for a client, whose reply it is.
   void parse_statement(const PreparedStatement& statement, std::size_t limit);
+  // A statement made to be deallocated: its DEALLOCATE stands for that of any other.
+  void need_scratch_statement();
   // A message that pgsaba answers in its turn.
   void answer(Request request, std::uint32_t statement = 0);
 
@@ -189,6 +192,7 @@ class ServerConnection final : public net::Connection {
   bool body_swallowed_ = false;  // the rest of a streamed frame is not for the client
   ServerStatements statements_;
   wire::ErrorFields last_error_;
+  bool last_error_told_ = false;
   Micros opened_at_ = 0;
 };
 

@@ -187,6 +187,7 @@ class ClientSession final : public net::Connection,
   Taken on_query(const wire::Piece& piece);
   bool deallocates(const wire::Piece& piece) const;
   void answer_deallocate(const wire::Piece& piece);
+  Taken on_unnamed_parse(const wire::Piece& piece);
   Taken on_parse(const wire::Piece& piece);
   Taken on_named_parse(Bytes frame);
   void forward(server::Request request, const wire::Piece& piece);
@@ -200,6 +201,7 @@ class ClientSession final : public net::Connection,
   server::PreparedRef find_statement(std::string_view name) const;
   bool in_doubt(std::string_view name) const;
   Taken leave();
+  void end_when_sent();
 
   SessionHost& host_;
   std::uint32_t id_;

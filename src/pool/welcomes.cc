@@ -1,0 +1,29 @@
+#include "pgsaba/pool/welcomes.h"
+
+namespace pgsaba::pool {
+
+Welcomes::Parameters Welcomes::find(const server::SettingsRef& settings) const {
+  const std::lock_guard lock(mutex_);
+  if (!settings) return by_default_;
+  for (const Learned& learned : learned_)
+    if (same_settings(learned.settings, settings)) return learned.parameters;
+  return nullptr;
+}
+
+void Welcomes::learn(const server::SettingsRef& settings, wire::ParameterList parameters) {
+  auto shared = std::make_shared<const wire::ParameterList>(std::move(parameters));
+  const std::lock_guard lock(mutex_);
+  if (!settings) {
+    by_default_ = std::move(shared);
+    return;
+  }
+  if (learned_.size() >= kMaxLearned) learned_.erase(learned_.begin());
+  learned_.push_back({settings, std::move(shared)});
+}
+
+void Welcomes::forget_learned() {
+  const std::lock_guard lock(mutex_);
+  learned_.clear();
+}
+
+}  // namespace pgsaba::pool
