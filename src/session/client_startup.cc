@@ -193,7 +193,8 @@ void ClientSession::open_session() {
   ErrorFields why;
   pool::Pool* pool = host_.route(*account_, why);
   if (pool == nullptr) return end(EndReason::kNoServer, why);
-  if (const auto welcome = pool->welcomes().find(login_->learned_for)) return send_welcome(*welcome);
+  if (const auto welcome = pool->welcomes().find(login_->learned_for))
+    return send_welcome(*welcome);
   if (const auto refusal = pool->standing_refusal()) return end(EndReason::kNoServer, *refusal);
   transition(State::kWelcome);
   if (server::ServerConnection* server = pool->take(settings_)) {
