@@ -1,2 +1,2 @@
-from harness.fixtures import (cluster, directory, pgsaba, pgsaba_binary,  # noqa: F401
-                              start_pgsaba)
+from harness.fixtures import (before_fake, cluster, directory, pgsaba,  # noqa: F401
+                              pgsaba_binary, start_pgsaba)

@@ -278,11 +278,9 @@ FUNCTION_CALLS = {
 
 # The conversation ends with these: the server says why and closes.
 FATAL = {
-    "unknown_message": [m.frame(b"!", b"")],
     "terminate_in_a_block": q("begin") + [m.terminate()],
     "terminate_in_a_pipeline": [prepared("select 1") + m.sync() + m.terminate(), READY],
     "query_inside_copy": copy_in("1\ta\n") + [m.query("select 1")],
-    "killed_by_itself": [m.query("select pg_terminate_backend(pg_backend_pid())")],
 }
 
 GROUPS = {"simple": SIMPLE, "transaction": TRANSACTIONS, "parameter": PARAMETERS,

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 from harness import messages as m
-from harness.differential import DRIBBLED, FAILED, WHOLE, converse, is_complete, login_answer
+from harness.differential import DRIBBLED, FAILED, READY, WHOLE, converse, is_complete, login_answer
 from scripts import FATAL, GROUPS
 
 SCRIPTS = [pytest.param(script, id=f"{group}-{name}")
@@ -42,14 +42,39 @@ def test_same_answers(cluster, pgsaba, tables, script, delivery):
     assert through == direct
 
 
-@pytest.mark.parametrize("script", FATAL.values(), ids=FATAL)
-def test_same_end(cluster, pgsaba, script):
-    def answer(where):
-        received = converse(where, script)
-        # How the end is noticed by what we send behind it is a matter of timing.
-        return [frame for step in received for frame in step if frame.tag != FAILED]
+def end_of(where, script):
+    # How the end is noticed by what we send behind it is a matter of timing.
+    return [frame for step in converse(where, script) for frame in step if frame.tag != FAILED]
 
-    assert answer(pgsaba.where) == answer((cluster.host, cluster.port))
+
+@pytest.mark.parametrize("script", FATAL.values(), ids=FATAL)
+def test_same_end(cluster, pgsaba, tables, script):
+    tables()
+    direct = end_of((cluster.host, cluster.port), script)
+    tables()
+    assert end_of(pgsaba.where, script) == direct
+
+
+def test_an_unknown_message_ends_the_connection(cluster, pgsaba):
+    """The error is of our own making: it says the same, but not where in PostgreSQL's source."""
+    script = [m.frame(b"!", b"")]
+    direct, through = end_of((cluster.host, cluster.port), script), end_of(pgsaba.where, script)
+    assert [frame.tag for frame in through] == [frame.tag for frame in direct] == [b"E"]
+    fields = m.error_fields(direct[0])
+    assert m.error_fields(through[0]) == {code: fields[code] for code in "SVCM"}
+
+
+def test_a_client_outlives_its_server(cluster, pgsaba):
+    """PostgreSQL ends the session; pgsaba only the statement, whose fate nobody knows."""
+    script = [m.query("select pg_terminate_backend(pg_backend_pid())"), READY]
+    direct, through = end_of((cluster.host, cluster.port), script), end_of(pgsaba.where, script)
+    assert m.error_fields(direct[-1])["C"] == "57P01"
+    tags = b"".join(frame.tag for frame in through)
+    assert tags in (b"TEZ" + b"TDCZ", b"TDEZ" + b"TDCZ")  # the row may come before the signal
+    fields = m.error_fields(through[-6])
+    assert (fields["S"], fields["C"]) == ("ERROR", "08007")
+    assert m.row_values(through[-3]) == [b"still in step"]
+    assert through[-5].body == through[-1].body == b"I"
 
 
 @pytest.mark.parametrize("options", [

@@ -1,14 +1,18 @@
 """Fixtures: one PostgreSQL server and one default pgsaba for all tests of a file. A conftest.py
 imports those it wants."""
 
+import itertools
 import os
 import subprocess
 
 import pytest
 
 from .cluster import PostgresCluster
+from .fake_postgres import FakePostgres
 from .pgsaba import Pgsaba
 from .processes import TemporaryDirectory
+
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +61,31 @@ def start_pgsaba(pgsaba_binary, directory, cluster, request):
     started = []
 
     def start(changes=None, servers=None):
-        name = f"{request.node.name[:40].replace('/', '_')}_{len(started)}"
+        name = f"{request.node.name[:40].replace('/', '_')}_{next(NUMBERS)}"
         started.append(Pgsaba(pgsaba_binary, directory, servers or [cluster], changes, name))
         return started[-1].start()
 
     yield start
     for daemon in started:
         daemon.stop()
+
+
+@pytest.fixture
+def before_fake(pgsaba_binary, directory):
+    """A daemon in front of a scripted server: pgsaba, fake = before_fake(script, changes={...}).
+    Nobody monitors it, so that the first connection is the first client's."""
+    fakes, daemons = [], []
+
+    def start(*scripts, changes=None, on_cancel=None):
+        fakes.append(FakePostgres(*scripts, on_cancel=on_cancel))
+        daemon = Pgsaba(pgsaba_binary, directory, [fakes[-1]], changes,
+                        f"before_fake_{next(NUMBERS)}")
+        daemon.config["clusters"]["main"].pop("monitor")
+        daemons.append(daemon)
+        return daemon.start(), fakes[-1]
+
+    yield start
+    for daemon in daemons:
+        daemon.stop()
+    for fake in fakes:
+        fake.close()

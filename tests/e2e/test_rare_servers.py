@@ -1,0 +1,226 @@
+"""What real servers do rarely: refuse, start up, say goodbye at rest, speak out of turn."""
+
+import threading
+import time
+
+import pytest
+from harness import fake_postgres as fake_server
+from harness import messages as m
+from harness.client import ServerError
+from harness.fake_postgres import complete, error, fields, frame, notice, parameter_status, ready
+from harness.processes import wait_until
+
+
+def tags(frames):
+    return b"".join(frame.tag for frame in frames)
+
+
+def one_pool(**changes):
+    return {"databases": {"postgres": {"pool_size": 1, **changes}}}
+
+
+# At login
+
+
+@pytest.mark.parametrize("sqlstate, message", [
+    ("28P01", 'password authentication failed for user "postgres"'),
+    ("28000", "no pg_hba.conf entry"), ("3D000", 'database "postgres" does not exist'),
+    ("53300", "sorry, too many clients already")])
+def test_a_refused_login_is_told_in_the_servers_words(before_fake, sqlstate, message):
+    def refuse(connection):
+        connection.send(error(sqlstate, message, "FATAL"))
+
+    pgsaba, _ = before_fake(refuse)
+    with pytest.raises(ServerError) as refusal:
+        pgsaba.connect()
+    assert refusal.value.sqlstate == sqlstate
+    assert refusal.value.fields["S"] == refusal.value.fields["V"] == "FATAL"
+    assert refusal.value.fields["M"] == message
+
+
+def test_a_server_that_starts_up_is_waited_for(before_fake):
+    def starting(connection):
+        connection.send(error("57P03", "the database system is starting up", "FATAL"))
+
+    pgsaba, fake = before_fake(starting, starting, fake_server.serve)
+    with pgsaba.connect() as client:
+        assert client.value("select 1") == "select 1"
+    assert len(fake.connections) == 3
+
+
+def test_an_older_protocol_is_negotiated(before_fake):
+    def modest(connection):
+        connection.welcome(frame(b"v", bytes([0, 0, 0, 0, 0, 0, 0, 1]) + m.text("_pq_.grease")))
+        connection.serve()
+
+    pgsaba, _ = before_fake(modest)
+    with pgsaba.connect() as client:
+        assert tags(client.login_frames).count(b"v") == 0
+        assert client.value("select 1") == "select 1"
+
+
+@pytest.mark.parametrize("garbage", [
+    pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="another protocol"),
+    pytest.param(frame(b"R", b"\0\0\0\x63"), id="unknown authentication"),
+    pytest.param(frame(b"R", b"\0"), id="half an authentication"),
+    pytest.param(frame(b"E", b""), id="empty error"),
+    pytest.param(fields(b"E", ("M", "no code")), id="error without SQLSTATE")])
+def test_a_broken_login_ends_in_an_error(before_fake, garbage):
+    def broken(connection):
+        connection.send(garbage)
+        connection.read()
+
+    pgsaba, _ = before_fake(broken, changes={"timeouts": {"failover_wait": "300ms"}})
+    with pytest.raises(ServerError) as refusal:
+        pgsaba.connect()
+    assert refusal.value.fields["S"] == "FATAL"
+    assert pgsaba.is_running()
+
+
+def test_cancel_carries_the_servers_own_key(before_fake):
+    """The sign bit is set in both words."""
+    cancelled = threading.Event()
+
+    def negative(connection):
+        connection.pid, connection.secret = 0xfffffffe, b"\x80\x00\xff\x01"
+        connection.welcome()
+        assert connection.query() == "sleep" and cancelled.wait(10)
+        connection.send(error("57014", "canceling statement due to user request"), ready())
+        connection.serve()
+
+    pgsaba, fake = before_fake(negative, on_cancel=lambda *_: cancelled.set())
+    with pgsaba.connect() as client:
+        client.send(m.query("sleep"))
+        with pgsaba.connect(login=False) as other:
+            other.send(m.cancel_request(client.backend_pid, client.backend_secret))
+            assert other.read_to_end() == []
+        frames = client.read_until_ready()
+        assert tags(frames) == b"EZ" and m.error_fields(frames[0])["C"] == "57014"
+        assert client.value("go on") == "go on"
+    assert fake.cancels == [(0xfffffffe, b"\x80\x00\xff\x01")]
+
+
+# At rest
+
+
+@pytest.mark.parametrize("farewell", [
+    pytest.param(error("57P01", "terminating connection", "FATAL"), id="FATAL"),
+    pytest.param(error("57P05", "idle for too long", "ERROR"), id="ERROR"),
+    pytest.param(frame(b"E", b"\0"), id="empty"),
+    pytest.param(frame(b"!", b""), id="unknown message"),
+    pytest.param(ready(), id="ReadyForQuery out of turn"),
+    pytest.param(b"E\0\0", id="half a message"),
+    pytest.param(b"", id="no word")])
+@pytest.mark.parametrize("closes", [True, False], ids=["closes", "stays"])
+def test_a_client_at_rest_hears_nothing_of_its_servers_end(before_fake, farewell, closes):
+    if not closes and farewell in (b"", b"E\0\0"):
+        pytest.skip("nothing has happened then")
+    gone = threading.Event()
+
+    def leave(connection):
+        connection.welcome()
+        connection.answer(connection.query())
+        connection.send(farewell)
+        if not closes:
+            connection.read_until(b"X")  # pgsaba takes leave, or closes
+        connection.close()
+        gone.set()
+
+    pgsaba, fake = before_fake(leave, fake_server.serve)
+    with pgsaba.connect() as client:
+        assert client.value("one") == "one"
+        if closes:
+            assert gone.wait(10)
+        pgsaba.wait_for_log("S-.*(server closed|server ended|terminating|idle for|protocol)")
+        assert client.is_silent()
+        assert client.value("two") == "two"
+    assert len(fake.connections) == 2
+
+
+def test_asynchronous_messages_at_rest_are_not_for_the_next_client(before_fake):
+    spoken = threading.Event()
+
+    def talkative(connection):
+        connection.welcome()
+        connection.answer(connection.query())
+        connection.send(notice("to nobody"), parameter_status("TimeZone", "Asia/Tokyo"),
+                        frame(b"A", b"\0\0\0\1" + m.text("channel") + m.text("payload")))
+        spoken.set()
+        connection.serve()
+
+    pgsaba, fake = before_fake(talkative, changes=one_pool())
+    with pgsaba.connect() as client:
+        client.query("one")
+        assert spoken.wait(10) and client.is_silent()
+        assert tags(client.query("two")) == b"TDCZ"
+    assert len(fake.connections) == 1
+
+
+def test_asynchronous_messages_reach_the_client_that_has_the_server(before_fake):
+    odd = notice("odd") + parameter_status("TimeZone", "Asia/Tokyo")
+
+    def talkative(connection):
+        connection.welcome()
+        connection.answer(connection.query())
+        connection.send(odd)
+        connection.query()
+        connection.send(odd, fake_server.row_description("a"), odd, fake_server.data_row("1"), odd,
+                        complete("SELECT 1"), odd, ready("T"))
+        connection.serve()
+
+    pgsaba, _ = before_fake(talkative)
+    with pgsaba.connect() as client:
+        assert tags(client.query("begin")) == b"CZ"
+        assert tags([client.read(), client.read()]) == b"NS"
+        assert client.parameters["TimeZone"] == "Asia/Tokyo"
+        assert tags(client.query("select")) == b"NSTNSDNSCNSZ"
+        client.query("rollback")
+
+
+@pytest.mark.parametrize("body", [
+    pytest.param(b"", id="nothing"), pytest.param(b"\0", id="no field"),
+    pytest.param(b"Mtext\0\0", id="no SQLSTATE"), pytest.param(b"C\0M\0\0", id="empty fields"),
+    pytest.param(b"SERROR\0C42601\0Mtext\0!unknown\0zfield\0\0", id="unknown fields"),
+    pytest.param(b"SERROR\0C42601\0Mno end", id="no terminator"),
+    pytest.param(b"SERROR\0C42601\0M" + b"x" * 100_000 + b"\0\0", id="large")])
+def test_errors_of_any_shape_pass_as_they_are(before_fake, body):
+    def fail(connection):
+        connection.welcome()
+        connection.query()
+        connection.send(frame(b"N", body), frame(b"E", body), ready())
+        connection.serve()
+
+    pgsaba, fake = before_fake(fail)
+    with pgsaba.connect() as client:
+        assert client.query("one") == [(b"N", body), (b"E", body), (b"Z", b"I")]
+        assert client.value("two") == "two"
+    assert len(fake.connections) == 1
+
+
+# Lifetime
+
+
+def test_servers_opened_together_do_not_go_together(before_fake):
+    """server_lifetime is 3 s for three servers: one may go each second."""
+    ends = []
+
+    def remembered(connection):
+        connection.welcome()
+        try:
+            connection.serve()
+        finally:
+            ends.append(time.monotonic())
+
+    pgsaba, fake = before_fake(remembered, changes={
+        "databases": {"postgres": {"pool_size": 3}}, "timeouts": {"server_lifetime": "3s"}})
+    clients = [pgsaba.connect() for _ in range(3)]
+    for client in clients:
+        client.query("begin")
+    assert len(fake.connections) == 3
+    for client in clients:
+        client.query("commit")
+    wait_until(lambda: len(ends) >= 3, 15, "the end of all servers")
+    assert min(ends[1] - ends[0], ends[2] - ends[1]) > 0.4
+    for client in clients:
+        assert client.value("again") == "again"
+        client.close()
