@@ -123,18 +123,17 @@ void Pipeline::expect(Expected entry) {
 // ReadyForQuery, and a Sync behind it is ignored just the same.
 void Pipeline::begin_copy_in() {
   copying_in_ = true;
-  for (std::size_t i = 1; i < count_;) {
+  for (std::size_t i = 1; i < count_ && copying_in_;) {
     const Request request = at(i).request;
-    if (request == Request::kCopyEnd) {
-      erase(i);
-      copying_in_ = false;
-      return;
-    }
-    if (request != Request::kSync) return;  // the server will fail the COPY over this message
-    syncs_ignored_ = true;
-    batch_open_ = at(0).request == Request::kExecute;
+    if (request != Request::kCopyEnd && request != Request::kSync) return;  // it fails the COPY
+    if (request == Request::kCopyEnd) copying_in_ = false;
+    if (request == Request::kSync) syncs_ignored_ = true;
     erase(i);
   }
+  // Without the Sync that went into the COPY the batch may be open again.
+  std::size_t last = count_ - 1;
+  while (at(last).request == Request::kCopyEnd) --last;
+  batch_open_ = is_extended(at(last).request);
 }
 
 Pipeline::Verdict Pipeline::error() {
