@@ -21,7 +21,7 @@ PIDFD_GETFD = 438  # every architecture's number
 @pytest.fixture(scope="session")
 def cluster(directory):
     """Listens on both loopback addresses, in a directory and in the abstract name space."""
-    made = PostgresCluster(directory, settings={"listen_addresses": "127.0.0.1,::1"},
+    made = PostgresCluster(directory, "sockets", {"listen_addresses": "127.0.0.1,::1"},
                            hba=[*TRUST, "host all all ::1/128 trust"])
     made.settings["unix_socket_directories"] = f"{made.socket_directory},{ABSTRACT}"
     made.initialize().start()
