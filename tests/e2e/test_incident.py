@@ -1,0 +1,44 @@
+"""The incident pgsaba was built for: clients that keep their sessions open hold nothing."""
+
+from harness import messages
+from harness.messages import error_fields
+
+
+def small(start_pgsaba, **timeouts):
+    return start_pgsaba({"databases": {"postgres": {"pool_size": 4}}, "timeouts": timeouts,
+                         "limits": {"max_client_connections": 300}})
+
+
+def test_idle_sessions_hold_nothing(start_pgsaba):
+    daemon = small(start_pgsaba)
+    clients = []
+    for number in range(200):
+        clients.append(daemon.connect())
+        assert clients[-1].value(f"select {number}") == str(number)
+    pool = [row for row in daemon.admin("show pools") if row["database"] == "postgres"][0]
+    assert int(pool["cl_active"]) == 200 and int(pool["sv_active"]) == 0
+    assert 1 <= int(pool["sv_idle"]) <= 4
+    for client in clients:
+        client.close()
+
+
+def test_open_transactions_make_others_wait_visibly_and_not_for_ever(start_pgsaba):
+    daemon = small(start_pgsaba, query_wait="2s")
+    holders = [daemon.connect() for _ in range(4)]
+    for holder in holders:
+        holder.query("begin; select 1")
+    late = daemon.connect()  # login needs no free server
+    late.send(messages.query("select 5"))
+    waiting = next(row for _ in range(100) for row in daemon.admin("show pools")
+                   if row["database"] == "postgres" and row["cl_waiting"] == "1")
+    assert int(waiting["sv_active"]) == 4
+    assert [row["state"] for row in daemon.admin("show clients")].count("waiting") == 1
+    frames = late.read_until_ready()
+    error = error_fields(frames[0])
+    assert (error["S"], error["C"]) == ("ERROR", "53300")
+    assert "query_wait" in error["M"] and "pool_size" in error["H"]
+    daemon.wait_for_log("no server connection became free within query_wait")
+    holders[0].query("commit")
+    assert late.value("select 6") == "6"  # the session lives on
+    for client in [*holders, late]:
+        client.close()
