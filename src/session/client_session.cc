@@ -167,6 +167,15 @@ void ClientSession::end(EndReason reason, const ErrorFields& error) {
   end(reason);
 }
 
+// A client that goes away leaves its statement running, as on a direct connection; one that is sent
+// away does not.
+void ClientSession::give_up(ServerConnection& server) {
+  const bool sent_away = reason_ == EndReason::kQueryTimeout || reason_ == EndReason::kAdmin ||
+                         reason_ == EndReason::kTransactionTimeout;
+  if (sent_away) host_.stop_statement(server);
+  lease_pool_->discard(server, server::CloseReason::kClientGone);
+}
+
 void ClientSession::end(EndReason reason) {
   if (state_ == State::kClosed) return;
   if (reason_ == EndReason::kNone) reason_ = reason;
@@ -174,11 +183,10 @@ void ClientSession::end(EndReason reason) {
   if (relay_) relay_->close();
   if (ServerConnection* server = std::exchange(server_, nullptr)) {
     // Between statements the server can be cleaned; in the middle of one it is lost.
-    pool::Pool& pool = *lease_pool_;
     if (server->pipeline().empty()) {
-      pool.give_back(*server);
+      lease_pool_->give_back(*server);
     } else {
-      pool.discard(*server, server::CloseReason::kClientGone);
+      give_up(*server);
     }
   }
   if (state_ == State::kConsole) host_.console_closed(*this);

@@ -209,6 +209,12 @@ void Worker::start_cancel(ClientSession& client) {
     pool.cancel_began(*server);
 }
 
+void Worker::stop_statement(const server::ServerConnection& server) {
+  const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
+  if (most > 0 && cancels_.size() >= most) return;
+  send_cancel({}, server.id(), server.target().address, server.login().cancel_key());
+}
+
 bool Worker::send_cancel(const pool::PoolKey& pool, std::uint64_t server_id,
                          const net::Address& address, const wire::CancelKey& key) {
   const config::Config& config = *picture_->config;

@@ -202,6 +202,7 @@ class ClientSession final : public net::Connection,
   bool in_doubt(std::string_view name) const;
   Taken leave();
   void end_when_sent();
+  void give_up(server::ServerConnection& server);
 
   SessionHost& host_;
   std::uint32_t id_;

@@ -47,6 +47,9 @@ class SessionHost {
   virtual pool::Pool* route(Account& account, wire::ErrorFields& why) = 0;
 
   virtual void cancel(const wire::CancelKey& key) = 0;
+  // PostgreSQL does not see that a connection was closed until it has something to say: what runs
+  // on a server that is given up is cancelled.
+  virtual void stop_statement(const server::ServerConnection& server) = 0;
   virtual void phase_changed(ClientSession& session, Phase from, Phase to) = 0;
   // The session is closed: it is destroyed when the turn ends.
   virtual void bury(ClientSession& session) = 0;
