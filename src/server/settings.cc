@@ -115,7 +115,8 @@ std::string difference_sql(const SettingsRef& from, const SettingsRef& to) {
 }
 
 std::string restore_sql(const SettingsRef& to) {
-  return "RESET ALL;" + difference_sql(nullptr, to);
+  // RESET ALL leaves both of these alone.
+  return "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;" + difference_sql(nullptr, to);
 }
 
 }  // namespace pgsaba::server

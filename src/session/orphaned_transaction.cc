@@ -29,6 +29,15 @@ void skip_blank(std::string_view& sql) {
   }
 }
 
+// Blanks, comments and semicolons: what an empty query consists of.
+void skip_empty_statements(std::string_view& sql) {
+  skip_blank(sql);
+  while (sql.starts_with(";")) {
+    sql.remove_prefix(1);
+    skip_blank(sql);
+  }
+}
+
 std::string next_word(std::string_view& sql) {
   skip_blank(sql);
   std::string word;
@@ -52,11 +61,7 @@ TransactionEnd ends_transaction(std::string_view sql) {
     word.clear();
   }
   if (!word.empty()) return TransactionEnd::kNo;  // TO SAVEPOINT, PREPARED
-  skip_blank(sql);
-  while (sql.starts_with(";")) {
-    sql.remove_prefix(1);
-    skip_blank(sql);
-  }
+  skip_empty_statements(sql);
   return sql.empty() ? TransactionEnd::kYes : TransactionEnd::kYesAndMore;
 }
 
@@ -80,11 +85,11 @@ bool OrphanedTransaction::ready(std::string& out) const {
 
 bool OrphanedTransaction::on_query(std::string_view sql, std::string& out) {
   std::string_view rest = sql;
-  skip_blank(rest);
+  skip_empty_statements(rest);
   const TransactionEnd end = ends_transaction(sql);
   if (end == TransactionEnd::kYes && in_block_) {
     wire::append_command_complete(out, "ROLLBACK");
-  } else if (rest.empty() || rest == ";") {
+  } else if (rest.empty()) {
     out += wire::kEmptyQuery;
   } else {
     fail(out);

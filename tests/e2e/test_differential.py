@@ -24,6 +24,11 @@ def tables(cluster):
     return empty
 
 
+@pytest.fixture(scope="module")
+def somebody(cluster):
+    cluster.create_user("somebody")
+
+
 def both(cluster, pgsaba, tables, script, delivery):
     """The answers of a direct connection and of pgsaba."""
     tables()
@@ -119,6 +124,21 @@ def test_clients_share_servers_without_mixing_answers(cluster, pgsaba):
     finally:
         for client in clients:
             client.close()
+
+
+@pytest.mark.parametrize("sql", [
+    "set role somebody", "set session authorization somebody", "begin; set role somebody; commit",
+    "set work_mem = '9MB'", "set session characteristics as transaction read only"])
+def test_the_next_client_is_itself(somebody, start_pgsaba, sql):
+    """What a client is and has set goes to nobody else, however few servers there are."""
+    question = ("select current_user, session_user, current_setting('work_mem'), "
+                "current_setting('default_transaction_read_only')")
+    pgsaba = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}})
+    with pgsaba.connect() as client, pgsaba.connect() as other:
+        before = other.rows(question)
+        client.query(sql)
+        assert client.rows(question) != before
+        assert other.rows(question) == before
 
 
 def test_a_half_message_harms_nobody(pgsaba):
