@@ -2,6 +2,7 @@
 transcripts of the same client with and without it."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def through(daemon, direct):
 @pytest.fixture(scope="session")
 def cache():
     """A directory for what is compiled or fetched, kept between runs."""
-    path = Path(os.environ.get("PGSABA_CLIENTS_CACHE", "/tmp/pgsaba_clients_cache"))
+    kept = Path(tempfile.gettempdir(), "pgsaba_clients_cache")
+    path = Path(os.environ.get("PGSABA_CLIENTS_CACHE", kept))
     path.mkdir(parents=True, exist_ok=True)
     return path
 
