@@ -60,14 +60,10 @@ void Pool::give_back(ServerConnection& server) {
   if (server.pipeline().doubtful()) return discard(server, CloseReason::kDoubtful);
   const bool in_transaction = server.pipeline().status() != wire::TransactionStatus::kIdle;
   const bool session_mode = policy_.settings.pool_mode == config::PoolMode::kSession;
-  if (in_transaction) {
-    server.clean("ROLLBACK", false);
-    return move(server, Place::kResting);
-  }
-  if (session_mode && !policy_.reset_query.empty()) {
-    server.clean(policy_.reset_query, policy_.reset_query == "DISCARD ALL");
-    return move(server, Place::kResting);
-  }
+  const bool reset = session_mode && !policy_.reset_query.empty();
+  if (in_transaction) server.clean("ROLLBACK", false);
+  if (reset) server.clean(policy_.reset_query, policy_.reset_query == "DISCARD ALL");
+  if (in_transaction || reset) return move(server, Place::kResting);
   server.release();
   settle(server);
 }

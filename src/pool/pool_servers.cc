@@ -34,7 +34,8 @@ SlotLimits Pool::limits() const {
 std::size_t Pool::wanted_servers() const {
   const auto floor = static_cast<std::size_t>(policy_.settings.min_pool_size);
   const bool keep_floor = clients_ > 0 || policy_.forced_user;
-  const std::size_t missing = keep_floor && owned_.size() < floor ? floor - owned_.size() : 0;
+  const std::size_t ready = owned_.size() - opening_.size();
+  const std::size_t missing = keep_floor && ready < floor ? floor - ready : 0;
   return std::max(waiters_.size(), missing);
 }
 

@@ -1,0 +1,280 @@
+#include "pgsaba/pool/pool.h"
+
+#include <doctest/doctest.h>
+
+#include "unit/pool/fake_host.h"
+
+using namespace pgsaba;
+using namespace pgsaba::pool;
+using namespace pgsaba::testing;
+using Place = Pool::Place;
+
+namespace {
+
+const std::string kDone = frame('C', zeros("OK|")) + frame('Z', "I");
+
+// The client's query and its answer; the status it ends with.
+void query(PoolWorld& world, FakeClient& client, const char* status = "I") {
+  client.server->forward(server::Request::kQuery, bytes_of(frame('Q', zeros("x|"))));
+  world.host.network.say(client.server->socket(), frame('C', zeros("X|")) + frame('Z', status));
+  run(world.host.turn());
+}
+
+}  // namespace
+
+TEST_CASE("the first client opens a server and gets it") {
+  PoolWorld world;
+  const auto client = world.client();
+  CHECK(client->server == nullptr);
+  CHECK(world.at(Place::kOpening) == 1);
+  CHECK(world.slots() == 1);
+  world.log_in();
+  REQUIRE(client->server != nullptr);
+  CHECK(world.at(Place::kLent) == 1);
+  CHECK(world.pool->totals().server_assignment_count == 1);
+  query(world, *client);
+  world.give_back(*client);
+  CHECK(world.at(Place::kIdle) == 1);
+  const auto next = world.client();
+  CHECK(next->server != nullptr);
+  CHECK(world.slots() == 1);
+  world.give_back(*next);
+}
+
+TEST_CASE("no more servers than slots, and the queue keeps its order") {
+  PoolWorld world;
+  std::vector<std::unique_ptr<FakeClient>> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(world.client());
+  CHECK(world.at(Place::kOpening) == 2);
+  world.log_in();
+  CHECK(world.host.shortages.back() == SlotRefusal::kPool);
+  CHECK(clients[0]->server != nullptr);
+  CHECK(clients[1]->server != nullptr);
+  for (std::size_t i = 2; i < 5; ++i) {
+    CHECK(clients[i]->server == nullptr);
+    world.give_back(*clients[i - 2]);
+    CHECK(clients[i]->server != nullptr);
+  }
+  CHECK(world.slots() == 2);
+  // Whoever comes while others wait stands behind them, even if a server is free.
+  const auto sixth = world.client();
+  const auto seventh = world.client();
+  world.pool->leave(*sixth);
+  world.give_back(*clients[3]);
+  CHECK(seventh->server != nullptr);
+  CHECK(sixth->server == nullptr);
+  world.give_back(*clients[4]);
+  world.give_back(*seventh);
+}
+
+TEST_CASE("the server used last is used next, or the one that rested longest") {
+  for (const bool round_robin : {false, true}) {
+    PoolPolicy policy = PoolWorld::default_policy();
+    policy.round_robin = round_robin;
+    PoolWorld world(policy);
+    const auto first = world.client();
+    const auto second = world.client();
+    world.log_in();
+    const server::ServerConnection* rested_longer = first->server;
+    world.give_back(*first);
+    world.give_back(*second);
+    const auto next = world.client();
+    CHECK((next->server == rested_longer) == round_robin);
+    world.give_back(*next);
+  }
+}
+
+TEST_CASE("a server whose settings fit is preferred") {
+  PoolWorld world;
+  const auto first = world.client();
+  const auto second = world.client();
+  world.log_in();
+  server::SettingsTable table;
+  const server::SettingsRef tokyo = table.intern({{"timezone", "Asia/Tokyo"}});
+  first->server->settings_are(tokyo);
+  const server::ServerConnection* fits = first->server;
+  world.give_back(*first);
+  world.give_back(*second);
+  CHECK(world.pool->take(tokyo) == fits);
+}
+
+TEST_CASE("a server in a transaction is rolled back before anybody else has it") {
+  PoolWorld world;
+  const auto client = world.client();
+  world.log_in();
+  query(world, *client, "T");
+  const net::Socket socket = client->server->socket();
+  world.host.network.sent(socket);
+  world.give_back(*client);
+  CHECK(world.at(Place::kResting) == 1);
+  CHECK(world.host.network.sent(socket) == frame('Q', zeros("ROLLBACK|")));
+  CHECK(world.pool->take(nullptr) == nullptr);
+  world.host.network.say(socket, kDone);
+  world.step();
+  CHECK(world.at(Place::kIdle) == 1);
+}
+
+TEST_CASE("session pooling resets the server between clients") {
+  PoolPolicy policy = PoolWorld::default_policy();
+  policy.settings.pool_mode = config::PoolMode::kSession;
+  PoolWorld world(policy);
+  const auto client = world.client();
+  world.log_in();
+  query(world, *client);
+  const net::Socket socket = client->server->socket();
+  world.host.network.sent(socket);
+  world.give_back(*client);
+  CHECK(world.host.network.sent(socket) == frame('Q', zeros("DISCARD ALL|")));
+  CHECK(world.at(Place::kResting) == 1);
+  SUBCASE("which works") {
+    world.host.network.say(socket, kDone);
+    world.step();
+    CHECK(world.at(Place::kIdle) == 1);
+  }
+  SUBCASE("or not") {
+    world.host.network.say(socket, frame('E', zeros("SERROR|C25001||")) + frame('Z', "E"));
+    world.step();
+    CHECK(world.pool->servers() == 0);
+    CHECK(world.slots() == 0);
+  }
+}
+
+TEST_CASE("session pooling resets a server in a transaction, too") {
+  PoolPolicy policy = PoolWorld::default_policy();
+  policy.settings.pool_mode = config::PoolMode::kSession;
+  PoolWorld world(policy);
+  const auto client = world.client();
+  world.log_in();
+  query(world, *client, "T");
+  const net::Socket socket = client->server->socket();
+  world.host.network.sent(socket);
+  world.give_back(*client);
+  CHECK(world.host.network.sent(socket) ==
+        frame('Q', zeros("ROLLBACK|")) + frame('Q', zeros("DISCARD ALL|")));
+  world.host.network.say(socket, kDone);
+  world.step();
+  CHECK(world.at(Place::kResting) == 1);
+  world.host.network.say(socket, kDone);
+  world.step();
+  CHECK(world.at(Place::kIdle) == 1);
+}
+
+TEST_CASE("a server in doubt is not used again") {
+  PoolWorld world;
+  const auto client = world.client();
+  world.log_in();
+  server::ServerConnection& server = *client->server;
+  server.forward(server::Request::kExecute, bytes_of(frame('E', zeros("|||||"))));
+  world.host.network.say(server.socket(), frame('G', zeros("|||")));
+  run(world.host.turn());
+  server.forward(server::Request::kSync, bytes_of(frame('S')));  // into the COPY
+  world.host.network.say(server.socket(), frame('E', zeros("SERROR|C57014||")) + frame('Z', "I"));
+  run(world.host.turn());
+  REQUIRE(server.pipeline().doubtful());
+  world.give_back(*client);
+  CHECK(world.pool->servers() == 0);
+  CHECK(world.slots() == 0);
+}
+
+TEST_CASE("a discarded server makes room for another") {
+  PoolPolicy policy = PoolWorld::default_policy();
+  policy.settings.pool_size = 1;
+  PoolWorld world(policy);
+  const auto first = world.client();
+  const auto second = world.client();
+  world.log_in();
+  world.pool->discard(*std::exchange(first->server, nullptr), server::CloseReason::kClientGone);
+  world.step();
+  CHECK(world.at(Place::kOpening) == 1);
+  world.log_in();
+  CHECK(second->server != nullptr);
+}
+
+TEST_CASE("a cancel request under way keeps its server from everybody") {
+  PoolWorld world;
+  const auto client = world.client();
+  world.log_in();
+  server::ServerConnection& server = *client->server;
+  query(world, *client);
+  world.pool->cancel_began(server);
+  world.pool->cancel_began(server);
+  world.give_back(*client);
+  CHECK(world.at(Place::kResting) == 1);
+  CHECK(world.pool->take(nullptr) == nullptr);
+  world.pool->cancel_ended(server);
+  CHECK(world.at(Place::kResting) == 1);
+  world.pool->cancel_ended(server);
+  CHECK(world.at(Place::kIdle) == 1);
+}
+
+TEST_CASE("a cancel request that ends during a ROLLBACK does not end the ROLLBACK") {
+  PoolWorld world;
+  const auto client = world.client();
+  world.log_in();
+  server::ServerConnection& server = *client->server;
+  query(world, *client, "T");
+  world.pool->cancel_began(server);
+  world.give_back(*client);
+  world.pool->cancel_ended(server);
+  CHECK(world.at(Place::kResting) == 1);
+  world.host.network.say(server.socket(), kDone);
+  world.step();
+  CHECK(world.at(Place::kIdle) == 1);
+}
+
+TEST_CASE("a paused pool gives nothing and closes what is idle") {
+  PoolWorld world;
+  const auto client = world.client();
+  world.log_in();
+  world.pool->pause(true);
+  const auto waiting = world.client();
+  world.give_back(*client);
+  CHECK(waiting->server == nullptr);
+  world.pool->pause(false);
+  world.step();
+  CHECK(waiting->server != nullptr);
+  world.give_back(*waiting);
+  world.pool->pause(true);
+  CHECK(world.pool->servers() == 0);
+  CHECK(world.slots() == 0);
+}
+
+TEST_CASE("RECONNECT replaces every server once it is free") {
+  PoolWorld world;
+  const auto lent = world.client();
+  const auto idle = world.client();
+  world.log_in();
+  world.give_back(*idle);
+  world.pool->reconnect(server::CloseReason::kReconnect);
+  CHECK(world.pool->servers() == 1);
+  CHECK(world.pool->reconnecting());
+  world.give_back(*lent);
+  CHECK(world.pool->servers() == 0);
+  CHECK_FALSE(world.pool->reconnecting());
+}
+
+TEST_CASE("an idle server goes to a worker whose clients wait") {
+  SlotBook book;
+  const auto shared = book.pool(PoolWorld::key());
+  PoolWorld rich(PoolWorld::default_policy(), 0, shared);
+  PoolWorld poor(PoolWorld::default_policy(), 1, shared);
+  const auto first = rich.client();
+  const auto second = rich.client();
+  rich.log_in();
+  const auto waiting = poor.client();
+  CHECK(waiting->server == nullptr);
+  CHECK(poor.host.shortages.back() == SlotRefusal::kPool);
+  rich.give_back(*first);
+  rich.give_back(*second);
+  REQUIRE(rich.host.sent_away.size() == 1);  // one waits, one goes
+  CHECK(rich.host.sent_away[0].first == 1);
+  CHECK(rich.pool->servers() == 1);
+  auto server = std::move(rich.host.sent_away[0].second);
+  const net::Socket socket = rich.host.sockets_sent_away[0];
+  poor.host.network.lines[socket];
+  server->adopt(poor.host.turn(), *poor.pool, socket);
+  poor.pool->adopt(std::move(server));
+  poor.step();
+  CHECK(waiting->server != nullptr);
+  CHECK(shared->servers.held() == 2);  // the slot travels with its server
+}
