@@ -1,6 +1,7 @@
 """Replication connections: each has a server of its own, and every byte passes as it is."""
 
 import signal
+import time
 import subprocess
 
 import pytest
@@ -92,10 +93,14 @@ def test_receivewal(relay, cluster, directory):
                          user=server_user())
         try:
             wait_until(lambda: list(archive.glob("*.partial")), 20, "pg_receivewal's first file")
-            cluster.sql("select pg_switch_wal()")
-            cluster.sql("checkpoint")
-            wait_until(lambda: any(not f.name.endswith(".partial") for f in archive.iterdir()), 20,
-                       "a complete file")
+
+            def complete_file():  # without anything written since the last one, no file ends
+                cluster.sql("select pg_logical_emit_message(false, 'e2e', 'x')")
+                cluster.sql("select pg_switch_wal()")
+                time.sleep(0.3)  # a file is 16 MB
+                return any(not f.name.endswith(".partial") for f in archive.iterdir())
+
+            wait_until(complete_file, 20, "a complete file")
         finally:
             receiver.send_signal(signal.SIGINT)
             assert receiver.wait(20) == 0, (directory.path / "receivewal.log").read_text()

@@ -164,6 +164,11 @@ def test_mode_of_the_socket(start_listening, directory, mode):
     assert not file.exists()
 
 
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 def test_socket_file_of_a_dead_process(start_pgsaba, pgsaba_binary, directory):
     daemon = start_pgsaba()
     second = directory.path / "second.yaml"
@@ -176,7 +181,8 @@ def test_socket_file_of_a_dead_process(start_pgsaba, pgsaba_binary, directory):
         assert client.value("select 1") == "1"
     daemon.kill()
     assert daemon.unix_socket.exists()
-    daemon.start()
+    daemon.start()  # until TCP accepts; the Unix socket comes next
+    wait_until(lambda: listens(daemon.unix_socket), 10, "the Unix socket")
     with RawClient(daemon.unix_socket) as client:
         assert client.value("select 1") == "1"
 
