@@ -46,6 +46,16 @@ void ScramKeyCache::insert(const ScramKeyRequest& request, const ScramKeys& keys
   index_.emplace(id, entries_.begin());
 }
 
+void ScramKeyCache::remember(const ScramPassThrough& revealed) {
+  if (revealed_.size() >= kMaxRevealed) revealed_.erase(revealed_.begin());
+  revealed_.insert_or_assign(std::string(stored_key_of(revealed.keys.client_key).text()), revealed);
+}
+
+const ScramPassThrough* ScramKeyCache::recall(const ScramVerifier& secret) const {
+  const auto found = revealed_.find(secret.stored_key.text());
+  return found == revealed_.end() ? nullptr : &found->second;
+}
+
 std::size_t ScramKeyCache::Hash::operator()(const Id& id) const {
   std::size_t hash = 0;
   std::memcpy(&hash, id.data(), sizeof hash);

@@ -57,13 +57,20 @@ ServerLogin::Outcome ServerLogin::on_message(char tag, Bytes body, std::string& 
   }
 }
 
+// A stored SCRAM secret opens no door, but a client that has proven to know its password left the
+// keys with us.
+auth::ServerCredentials ServerLogin::credentials() const {
+  if (const auto* verifier = std::get_if<auth::ScramVerifier>(&target_->secret))
+    if (const auth::ScramPassThrough* revealed = keys_.recall(*verifier)) return *revealed;
+  return auth::credentials_of(target_->secret);
+}
+
 ServerLogin::Outcome ServerLogin::on_authentication(Bytes body, std::string& out) {
   const auto request = wire::read_authentication(body);
   if (!request)
     return fail(wire::sqlstate::kProtocolViolation, "broken authentication request of the server");
   if (!authenticator_)
-    authenticator_ = std::make_unique<auth::ServerAuthenticator>(
-        target_->user, auth::credentials_of(target_->secret));
+    authenticator_ = std::make_unique<auth::ServerAuthenticator>(target_->user, credentials());
   auth::ServerAuthStep step = authenticator_->on_authentication(
       static_cast<std::int32_t>(request->code), bytes_of(request->payload));
   // 20 servers of one user cost one derivation: the cache remembers it.

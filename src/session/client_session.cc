@@ -170,10 +170,12 @@ void ClientSession::end(EndReason reason, const ErrorFields& error) {
 // A client that goes away leaves its statement running, as on a direct connection; one that is sent
 // away does not.
 void ClientSession::give_up(ServerConnection& server) {
-  const bool sent_away = reason_ == EndReason::kQueryTimeout || reason_ == EndReason::kAdmin ||
-                         reason_ == EndReason::kTransactionTimeout;
-  if (sent_away) host_.stop_statement(server);
-  lease_pool_->discard(server, server::CloseReason::kClientGone);
+  auto why = server::CloseReason::kClientGone;
+  if (reason_ == EndReason::kQueryTimeout || reason_ == EndReason::kTransactionTimeout)
+    why = server::CloseReason::kTimeLimit;
+  if (reason_ == EndReason::kAdmin) why = server::CloseReason::kAdmin;
+  if (why != server::CloseReason::kClientGone) host_.stop_statement(server);
+  lease_pool_->discard(server, why);
 }
 
 void ClientSession::end(EndReason reason) {

@@ -154,6 +154,8 @@ void ClientSession::follow_login(auth::ClientLoginStep step) {
 }
 
 void ClientSession::login_proven() {
+  if (login_->proof != nullptr && login_->proof->pass_through())
+    host_.scram_keys().remember(*login_->proof->pass_through());
   login_->proof.reset();
   [[maybe_unused]] const auto random = ::getrandom(secret_.data(), secret_.size(), 0);
   if (login_->console) {

@@ -47,14 +47,6 @@ struct ClientLoginSettings {
   bool unknown_users_use_scram = true;
 };
 
-// A client's SCRAM keys as its login revealed them: good for a login to servers that store the same
-// secret (same salt and iterations).
-struct ScramPassThrough {
-  ScramKeys keys;
-  SecretBytes salt;
-  std::uint32_t iterations = kDefaultScramIterations;
-};
-
 struct ClientLoginStep {
   enum class Kind : std::uint8_t { kSend, kNeedsKeys, kDone, kFailed };
   Kind kind = Kind::kFailed;

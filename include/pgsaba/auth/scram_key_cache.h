@@ -2,6 +2,9 @@
 // user cost one PBKDF2. Serves both directions: clients with a plain stored secret, and our own
 // logins. Owned by one thread; bounded, the least recently used goes first; wipes what it drops.
 //
+// It also remembers what clients' logins revealed of stored SCRAM secrets: the only way to log in
+// to a server that stores the same secret. Those stay: nothing but another login brings them back.
+//
 // The index is a keyed hash of password, salt and iterations, so that no password is kept here, and
 // a changed password simply is another entry.
 #pragma once
@@ -12,6 +15,8 @@
 #include <array>
 #include <cstddef>
 #include <list>
+#include <map>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -32,7 +37,14 @@ class ScramKeyCache {
   void insert(const ScramKeyRequest& request, const ScramKeys& keys);
   std::size_t size() const { return index_.size(); }
 
+  void remember(const ScramPassThrough& revealed);
+  // Null if no client has logged in with this secret. Valid until the next remember().
+  const ScramPassThrough* recall(const ScramVerifier& secret) const;
+
  private:
+  // One per secret in use; a bound for a userlist that changes all the time.
+  static constexpr std::size_t kMaxRevealed = 100'000;
+
   struct Hash {
     std::size_t operator()(const Id& id) const;
   };
@@ -42,6 +54,7 @@ class ScramKeyCache {
   Sha256Digest hash_key_;
   Entries entries_;  // most recently used in front
   std::unordered_map<Id, Entries::iterator, Hash> index_;
+  std::map<std::string, ScramPassThrough, std::less<>> revealed_;  // by stored key
 };
 
 // Find, or derive here and now and remember: for threads that may take their time.

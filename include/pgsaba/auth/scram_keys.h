@@ -36,6 +36,14 @@ struct ScramVerifier {
   friend bool operator==(const ScramVerifier&, const ScramVerifier&) = default;
 };
 
+// A client's SCRAM keys as its login revealed them: good for a login to servers that store the same
+// secret (same salt and iterations).
+struct ScramPassThrough {
+  ScramKeys keys;
+  SecretBytes salt;
+  std::uint32_t iterations = kDefaultScramIterations;
+};
+
 // A wish for keys: all that derive_keys() needs, so that it can travel to another thread.
 struct ScramKeyRequest {
   SecretBytes password;

@@ -47,6 +47,7 @@ class ServerLogin {
 
  private:
   Outcome on_authentication(Bytes body, std::string& out);
+  auth::ServerCredentials credentials() const;
   Outcome fail(std::string_view sqlstate, std::string message);
 
   std::shared_ptr<const ServerTarget> target_;

@@ -54,3 +54,19 @@ TEST_CASE("key cache: a client's guess is not kept") {
   cache.insert(guess, ScramKeys{});
   CHECK(cache.size() == 0);
 }
+
+TEST_CASE("key cache: what a login revealed is found by the stored secret, and stays") {
+  ScramKeyCache cache(1);
+  const ScramVerifier stored = derive_verifier("secret", "salt salt", 4096);
+  const ScramVerifier other = derive_verifier("secret", "pepper", 4096);
+  CHECK(cache.recall(stored) == nullptr);
+  ScramKeyRequest wish = request("secret");
+  wish.salt = stored.salt;
+  wish.iterations = stored.iterations;
+  cache.remember({derive_keys(wish), stored.salt, stored.iterations});
+  cache.insert(request("a"), ScramKeys{});
+  cache.insert(request("b"), ScramKeys{});
+  REQUIRE(cache.recall(stored) != nullptr);
+  CHECK(stored_key_of(cache.recall(stored)->keys.client_key) == stored.stored_key);
+  CHECK(cache.recall(other) == nullptr);
+}
