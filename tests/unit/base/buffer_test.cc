@@ -45,7 +45,7 @@ TEST_CASE("reserved room becomes content when it is committed") {
   Buffer buffer;
   buffer.append(pool, bytes_of("ab"));
   std::uint8_t* room = buffer.reserve(pool, 10);
-  std::memcpy(room, "cdefghijkl", 10);
+  for (int i = 0; i < 10; ++i) room[i] = static_cast<std::uint8_t>('c' + i);
   CHECK(content(buffer) == "ab");
   buffer.commit(3);
   CHECK(content(buffer) == "abcde");

@@ -11,7 +11,7 @@ using Place = Pool::Place;
 
 namespace {
 
-const std::string kDone = frame('C', zeros("OK|")) + frame('Z', "I");
+const std::string ok_reply = frame('C', zeros("OK|")) + frame('Z', "I");
 
 // The client's query and its answer; the status it ends with.
 void query(PoolWorld& world, FakeClient& client, const char* status = "I") {
@@ -44,6 +44,7 @@ TEST_CASE("the first client opens a server and gets it") {
 TEST_CASE("no more servers than slots, and the queue keeps its order") {
   PoolWorld world;
   std::vector<std::unique_ptr<FakeClient>> clients;
+  clients.reserve(5);
   for (int i = 0; i < 5; ++i) clients.push_back(world.client());
   CHECK(world.at(Place::kOpening) == 2);
   world.log_in();
@@ -59,12 +60,19 @@ TEST_CASE("no more servers than slots, and the queue keeps its order") {
   // Whoever comes while others wait stands behind them, even if a server is free.
   const auto sixth = world.client();
   const auto seventh = world.client();
-  world.pool->leave(*sixth);
-  world.give_back(*clients[3]);
-  CHECK(seventh->server != nullptr);
-  CHECK(sixth->server == nullptr);
+  const auto eighth = world.client();
+  world.pool->give_back(*std::exchange(clients[3]->server, nullptr));  // nobody is matched yet
+  CHECK(world.at(Place::kIdle) == 1);
+  CHECK(world.pool->take(nullptr) == nullptr);
+  world.step();
+  CHECK(sixth->server != nullptr);
+  // And whoever leaves the queue gets none.
+  world.pool->leave(*seventh);
   world.give_back(*clients[4]);
-  world.give_back(*seventh);
+  CHECK(eighth->server != nullptr);
+  CHECK(seventh->server == nullptr);
+  world.give_back(*sixth);
+  world.give_back(*eighth);
 }
 
 TEST_CASE("the server used last is used next, or the one that rested longest") {
@@ -109,7 +117,7 @@ TEST_CASE("a server in a transaction is rolled back before anybody else has it")
   CHECK(world.at(Place::kResting) == 1);
   CHECK(world.host.network.sent(socket) == frame('Q', zeros("ROLLBACK|")));
   CHECK(world.pool->take(nullptr) == nullptr);
-  world.host.network.say(socket, kDone);
+  world.host.network.say(socket, ok_reply);
   world.step();
   CHECK(world.at(Place::kIdle) == 1);
 }
@@ -127,7 +135,7 @@ TEST_CASE("session pooling resets the server between clients") {
   CHECK(world.host.network.sent(socket) == frame('Q', zeros("DISCARD ALL|")));
   CHECK(world.at(Place::kResting) == 1);
   SUBCASE("which works") {
-    world.host.network.say(socket, kDone);
+    world.host.network.say(socket, ok_reply);
     world.step();
     CHECK(world.at(Place::kIdle) == 1);
   }
@@ -151,10 +159,10 @@ TEST_CASE("session pooling resets a server in a transaction, too") {
   world.give_back(*client);
   CHECK(world.host.network.sent(socket) ==
         frame('Q', zeros("ROLLBACK|")) + frame('Q', zeros("DISCARD ALL|")));
-  world.host.network.say(socket, kDone);
+  world.host.network.say(socket, ok_reply);
   world.step();
   CHECK(world.at(Place::kResting) == 1);
-  world.host.network.say(socket, kDone);
+  world.host.network.say(socket, ok_reply);
   world.step();
   CHECK(world.at(Place::kIdle) == 1);
 }
@@ -217,7 +225,7 @@ TEST_CASE("a cancel request that ends during a ROLLBACK does not end the ROLLBAC
   world.give_back(*client);
   world.pool->cancel_ended(server);
   CHECK(world.at(Place::kResting) == 1);
-  world.host.network.say(server.socket(), kDone);
+  world.host.network.say(server.socket(), ok_reply);
   world.step();
   CHECK(world.at(Place::kIdle) == 1);
 }

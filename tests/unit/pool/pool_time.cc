@@ -148,6 +148,7 @@ TEST_CASE("servers opened together do not end together") {
   policy.settings.server_lifetime_us = 400 * kSecond;
   PoolWorld world(policy);
   std::vector<std::unique_ptr<FakeClient>> clients;
+  clients.reserve(4);
   for (int i = 0; i < 4; ++i) clients.push_back(world.client());
   world.log_in();
   for (const auto& client : clients) world.give_back(*client);
@@ -191,6 +192,7 @@ TEST_CASE("idle servers go, down to min_pool_size") {
   policy.server_idle_us = 60 * kSecond;
   PoolWorld world(policy);
   std::vector<std::unique_ptr<FakeClient>> clients;
+  clients.reserve(3);
   for (int i = 0; i < 3; ++i) clients.push_back(world.client());
   world.log_in();
   for (const auto& client : clients) world.give_back(*client);

@@ -55,14 +55,14 @@ struct Requests {
   bool ends;
 };
 
-const std::string kQuery = frame('Q', zeros("select|"));
-const PreparedStatement kStatement{7, zeros("select 7||") + '\0'};
+const std::string query_frame = frame('Q', zeros("select|"));
+const PreparedStatement statement_seven{7, zeros("select 7||") + '\0'};
 
 void a_session(ServerConnection& server) {
   SettingsTable table;
   server.match(table.intern({{"a", "1"}}), 1);
-  server.forward(Request::kQuery, bytes_of(kQuery));
-  server.need_statement(kStatement, 10);
+  server.forward(Request::kQuery, bytes_of(query_frame));
+  server.need_statement(statement_seven, 10);
   server.forward(Request::kBind, bytes_of(frame('B', zeros("||||||||"))), 7);
   server.answer(Request::kClose, 9);
   server.forward(Request::kSync, bytes_of(frame('S')));
@@ -70,15 +70,16 @@ void a_session(ServerConnection& server) {
 
 std::string failing_session() {
   return frame('T', "x") + frame('D', "row") + frame('C', zeros("SELECT 1|")) + frame('Z', "I") +
-         frame('N', zeros("Mn||")) + frame('T', "t") + frame('D', "a") + frame('D', "bc") +
-         frame('S', zeros("TimeZone|UTC|")) + frame('C', zeros("SELECT 2|")) + frame('Z', "T") +
-         frame('1') + frame('E', zeros("SERROR|C26000|M\"_pgsaba_7\" is odd||")) + frame('Z', "E");
+         frame('N', zeros("Mn||")) + frame('T', "t") + frame('D', "a") +
+         frame('S', zeros("TimeZone|UTC|")) + frame('D', "bc") + frame('C', zeros("SELECT 2|")) +
+         frame('Z', "T") + frame('1') + frame('E', zeros("SERROR|C26000|M\"_pgsaba_7\" is odd||")) +
+         frame('Z', "E");
 }
 
 std::string good_session() {
-  return frame('C', zeros("SET|")) + frame('Z', "I") + frame('C', zeros("DISCARD ALL|")) +
-         frame('Z', "I") + frame('1') + frame('2') + frame('A', zeros("....c|p|")) +
-         frame('Z', "I");
+  return frame('C', zeros("SET|")) + frame('Z', "I") + frame('D', "row") +
+         frame('C', zeros("DISCARD ALL|")) + frame('Z', "I") + frame('1') + frame('2') +
+         frame('A', zeros("....c|p|")) + frame('Z', "I");
 }
 
 std::vector<Requests> conversations() {

@@ -89,9 +89,9 @@ TEST_CASE("what must be said to get from one to the other") {
       {{}, {{"a", "\\'; drop table t; --"}}, set("'a'", "E'\\\\''; drop table t; --'")},
       {{}, {{"a", ""}}, set("'a'", "''")},
       {{}, {{"a'b", "1"}}, set("'a''b'", "'1'")},
-      {{{"app.user", "1"}}, {}, "RESET \"app\".\"user\";"},
-      {{{"a.b.c", "1"}}, {}, "RESET \"a\".\"b\".\"c\";"},
-      {{{"we\"ird", "1"}}, {}, "RESET \"we\"\"ird\";"},
+      {{{"app.user", "1"}}, {}, R"(RESET "app"."user";)"},
+      {{{"a.b.c", "1"}}, {}, R"(RESET "a"."b"."c";)"},
+      {{{R"(we"ird)", "1"}}, {}, R"(RESET "we""ird";)"},
       {{}, {{"app.user", "1"}}, set("'app.user'", "'1'")},
   };
   for (const Row& row : rows) {

@@ -31,11 +31,11 @@ std::string brief(const std::string& out) {
   return text;
 }
 
-const wire::ErrorFields kLoss{"ERROR", "08006", "lost"};
+const wire::ErrorFields loss{"ERROR", "08006", "lost"};
 
 struct Orphan {
   explicit Orphan(bool told = false, bool skipping = false, bool in_block = true)
-      : transaction(kLoss, told, skipping, in_block) {}
+      : transaction(loss, told, skipping, in_block) {}
   std::string say(char tag, const std::string& body = {}, std::string_view named = {}) {
     std::string out;
     over = transaction.on_frame(tag, bytes_of(body), named, out);

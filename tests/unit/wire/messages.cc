@@ -160,10 +160,10 @@ TEST_CASE("a name of ours becomes the client's, where people read it") {
   };
   const std::vector<Row> rows = {
       {"Mstatement \"_p_1\" exists||", "Mstatement \"a\" exists||"},
-      {"M\"_p_1\" and \"_p_1\"|D\"_p_1\"|H\"_p_1\"||", "M\"a\" and \"a\"|D\"a\"|H\"a\"||"},
+      {R"(M"_p_1" and "_p_1"|D"_p_1"|H"_p_1"||)", R"(M"a" and "a"|D"a"|H"a"||)"},
       {"M_p_1 without quotes||", "M_p_1 without quotes||"},
       {"M\"_p_11\"||", "M\"_p_11\"||"},
-      {"C42P05|F\"_p_1\"|R\"_p_1\"||", "C42P05|F\"_p_1\"|R\"_p_1\"||"},
+      {R"(C42P05|F"_p_1"|R"_p_1"||)", R"(C42P05|F"_p_1"|R"_p_1"||)"},
       {"|", "|"},
   };
   for (const Row& row : rows) {
