@@ -53,6 +53,21 @@ std::size_t worker_count(const config::Config& config) {
   return std::min(wanted, pool::kMaxWorkers);
 }
 
+void log_changed_names(const config::Difference& difference) {
+  const auto log_all = [](std::string_view kind, const auto& names, std::string_view what) {
+    for (const std::string& name : names) log::info("reload: {} {} {}", kind, name, what);
+  };
+  log_all("database", difference.databases_added, "added");
+  log_all("database", difference.databases_removed, "removed");
+  for (const config::DatabaseChange& change : difference.databases_changed)
+    log::info("reload: database {} changed{}", change.name,
+              change.reconnect ? ", its servers are replaced" : "");
+  log_all("cluster", difference.clusters_added, "added");
+  log_all("cluster", difference.clusters_removed, "removed");
+  log_all("cluster", difference.clusters_changed, "changed");
+  log_all("user", difference.users_changed, "changed");
+}
+
 // Every role is known, or will not be.
 bool told(const routing::Topology& topology) {
   return std::ranges::none_of(topology.clusters, [](const auto& cluster) {
@@ -299,6 +314,7 @@ Status Daemon::reload() {
                  change.old_value, change.new_value);
   for (const config::SettingChange& change : difference.settings)
     log::info("reload: {} = {} (was {})", change.key, change.new_value, change.old_value);
+  log_changed_names(difference);
   config = config::keep_start_only(*picture_->config, *config);
   if (Status opened = log::configure(log_options(config->log)); !opened.ok()) return opened;
   raise_file_limit(*config, users->size(), workers_.size());

@@ -77,6 +77,7 @@ void Pool::settle(ServerConnection& server) {
     close(server, server.close_when_released ? CloseReason::kReconnect : CloseReason::kLifetime);
     return host_.needs_match(*this);
   }
+  if (too_many()) return close(server, CloseReason::kSurplus);
   make_idle(server);
 }
 
@@ -216,6 +217,8 @@ void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolP
   target_ = std::move(target);
   policy_ = std::move(policy);
   if (elsewhere) reconnect(CloseReason::kReconnect);
+  while (too_many() && evict_idle()) {
+  }
   host_.needs_match(*this);
 }
 

@@ -31,6 +31,14 @@ SlotLimits Pool::limits() const {
   return {size, settings.max_db_connections, settings.max_user_connections};
 }
 
+// A reload has lowered a limit. The reserve may be in use, so it counts.
+bool Pool::too_many() const {
+  const config::PoolSettings& settings = policy_.settings;
+  const std::int32_t size = settings.pool_size;
+  return shared_->over({size > 0 ? size + settings.reserve_pool_size : 0,
+                        settings.max_db_connections, settings.max_user_connections});
+}
+
 std::size_t Pool::wanted_servers() const {
   const auto floor = static_cast<std::size_t>(policy_.settings.min_pool_size);
   const bool keep_floor = clients_ > 0 || policy_.forced_user;

@@ -37,6 +37,14 @@ SlotRefusal SharedPool::take_slot(const SlotLimits& limits) {
   return SlotRefusal::kNone;
 }
 
+bool SharedPool::over(const SlotLimits& limits) const {
+  const auto exceeds = [](const SlotCounter& counter, std::int32_t limit) {
+    return limit > 0 && counter.held() > limit;
+  };
+  return exceeds(servers, limits.pool) || exceeds(*database, limits.database) ||
+         exceeds(*user, limits.user);
+}
+
 void SharedPool::give_slot() {
   servers.give();
   database->give();

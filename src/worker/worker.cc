@@ -105,7 +105,9 @@ void Worker::drop_unused_pools() {
   const Micros limit = picture_->config->timeouts.autodb_idle_us;
   std::erase_if(pools_, [&](const auto& entry) {
     pool::Pool& pool = *entry.second;
-    if (!pool.unused() || pool.match_pending || turn_.now - pool.used_at() < limit) return false;
+    if (!pool.unused() || pool.match_pending) return false;
+    const bool removed = config::find_database(*picture_->config, pool.key().database) == nullptr;
+    if (!removed && (limit == 0 || turn_.now - pool.used_at() < limit)) return false;
     for (const auto& [key, account] : accounts_)
       if (account->pool == &pool) account->pool = nullptr;
     retired_totals_[pool.key().database] += pool.totals();  // counters never run backwards

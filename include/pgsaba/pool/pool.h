@@ -176,6 +176,7 @@ class Pool final : public server::ServerOwner {
   bool open_one();
   std::size_t wanted_servers() const;
   SlotLimits limits() const;
+  bool too_many() const;
   void login_failed(const wire::ErrorFields& error);
   void connect_failed(const std::string& why);
   void close(server::ServerConnection& server, server::CloseReason reason);

@@ -49,6 +49,8 @@ struct SharedPool {
 
   SlotRefusal take_slot(const SlotLimits& limits);
   void give_slot();
+  // More are taken than the limits allow, since these were lowered.
+  bool over(const SlotLimits& limits) const;
 
   SlotCounter servers;
   Welcomes welcomes;

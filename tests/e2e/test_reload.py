@@ -1,0 +1,259 @@
+"""SIGHUP: what a new configuration changes, what it leaves alone, and what a bad one does: nothing."""
+# ctest-labels: threads
+
+import threading
+
+import pytest
+from harness import messages as m
+from harness.client import ServerError
+from harness.cluster import PostgresCluster
+from harness.conversations import (backend, begin, last_error, make_roles, pool_row, refusal,
+                                   server_count, wait_for_waiters)
+from harness.processes import wait_until
+
+DONE = "configuration reloaded"
+
+
+@pytest.fixture(scope="module")
+def elsewhere(directory):
+    """Another server, told apart by its name."""
+    made = PostgresCluster(directory, "elsewhere", {"cluster_name": "elsewhere"})
+    made.initialize().start()
+    yield made
+    made.stop("immediate")
+
+
+@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
+def daemon(start_pgsaba, request):
+    return start_pgsaba({"workers": request.param, "databases": {"postgres": {"pool_size": 1}}})
+
+
+def reload(daemon, changes=None):
+    """Reloads and returns once that is logged and every worker has heard of it."""
+    before = daemon.log.count(DONE)
+    daemon.reload(changes)
+    wait_until(lambda: daemon.log.count(DONE) > before, 10, "reload")
+    daemon.admin("show pools")
+
+
+def where(client):
+    return client.value("show cluster_name")
+
+
+# Pools
+
+
+def test_pool_size_grows_for_those_who_wait(daemon):
+    clients = [daemon.connect() for _ in range(4)]
+    for client in clients:
+        client.send(m.query("begin"))
+    wait_for_waiters(daemon, 3)
+    reload(daemon, {"databases": {"postgres": {"pool_size": 4}}})
+    for client in clients:
+        assert client.read_until_ready()[-1].body == b"T"
+    for client in clients:
+        client.rows("commit")
+        client.close()
+    daemon.wait_for_log("reload: database postgres changed")
+
+
+def test_a_smaller_pool_shrinks_as_servers_become_free(daemon, cluster):
+    reload(daemon, {"databases": {"postgres": {"pool_size": 3}}})
+    clients = [daemon.connect() for _ in range(3)]
+    pids = [begin(client) for client in clients]
+    reload(daemon, {"databases": {"postgres": {"pool_size": 1}}})
+    assert [backend(client) for client in clients] == pids
+    for client in clients:
+        client.rows("commit")
+    wait_until(lambda: server_count(cluster) == 1, 10, "a pool of one")
+    for client in clients:
+        assert client.value("select 1") == "1"
+        client.close()
+    assert server_count(cluster) == 1
+
+
+def test_mode_and_limits(daemon):
+    with daemon.connect() as client:
+        assert client.query("begin")[-1].body == b"T"
+        client.rows("commit")
+        reload(daemon, {"databases": {"postgres": {"pool_mode": "statement"}},
+                        "timeouts": {"query_wait": "300ms"}})
+        assert pool_row(daemon)["pool_mode"] == "statement"
+    client = daemon.connect()
+    client.send(m.query("begin"))
+    assert last_error(client)["C"] == "0A000"
+
+
+# Databases
+
+
+def test_new_and_removed_databases(daemon):
+    assert refusal(daemon.where, database="fresh")["C"] == "3D000"
+    reload(daemon, {"databases": {"fresh": {"cluster": "main", "dbname": "postgres"}}})
+    with daemon.connect() as bystander:
+        guests = [daemon.connect(database="fresh") for _ in range(3)]
+        for guest in guests:
+            assert guest.value("select current_database()") == "postgres"
+        begin(guests[0])
+        reload(daemon, {"databases": {"fresh": None}})
+        for guest in guests:
+            error = last_error(guest)
+            assert (error["S"], error["C"]) == ("FATAL", "57P01")
+            assert 'database "fresh" was removed' in error["M"]
+        assert refusal(daemon.where, database="fresh")["C"] == "3D000"
+        assert bystander.value("select 1") == "1"
+        wait_until(lambda: not pool_row(daemon, "fresh"), 10, "the end of its pool")
+
+
+# Servers
+
+
+def point_to(cluster):
+    servers = [{"name": cluster.name, "host": cluster.host, "port": cluster.port}]
+    return {"clusters": {"main": {"servers": servers}}}
+
+
+def test_another_server_address(daemon, cluster, elsewhere):
+    """A transaction ends where it began; the very next one is elsewhere, and so is who waited."""
+    with daemon.connect() as busy, daemon.connect() as waiting:
+        pid = begin(busy)
+        waiting.send(m.query("show cluster_name"))
+        wait_for_waiters(daemon, 1)
+        reload(daemon, point_to(elsewhere))
+        assert (where(busy), backend(busy)) == ("", pid)
+        busy.rows("commit")
+        assert m.row_values(waiting.read_until_ready()[1]) == [b"elsewhere"]
+        assert where(busy) == "elsewhere"
+        wait_until(lambda: server_count(cluster) == 0, 10, "the end of the old server")
+
+
+def test_another_server_address_beside_a_transaction(daemon, elsewhere):
+    reload(daemon, {"databases": {"postgres": {"pool_size": 2}}})
+    with daemon.connect() as busy, daemon.connect() as idle:
+        assert where(idle) == ""
+        pid = begin(busy)
+        reload(daemon, point_to(elsewhere))
+        assert where(idle) == "elsewhere"
+        assert (where(busy), backend(busy)) == ("", pid)
+        busy.rows("commit")
+
+
+def test_the_first_transaction_right_after_a_reload(daemon, cluster, elsewhere):
+    """Under load back and forth, without a single error, and never in two places at once."""
+    over, failures, count = threading.Event(), [], [0]
+
+    def work():
+        with daemon.connect() as client:
+            while not over.is_set():
+                client.rows("begin")
+                first = where(client)
+                if where(client) != first:
+                    failures.append("a transaction moved")
+                client.rows("commit")
+                count[0] += 1
+
+    def guarded():
+        try:
+            work()
+        except Exception as failure:  # noqa: BLE001: told below
+            failures.append(failure)
+
+    threads = [threading.Thread(target=guarded) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for place in (elsewhere, cluster) * 3:
+            reload(daemon, point_to(place))
+            seen = count[0]
+            wait_until(lambda: count[0] > seen + 20 or failures, 10, "some transactions")
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+
+
+def test_other_credentials_reconnect(daemon, cluster):
+    make_roles(cluster, "alice")
+    with daemon.connect() as client:
+        assert client.value("select session_user") == "postgres"
+        reload(daemon, {"databases": {"postgres": {"user": "alice"}}})
+        assert client.value("select session_user") == "alice"
+
+
+# The userlist
+
+
+def test_userlist(start_pgsaba, directory):
+    path = directory.path / "reloaded_users.txt"
+    path.write_text('"postgres" "old"\n')
+    daemon = start_pgsaba({"auth": {"type": "scram-sha-256", "file": str(path)}})
+    inside = daemon.connect(password="old")
+    path.write_text('"postgres" "new"\n"postgres2" "also"\n')
+    daemon.send_signal(1)
+    wait_until(lambda: accepts(daemon, "new"), 10, "the new password")
+    assert not accepts(daemon, "old")
+    assert inside.value("select 1") == "1"
+    path.write_text('"postgres" "newer"\n"broken line\n')
+    daemon.send_signal(1)
+    daemon.wait_for_log("reload refused")
+    assert str(path) in daemon.log and ":2" in daemon.log
+    assert accepts(daemon, "new") and not accepts(daemon, "newer")
+    inside.close()
+
+
+def accepts(daemon, password):
+    try:
+        daemon.connect(password=password).close()
+        return True
+    except ServerError as refused:
+        assert refused.sqlstate == "28P01"
+        return False
+
+
+# Bad files
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"databases": {"postgres": {"pool_sice": 9}}}, ["pool_sice", "pool_size"]),
+    ({"timeouts": {"query_wait": "soon"}}, ["query_wait", "soon"]),
+    ({"databases": {"other": {"cluster": "mian"}}}, ["mian", "main"])])
+def test_a_bad_file_changes_nothing(daemon, changes, words):
+    """Refused whole, with file, line and what was probably meant."""
+    good = daemon.config
+    daemon.reload({**changes, "users": {"postgres": {"pool_size": 3}}})
+    daemon.wait_for_log("reload refused, the old settings stay")
+    refused = daemon.log[daemon.log.index("reload refused"):]
+    for word in words:
+        assert word in refused
+    line = next(number for number, text in
+                enumerate(daemon.config_path.read_text().splitlines(), 1) if words[0] in text)
+    assert f"({daemon.config_path}:{line})" in refused
+    clients = [daemon.connect() for _ in range(2)]
+    for client in clients:
+        client.send(m.query("begin"))
+    wait_for_waiters(daemon, 1)  # pool_size is still one
+    daemon.config = good
+    for client in clients:
+        client.abandon()
+    reload(daemon)
+
+
+def test_what_only_a_start_can_change_is_named(daemon):
+    reload(daemon, {"workers": 3})
+    daemon.wait_for_log("workers stays . until the next start")
+
+
+# The log
+
+
+def test_log_file_is_reopened(start_pgsaba, directory):
+    path = directory.path / "rotated.log"
+    daemon = start_pgsaba({"log": {"file": str(path)}})
+    daemon.connect().close()
+    wait_until(lambda: "logged in" in path.read_text(), 10, "a line in the log")
+    path.rename(directory.path / "rotated.log.1")
+    daemon.send_signal(1)
+    wait_until(lambda: path.exists() and DONE in path.read_text(), 10, "a new log")
+    daemon.connect(options={"application_name": "second"}).close()
+    wait_until(lambda: "logged in" in path.read_text(), 10, "a line in the new log")
