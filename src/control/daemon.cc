@@ -1,6 +1,7 @@
 #include "control/daemon.h"
 
 #include <grp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -226,11 +227,19 @@ Status Daemon::open_listener(const config::Listener& from) {
   return done();
 }
 
-void Daemon::close_listeners() {
-  for (const Listening& listening : listening_) {
-    ::close(listening.socket);
+// Whoever comes now is refused instead of waiting for an end; and a successor may listen at once.
+// The sockets stay open: workers may have them in hand.
+void Daemon::stop_listening() {
+  for (Listening& listening : listening_) {
+    ::shutdown(listening.socket, SHUT_RDWR);
     if (!listening.path.empty()) ::unlink(listening.path.c_str());
+    listening.path.clear();
   }
+}
+
+void Daemon::close_listeners() {
+  stop_listening();
+  for (const Listening& listening : listening_) ::close(listening.socket);
   listening_.clear();
 }
 
@@ -275,6 +284,7 @@ void Daemon::shutdown(ShutdownMode mode) {
   // A second request does not wait for what the first one waits for.
   const bool at_once = mode == ShutdownMode::kAtOnce || stopping_;
   stopping_ = true;
+  stop_listening();
   log::info("shutting down, {}", at_once ? "at once" : "running transactions may end");
   tell_workers([at_once] { return worker::Shutdown{!at_once}; });
   if (at_once || workers_.empty()) return loop_.stop();

@@ -52,6 +52,7 @@ class Daemon final : public DaemonControls {
               std::shared_ptr<const auth::UserList>& users) const;
   Status open_listeners();
   Status open_listener(const config::Listener& from);
+  void stop_listening();
   void close_listeners();
   Status watch_signals();
   void on_signal(int number);
