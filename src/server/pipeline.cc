@@ -1,5 +1,6 @@
 #include "pgsaba/server/pipeline.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pgsaba::server {
@@ -76,13 +77,25 @@ void Pipeline::push(Expected entry) {
     head_ = 0;
   }
   at(count_++) = entry;
+  if (ends_with_ready(entry.request)) alterations_in_batch_ = 0;
+  if (!is_alteration(entry)) return;
+  ++alterations_;
+  ++alterations_in_batch_;
 }
 
 Expected Pipeline::pop() {
   const Expected entry = at(0);
   head_ = (head_ + 1) & (ring_.size() - 1);
   --count_;
+  if (is_alteration(entry)) --alterations_;
+  alterations_in_batch_ = std::min(alterations_in_batch_, alterations_);
   return entry;
+}
+
+bool Pipeline::alters(std::uint32_t statement) const {
+  bool found = false;
+  for_each_alteration([&](const Expected& entry) { found |= entry.statement == statement; });
+  return found;
 }
 
 void Pipeline::erase(std::size_t index) {
@@ -96,7 +109,7 @@ void Pipeline::settle() {
 }
 
 void Pipeline::skip(Expected entry) {
-  if (entry.statement != 0) skipped_.push_back(entry);
+  if (entry.statement != 0 || entry.change != 0) skipped_.push_back(entry);
 }
 
 void Pipeline::expect(Expected entry) {

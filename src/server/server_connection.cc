@@ -49,8 +49,9 @@ void ServerConnection::match(const SettingsRef& wanted, std::uint64_t client_id)
   send(frame);
 }
 
-void ServerConnection::forward(Request request, Bytes bytes, std::uint32_t statement) {
-  pipeline_.expect({request, Disposition::kForward, false, statement});
+void ServerConnection::forward(Request request, Bytes bytes, std::uint32_t statement,
+                               std::uint32_t change) {
+  pipeline_.expect({request, Disposition::kForward, false, statement, change});
   forget_skipped();
   send(bytes);
 }
@@ -77,7 +78,8 @@ void ServerConnection::need_scratch_statement() {
   send(frames);
 }
 
-void ServerConnection::parse_statement(const PreparedStatement& statement, std::size_t limit) {
+void ServerConnection::parse_statement(const PreparedStatement& statement, std::size_t limit,
+                                       std::uint32_t change) {
   const std::string name = server_statement_name(statement.id);
   std::string frames;
   if (statements_.knows(statement.id)) {  // the client gets a real answer, not a remembered one
@@ -88,7 +90,7 @@ void ServerConnection::parse_statement(const PreparedStatement& statement, std::
   }
   wire::append_parse(frames, name, statement.rest);
   statements_.learn(statement.id);
-  pipeline_.expect({Request::kParse, Disposition::kForward, true, statement.id});
+  pipeline_.expect({Request::kParse, Disposition::kForward, true, statement.id, change});
   forget_skipped();
   send(frames);
 }
@@ -100,8 +102,8 @@ void ServerConnection::make_room(std::size_t limit, std::string& frames) {
   pipeline_.expect({Request::kClose, Disposition::kSwallow, false, *victim});
 }
 
-void ServerConnection::answer(Request request, std::uint32_t statement) {
-  pipeline_.expect({request, Disposition::kSynthesize, false, statement});
+void ServerConnection::answer(Request request, std::uint32_t statement, std::uint32_t change) {
+  pipeline_.expect({request, Disposition::kSynthesize, false, statement, change});
   forget_skipped();
   make_answers();
 }
@@ -282,7 +284,9 @@ void ServerConnection::judge_ready(const Piece& piece, Run& run) {
 
 void ServerConnection::judge_error(const Piece& piece, Run& run) {
   const wire::ErrorFields error = wire::read_error(piece.body());
-  const Pipeline::Verdict verdict = pipeline_.reply('E');
+  // A fatal error does not fail the batch, of which the client still has to hear.
+  const Pipeline::Verdict verdict =
+      error.fatal() ? Pipeline(pipeline_).reply('E') : pipeline_.reply('E');
   // A fatal error is the end of this connection, not of the client's: it hears of it from its
   // session. So it does when something of ours failed that has to come before its own statement.
   const bool of_ours = verdict.action == Pipeline::Action::kSwallow;
@@ -336,6 +340,9 @@ void ServerConnection::note_command(Bytes body) {
   if (tag == "SET" || tag == "RESET" || tag == "DISCARD ALL") settings_known_ = false;
   if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
   statements_.forget_all();
+  pipeline_.for_each_alteration([this](const Expected& entry) {  // sent since, and to come
+    entry.teaches ? statements_.learn(entry.statement) : statements_.forget(entry.statement);
+  });
   if (holder_ != nullptr) holder_->statements_discarded();
 }
 
@@ -359,21 +366,13 @@ void ServerConnection::make_answers() {
   }
 }
 
-void ServerConnection::unlearn(const Expected& entry) {
-  statements_.forget(entry.statement);
-  const bool clients = entry.disposition == Disposition::kForward;
-  if (clients && holder_ != nullptr) holder_->statement_failed(entry.statement);
-}
-
+// From the last to the first.
 void ServerConnection::forget_skipped() {
   while (const auto entry = pipeline_.take_skipped()) {
-    if (entry->teaches) unlearn(*entry);
-    if (entry->request != Request::kClose) continue;
-    if (entry->disposition == Disposition::kSwallow) {
-      statements_.learn(entry->statement);  // an eviction that did not happen
-    } else if (holder_ != nullptr) {
-      holder_->close_skipped(entry->statement);
-    }
+    if (entry->teaches) statements_.forget(entry->statement);
+    const bool ours = entry->disposition == Disposition::kSwallow;
+    if (entry->request == Request::kClose && ours) statements_.learn(entry->statement);
+    if (entry->change != 0 && holder_ != nullptr) holder_->change_undone(entry->change);
   }
 }
 

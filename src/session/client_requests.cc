@@ -252,8 +252,9 @@ bool ClientSession::deallocates(const Piece& piece) const {
 
 // Nothing is outstanding. Servers keep theirs, as after Close.
 void ClientSession::answer_deallocate(const Piece& piece) {
-  statements_->by_name.erase(
-      *deallocated_name(text_of(piece.body().first(piece.body().size() - 1))));
+  const std::string_view sql = text_of(piece.body().first(piece.body().size() - 1));
+  statements_->change(*deallocated_name(sql), nullptr, batches_sent_);
+  statements_->all_answered();
   idle_since_ = turn().now;
   std::string out;
   wire::append_command_complete(out, "DEALLOCATE");
@@ -263,22 +264,18 @@ void ClientSession::answer_deallocate(const Piece& piece) {
 }
 
 server::PreparedRef ClientSession::find_statement(std::string_view name) const {
-  if (!statements_) return nullptr;
-  const auto found = statements_->by_name.find(std::string(name));
-  return found == statements_->by_name.end() ? nullptr : found->second.statement;
+  return statements_ ? statements_->find(name) : nullptr;
+}
+
+NamedStatements& ClientSession::names() {
+  if (!statements_) statements_ = std::make_unique<NamedStatements>();
+  return *statements_;
 }
 
 // A name whose Parse belongs to an earlier batch that is not yet answered may exist or not: an
 // error there would have skipped it. (In the same batch the error would skip this message as well.)
 bool ClientSession::in_doubt(std::string_view name) const {
-  if (!statements_ || batches_answered_ == batches_sent_) return false;
-  const auto found = statements_->by_name.find(std::string(name));
-  const bool pending = found != statements_->by_name.end() &&
-                       found->second.batch >= batches_answered_ &&
-                       found->second.batch != batches_sent_;
-  return pending || std::ranges::any_of(statements_->gone, [&](const auto& gone) {
-           return gone.name == name && gone.entry.batch != batches_sent_;
-         });
+  return statements_ && statements_->in_doubt(name, batches_sent_);
 }
 
 ClientSession::Taken ClientSession::on_parse(const Piece& piece) {
@@ -288,6 +285,9 @@ ClientSession::Taken ClientSession::on_parse(const Piece& piece) {
                      !body.empty() && body[0] != 0;
   if (!named) return on_unnamed_parse(piece);
   if (piece.complete) return on_named_parse(piece.bytes);
+  // Once it is gathered it cannot wait any more.
+  if (server_->unsure() || (statements_ && statements_->any_in_doubt(batches_sent_)))
+    return Taken::kNotYet;
   gathered_ = std::make_unique<std::string>(text_of(piece.bytes));
   body_ = Body::kGather;
   return Taken::kYes;
@@ -302,18 +302,16 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
     return Taken::kYes;
   }
   if (in_doubt(*name)) return Taken::kNotYet;
-  auto closed = statements_->by_name.extract(*name);
-  if (closed.empty()) {
+  if (!find_statement(*name)) {
     forward(Request::kParse, piece);
     return Taken::kYes;
   }
-  closed.mapped().batch = batches_sent_;
-  statements_->gone.push_back({closed.key(), closed.mapped()});
+  const std::uint32_t change = statements_->change(*name, nullptr, batches_sent_);
   if (request_at_ == 0) request_at_ = turn().now;
   server_->need_scratch_statement();
   std::string frame;
   wire::append_parse(frame, "", kDeallocateScratch);
-  server_->forward(Request::kParse, bytes_of(frame));
+  server_->forward(Request::kParse, bytes_of(frame), 0, change);
   return Taken::kYes;
 }
 
@@ -327,6 +325,7 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   if (request_at_ == 0) request_at_ = turn().now;
   const std::size_t limit = account_->max_prepared_statements;
   if (const server::PreparedRef existing = find_statement(names->statement)) {
+    if (server_->unsure_of(existing->id)) return Taken::kNotYet;
     // The server itself refuses the duplicate, inside whatever transaction it is in.
     server_->need_statement(*existing, limit);
     std::string again;
@@ -334,12 +333,11 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
     server_->forward(Request::kParse, bytes_of(again), existing->id);
     return Taken::kYes;
   }
-  if (!statements_) statements_ = std::make_unique<NamedStatements>();
+  if (server_->unsure()) return Taken::kNotYet;
   server::PreparedRef statement = host_.prepared_statements().intern(names->rest);
   ++lease_pool_->totals().server_parse_count;
-  statements_->by_name[std::string(names->statement)] = {statement, statements_->next_order++,
-                                                         batches_sent_};
-  server_->parse_statement(*statement, limit);
+  const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
+  server_->parse_statement(*statement, limit, change);
   return Taken::kYes;
 }
 
@@ -353,6 +351,7 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
     forward(Request::kBind, piece);
     return Taken::kYes;
   }
+  if (server_->unsure_of(statement->id)) return Taken::kNotYet;
   if (request_at_ == 0) request_at_ = turn().now;
   server_->need_statement(*statement, account_->max_prepared_statements);
   const std::string name = server::server_statement_name(statement->id);
@@ -380,12 +379,11 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
     return Taken::kYes;
   }
   if (piece.tag == 'C') {  // servers keep theirs: others may use it
-    auto closed = statements_->by_name.extract(std::string(object->name));
-    closed.mapped().batch = batches_sent_;
-    statements_->gone.push_back({closed.key(), closed.mapped()});
-    server_->answer(Request::kClose, statement->id);
+    const std::uint32_t change = statements_->change(object->name, nullptr, batches_sent_);
+    server_->answer(Request::kClose, statement->id, change);
     return Taken::kYes;
   }
+  if (server_->unsure_of(statement->id)) return Taken::kNotYet;
   server_->need_statement(*statement, account_->max_prepared_statements);
   std::string frame;
   wire::append_describe_statement(frame, server::server_statement_name(statement->id));
@@ -394,38 +392,16 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   return Taken::kYes;
 }
 
-// The Parse that came last under this statement did not happen.
-void ClientSession::statement_failed(std::uint32_t id) {
-  if (!statements_) return;
-  auto& by_name = statements_->by_name;
-  auto latest = by_name.end();
-  for (auto entry = by_name.begin(); entry != by_name.end(); ++entry) {
-    if (entry->second.statement->id != id) continue;
-    if (latest == by_name.end() || entry->second.order > latest->second.order) latest = entry;
-  }
-  if (latest == by_name.end()) return;
-  latest->second.batch = batches_sent_;
-  statements_->gone.push_back({latest->first, latest->second});
-  by_name.erase(latest);
-}
-
-void ClientSession::close_skipped(std::uint32_t id) {
-  if (!statements_) return;
-  for (const auto& [name, entry] : statements_->gone)
-    if (entry.statement->id == id) statements_->by_name.try_emplace(name, entry);
+void ClientSession::change_undone(std::uint32_t change) {
+  if (statements_) statements_->undo(change);
 }
 
 void ClientSession::statements_discarded() {
-  if (statements_) statements_->by_name.clear();
+  if (statements_) statements_->discard_all(batches_answered_);
 }
 
 std::string ClientSession::statement_name(std::uint32_t id) {
-  if (!statements_) return {};
-  for (const auto& [name, entry] : statements_->by_name)
-    if (entry.statement->id == id) return name;
-  for (const auto& [name, entry] : statements_->gone)
-    if (entry.statement->id == id) return name;
-  return {};
+  return statements_ ? statements_->name_of(id) : std::string();
 }
 
 // ---- replies of the server ---------------------------------------------------------------------
@@ -470,9 +446,10 @@ void ClientSession::server_ready() {
     return end(EndReason::kModeViolation, errors::statement_mode());
   }
   ++batches_answered_;
+  if (statements_) statements_->answered(batches_answered_);
   if (pipeline.empty()) {
     batches_answered_ = batches_sent_;
-    if (statements_) statements_->gone.clear();
+    if (statements_) statements_->all_answered();
     if (leaving_) {
       unlink();
       return end_when_sent();
@@ -498,6 +475,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const std::string what =
       last.message.empty() ? std::string(describe(reason)) : last.severity + ": " + last.message;
   batches_answered_ = batches_sent_;
+  if (statements_) statements_->all_answered();
   // The client broke the protocol beyond repair: PostgreSQL's own word and the end, as without us.
   if (server.last_error_told() && state_ == State::kLinked) return end(EndReason::kProtocolError);
   ErrorFields error = errors::server_lost(what, in_flight, in_transaction && !may_commit_);
@@ -543,6 +521,10 @@ ClientSession::Taken ClientSession::on_orphaned(const Piece& piece) {
   } else if (piece.complete && piece.tag == 'D') {
     if (const auto object = wire::read_object(piece.body()))
       if (const auto statement = find_statement(object->name)) named = statement->query();
+  } else if (piece.complete && piece.tag == 'C' && statements_ && !orphan_->skipping()) {
+    const auto object = wire::read_object(piece.body());
+    if (object && object->kind == 'S') statements_->change(object->name, nullptr, batches_sent_);
+    statements_->all_answered();
   }
   std::string out;
   body_ = Body::kDrop;

@@ -14,7 +14,8 @@ using wire::Piece;
 
 namespace {
 
-// What a client that waits for a server may have sent ahead before it is no longer read.
+// What a client that waits (for a server, or for an answer that its next message depends on) may
+// have sent ahead before it is no longer read.
 constexpr std::size_t kMaxAheadBytes = 65'536;
 
 const std::string nobody;
@@ -81,7 +82,8 @@ bool ClientSession::wants_input() const {
     case State::kWaiting:
       return carry_bytes() < kMaxAheadBytes;
     case State::kLinked:
-      return !leaving_ && !server_->congested() && !server_->pipeline().full();
+      return !leaving_ && carry_bytes() < kMaxAheadBytes && !server_->congested() &&
+             !server_->pipeline().full();
     case State::kRelay:
       return relay_->takes_bytes();
     case State::kClosed:
@@ -97,6 +99,8 @@ void ClientSession::step() {
   const Bytes input = gather(may_read);
   const std::size_t used = consume(input);
   retain(used);
+  // What was held back is done with: the socket will not tell a second time what it has.
+  if (!may_read && state_ != State::kClosed && readable() && wants_input()) schedule();
   if (state_ != State::kClosed && (broken() || ended() || (hung_up() && !may_read))) lost_peer();
 }
 

@@ -83,11 +83,23 @@ bool OrphanedTransaction::ready(std::string& out) const {
   return !in_block_;
 }
 
+// Whether the text may be answered with ROLLBACK.
+bool OrphanedTransaction::ends_well(std::string_view sql) const {
+  const std::string command = next_word(sql);
+  return told_ || (command != "COMMIT" && command != "END");
+}
+
+// The batch has failed: nothing of it counts any more.
+void OrphanedTransaction::skip(std::string& out) {
+  skipping_ = true;
+  fail(out);
+}
+
 bool OrphanedTransaction::on_query(std::string_view sql, std::string& out) {
   std::string_view rest = sql;
   skip_empty_statements(rest);
   const TransactionEnd end = ends_transaction(sql);
-  if (end == TransactionEnd::kYes && in_block_) {
+  if (end == TransactionEnd::kYes && in_block_ && ends_well(sql)) {
     wire::append_command_complete(out, "ROLLBACK");
   } else if (rest.empty()) {
     out += wire::kEmptyQuery;
@@ -101,36 +113,34 @@ bool OrphanedTransaction::on_query(std::string_view sql, std::string& out) {
 void OrphanedTransaction::on_parse(Bytes body, std::string& out) {
   const auto names = wire::read_parse(body);
   const std::string_view query = names ? std::string_view(names->rest.data()) : "";
-  const bool ends = ends_transaction(query) == TransactionEnd::kYes;
-  if (!names || !names->statement.empty() || !ends) {
-    skipping_ = true;
-    return fail(out);
-  }
-  unnamed_ends_ = true;
+  const bool ends = in_block_ && ends_transaction(query) == TransactionEnd::kYes;
+  if (!names || !names->statement.empty() || !ends) return skip(out);
+  unnamed_ = query;
   out += wire::kParseComplete;
 }
 
 void OrphanedTransaction::on_bind(Bytes body, std::string_view named, std::string& out) {
   const auto names = wire::read_bind(body);
-  const bool ends =
-      names &&
-      (names->statement.empty() ? unnamed_ends_ : ends_transaction(named) == TransactionEnd::kYes);
-  if (!ends) {
-    skipping_ = true;
-    return fail(out);
-  }
+  const std::string_view sql = names && names->statement.empty() ? unnamed_ : named;
+  if (!names || !in_block_ || ends_transaction(sql) != TransactionEnd::kYes) return skip(out);
+  bound_ = sql;
   wire::MessageWriter(out).begin('2').end();
 }
 
 void OrphanedTransaction::on_describe(Bytes body, std::string_view named, std::string& out) {
   const auto object = wire::read_object(body);
   const bool statement = object && object->kind == 'S';
-  if (statement && !object->name.empty() && ends_transaction(named) != TransactionEnd::kYes) {
-    skipping_ = true;
-    return fail(out);
-  }
+  const bool other = statement && !object->name.empty();
+  if (!in_block_ || (other && ends_transaction(named) != TransactionEnd::kYes)) return skip(out);
   if (statement) wire::MessageWriter(out).begin('t').int16(0).end();
   wire::MessageWriter(out).begin('n').end();
+}
+
+void OrphanedTransaction::on_execute(std::string& out) {
+  if (!in_block_) return skip(out);
+  in_block_ = false;
+  if (!ends_well(bound_)) return skip(out);
+  wire::append_command_complete(out, "ROLLBACK");
 }
 
 bool OrphanedTransaction::on_frame(char tag, Bytes body, std::string_view named, std::string& out) {
@@ -155,8 +165,7 @@ bool OrphanedTransaction::on_frame(char tag, Bytes body, std::string_view named,
       out += wire::kCloseComplete;
       break;
     case 'E':
-      wire::append_command_complete(out, "ROLLBACK");
-      in_block_ = false;
+      on_execute(out);
       break;
     case 'F':
       fail(out);

@@ -22,27 +22,34 @@ class OrphanedTransaction {
  public:
   // `loss` is told once, with the first statement that fails, unless the client knows it already.
   // `skipping`: the client is in the middle of a batch that has failed; its Sync comes later.
-  // Without `in_block` the failure of one statement ends it all.
+  // Without `in_block` the failure of one statement ends it all. A COMMIT fails unless the client
+  // knows of the loss: it must not take the answer for a success.
   OrphanedTransaction(wire::ErrorFields loss, bool told, bool skipping, bool in_block)
       : loss_(std::move(loss)), told_(told), skipping_(skipping), in_block_(in_block) {}
 
   // Answers one frame. `named` is the text of the named statement that a Bind or Describe refers
   // to (empty if there is none). True: the client has ended the transaction.
   bool on_frame(char tag, Bytes body, std::string_view named, std::string& out);
+  // What comes now is ignored, up to the Sync.
+  bool skipping() const { return skipping_; }
 
  private:
   bool on_query(std::string_view sql, std::string& out);
   void on_parse(Bytes body, std::string& out);
   void on_bind(Bytes body, std::string_view named, std::string& out);
   void on_describe(Bytes body, std::string_view named, std::string& out);
+  void on_execute(std::string& out);
+  bool ends_well(std::string_view sql) const;
+  void skip(std::string& out);
   void fail(std::string& out);
   bool ready(std::string& out) const;
 
   wire::ErrorFields loss_;
   bool told_;
   bool skipping_;
-  bool unnamed_ends_ = false;  // the unnamed statement ends the transaction
-  bool in_block_;              // until the client ends it; the next ReadyForQuery says so
+  std::string unnamed_;  // the text of the unnamed statement
+  std::string bound_;    // of what Execute will run
+  bool in_block_;        // until the client ends it; the next ReadyForQuery says so
 };
 
 }  // namespace pgsaba::session

@@ -43,6 +43,7 @@ struct Expected {
   Disposition disposition = Disposition::kForward;
   bool teaches = false;         // once answered, the server knows `statement`
   std::uint32_t statement = 0;  // the prepared statement concerned; 0: none
+  std::uint32_t change = 0;     // what it does to the client's names, by the holder's number
 };
 
 class Pipeline {
@@ -68,6 +69,17 @@ class Pipeline {
   // The next entry whose reply is to be made now, taken off the ledger.
   std::optional<Expected> take_synthesis();
 
+  // Whether an error could still mean that a statement which an earlier batch makes or closes on
+  // the server was not made or closed.
+  bool alters_earlier() const { return alterations_ > alterations_in_batch_; }
+  bool alters(std::uint32_t statement) const;
+  // Calls visit(entry) for each outstanding Parse that teaches and each Close of ours, in order.
+  template <class Visit>
+  void for_each_alteration(Visit visit) const {
+    for (std::size_t i = 0; i < count_; ++i)
+      if (is_alteration(at(i))) visit(at(i));
+  }
+
   // A Parse or Close that the server will never execute, because an error skipped it. Call until
   // nothing is left after each error and each `expect`.
   std::optional<Expected> take_skipped();
@@ -90,6 +102,10 @@ class Pipeline {
   const Expected& at(std::size_t index) const {
     return ring_[(head_ + index) & (ring_.size() - 1)];
   }
+  static bool is_alteration(const Expected& entry) {
+    return entry.teaches || (entry.request == Request::kClose && entry.statement != 0 &&
+                             entry.disposition == Disposition::kSwallow);
+  }
   void push(Expected entry);
   Expected pop();
   void erase(std::size_t index);
@@ -101,6 +117,8 @@ class Pipeline {
   std::vector<Expected> ring_;  // a power of two long
   std::size_t head_ = 0;
   std::size_t count_ = 0;
+  std::size_t alterations_ = 0;           // of what the server knows, among the entries
+  std::size_t alterations_in_batch_ = 0;  // those behind the last Sync or Query
   std::vector<Expected> skipped_;
   wire::TransactionStatus status_ = wire::TransactionStatus::kIdle;
   bool batch_open_ = false;     // extended messages were sent and their Sync was not

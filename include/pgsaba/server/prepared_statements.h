@@ -46,6 +46,7 @@ class PreparedTable {
 class ServerStatements {
  public:
   bool knows(std::uint32_t id);  // and marks it as used
+  bool holds(std::uint32_t id) const { return last_use_.contains(id); }
   void learn(std::uint32_t id) { last_use_[id] = ++clock_; }
   void forget(std::uint32_t id) { last_use_.erase(id); }
   void forget_all() { last_use_.clear(); }

@@ -61,8 +61,7 @@ class LeaseHolder {
   // A parameter of the session changed (the message itself goes through server_sent).
   virtual void parameter_changed(std::string_view name, std::string_view value) = 0;
   // The client's Parse of a statement, or its Close, never took effect.
-  virtual void statement_failed(std::uint32_t id) = 0;
-  virtual void close_skipped(std::uint32_t id) = 0;
+  virtual void change_undone(std::uint32_t change) = 0;
   // The server forgot all prepared statements, because the client said so.
   virtual void statements_discarded() = 0;
   // The client's own name of a statement, for an error message that would show ours.
@@ -118,16 +117,23 @@ class ServerConnection final : public net::Connection {
   bool settings_known() const { return settings_known_; }
 
   // The client's own frame (or its first piece), and what follows of it.
-  void forward(Request request, Bytes bytes, std::uint32_t statement = 0);
+  void forward(Request request, Bytes bytes, std::uint32_t statement = 0, std::uint32_t change = 0);
   void forward_unanswered(Bytes bytes) { send(bytes); }  // CopyData, Flush, a body's next piece
   // Makes sure that the server knows the statement; its reply is swallowed.
   void need_statement(const PreparedStatement& statement, std::size_t limit);
   // Parses the statement anew for a client, whose reply it is.
-  void parse_statement(const PreparedStatement& statement, std::size_t limit);
+  void parse_statement(const PreparedStatement& statement, std::size_t limit, std::uint32_t change);
+  // What this server knows is not certain before an earlier batch is answered: an error there may
+  // have skipped a Parse or a Close. Asks for one statement, or whether another may be made.
+  bool unsure_of(std::uint32_t statement) const {
+    return pipeline_.alters_earlier() &&
+           (!statements_.holds(statement) || pipeline_.alters(statement));
+  }
+  bool unsure() const { return pipeline_.alters_earlier(); }
   // A statement made to be deallocated: its DEALLOCATE stands for that of any other.
   void need_scratch_statement();
   // A message that pgsaba answers in its turn.
-  void answer(Request request, std::uint32_t statement = 0);
+  void answer(Request request, std::uint32_t statement, std::uint32_t change);
 
   // --- between leases ---------------------------------------------------------------------------
   // The lease ends: the server is idle.
@@ -174,7 +180,6 @@ class ServerConnection final : public net::Connection {
   void swallow(Run& run, const wire::Piece& piece);
   void make_answers();
   void make_room(std::size_t limit, std::string& frames);
-  void unlearn(const Expected& entry);
   void forget_skipped();
   void lost(CloseReason reason);
 

@@ -24,6 +24,7 @@
 #include "pgsaba/auth/client_login.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
+#include "pgsaba/session/named_statements.h"
 #include "pgsaba/session/session_host.h"
 #include "pgsaba/stats/snapshot.h"
 #include "pgsaba/wire/frame.h"
@@ -58,24 +59,6 @@ enum class EndReason : std::uint8_t {
 };
 std::string_view describe(EndReason reason);
 
-// A part of the session that most clients never need.
-struct NamedStatements {
-  struct Entry {
-    server::PreparedRef statement;
-    std::uint64_t order = 0;
-    std::uint64_t batch = 0;  // the batch of messages that its Parse was part of
-  };
-  struct Named {
-    std::string name;
-    Entry entry;
-  };
-  std::unordered_map<std::string, Entry> by_name;
-  // Names that failed or were closed while replies are outstanding: errors may speak of them, and a
-  // Close that an error skips did not happen.
-  std::vector<Named> gone;
-  std::uint64_t next_order = 1;
-};
-
 class ClientSession final : public net::Connection,
                             public pool::Waiter,
                             public server::LeaseHolder {
@@ -107,9 +90,7 @@ class ClientSession final : public net::Connection,
   stats::Replication replication() const;
   pool::Pool* lease_pool() const { return lease_pool_; }
   const server::SettingsRef& settings() const { return settings_; }
-  std::size_t prepared_statement_count() const {
-    return statements_ ? statements_->by_name.size() : 0;
-  }
+  std::size_t prepared_statement_count() const { return statements_ ? statements_->size() : 0; }
   Micros connected_at() const { return connected_at_; }
   Micros request_at() const { return request_at_; }
   Micros idle_since() const { return idle_since_; }
@@ -140,8 +121,7 @@ class ClientSession final : public net::Connection,
   // server::LeaseHolder
   void server_sent(Bytes bytes) override;
   void parameter_changed(std::string_view name, std::string_view value) override;
-  void statement_failed(std::uint32_t id) override;
-  void close_skipped(std::uint32_t id) override;
+  void change_undone(std::uint32_t change) override;
   void statements_discarded() override;
   std::string statement_name(std::uint32_t id) override;
   void server_ready() override;
@@ -200,6 +180,7 @@ class ClientSession final : public net::Connection,
   void count_request();
   server::PreparedRef find_statement(std::string_view name) const;
   bool in_doubt(std::string_view name) const;
+  NamedStatements& names();
   Taken leave();
   void end_when_sent();
   void give_up(server::ServerConnection& server);

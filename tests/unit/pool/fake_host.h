@@ -72,8 +72,7 @@ class FakeClient final : public pool::Waiter, public server::LeaseHolder {
 
   void server_sent(Bytes) override {}
   void parameter_changed(std::string_view, std::string_view) override {}
-  void statement_failed(std::uint32_t) override {}
-  void close_skipped(std::uint32_t) override {}
+  void change_undone(std::uint32_t) override {}
   void statements_discarded() override {}
   std::string statement_name(std::uint32_t) override { return {}; }
   void server_ready() override {}

@@ -25,8 +25,7 @@ class Listener final : public LeaseHolder, public ServerOwner {
   void parameter_changed(std::string_view name, std::string_view value) override {
     event(std::string(name) + "=" + std::string(value));
   }
-  void statement_failed(std::uint32_t id) override { event("failed " + std::to_string(id)); }
-  void close_skipped(std::uint32_t id) override { event("skipped " + std::to_string(id)); }
+  void change_undone(std::uint32_t change) override { event("undone " + std::to_string(change)); }
   void statements_discarded() override { event("discarded"); }
   std::string statement_name(std::uint32_t) override { return "mine"; }
   void server_ready() override { event("ready" + place()); }
@@ -64,7 +63,7 @@ void a_session(ServerConnection& server) {
   server.forward(Request::kQuery, bytes_of(query_frame));
   server.need_statement(statement_seven, 10);
   server.forward(Request::kBind, bytes_of(frame('B', zeros("||||||||"))), 7);
-  server.answer(Request::kClose, 9);
+  server.answer(Request::kClose, 9, 3);
   server.forward(Request::kSync, bytes_of(frame('S')));
 }
 
@@ -140,7 +139,7 @@ TEST_CASE("what the holder of a server hears") {
   CHECK(failed.starts_with("logged in"));
   CHECK(failed.find("TimeZone=UTC") != std::string::npos);
   CHECK(failed.find("\"mine\" is odd") != std::string::npos);
-  CHECK(failed.find("skipped 9") != std::string::npos);
+  CHECK(failed.find("undone 3") != std::string::npos);
   CHECK(failed.find("SELECT 1") == std::string::npos);  // of a statement of ours
   const std::string good = hear(conversations()[1], {});
   CHECK(good.ends_with(std::string(wire::kCloseComplete) + frame('A', zeros("....c|p|")) +

@@ -125,6 +125,27 @@ TEST_CASE("the loss is told once, then the transaction is simply failed") {
   CHECK(orphan.over);
 }
 
+// The answer to COMMIT must not be taken for a success.
+TEST_CASE("a COMMIT fails if the client does not know of the loss") {
+  for (const char* text : {"commit", "END", "-- ?\ncommit work;"}) {
+    CAPTURE(text);
+    Orphan simple;
+    CHECK(simple.query(text) == "08006 ZI");
+    CHECK(simple.over);
+
+    Orphan extended;
+    CHECK(extended.parse(text) == "1");
+    CHECK(extended.bind() == "2");
+    CHECK(extended.say('E', std::string(5, '\0')) == "08006");
+    CHECK(extended.bind().empty());
+    CHECK(extended.say('S') == "ZI");
+    CHECK(extended.over);
+  }
+  Orphan named;
+  CHECK(named.bind("c", "commit") == "2");
+  CHECK(named.say('E', std::string(5, '\0')) == "08006");
+}
+
 TEST_CASE("a client that knows is not told again") {
   Orphan orphan(true);
   CHECK(orphan.query("select 1") == "25P02 ZE");
@@ -251,4 +272,10 @@ TEST_CASE("outside of a transaction one failure is all") {
   Orphan end(false, false, false);  // there is nothing to roll back
   CHECK(end.query("rollback") == "08006 ZI");
   CHECK(end.over);
+
+  Orphan named(false, false, false);
+  CHECK(named.bind("r", "rollback") == "08006");
+  CHECK(named.say('S') == "ZI");
+  Orphan unnamed(false, false, false);
+  CHECK(unnamed.parse("rollback") == "08006");
 }
