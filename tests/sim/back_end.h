@@ -1,0 +1,73 @@
+// BackEnd: a simulated PostgreSQL server; BackEndProcess: one of its connections. It accuses
+// whoever mixes clients within a transaction or a batch, leaves one client's settings to another,
+// or lets a cancel request hit a stranger. One thread; owned by the world.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "pgsaba/wire/cancel_key.h"
+#include "sim/judge.h"
+#include "sim/model_session.h"
+#include "sim/sim_kernel.h"
+
+namespace pgsaba::sim {
+
+class BackEnd;
+
+class BackEndProcess final : public Actor {
+ public:
+  BackEndProcess(BackEnd& server, net::Socket socket, std::uint32_t pid);
+
+  void arrived(net::Socket socket) override;
+  void cancel();
+  void die(bool politely);
+
+  bool open() const { return open_; }
+  bool serving() const { return serving_; }
+  bool at_rest() const { return !busy_ && session_.at_rest(); }
+  const wire::CancelKey& key() const { return key_; }
+
+ private:
+  void start_up();
+  void welcome();
+  void work();
+  void finish(bool cancelled);
+  void inspect(std::string_view message);
+  void close(bool reset);
+
+  BackEnd& server_;
+  net::Socket socket_;
+  wire::CancelKey key_;
+  ModelSession session_;
+  std::string startup_;
+  std::optional<int> client_;  // whose transaction or batch runs
+  std::uint64_t job_ = 0;      // which finish is the valid one
+  bool open_ = true;
+  bool serving_ = false;
+  bool busy_ = false;
+};
+
+class BackEnd {
+ public:
+  BackEnd(SimKernel& of_kernel, Judge& of_judge) : kernel(of_kernel), judge(of_judge) {}
+
+  Actor* accept(net::Socket socket);
+  void cancel(const wire::CancelKey& key);
+  // Ends one process of those that serve, as an administrator or a crash would.
+  void kill_one();
+  std::vector<BackEndProcess*> open_processes() const;
+
+  SimKernel& kernel;
+  Judge& judge;
+  Micros starting_until = 0;    // until then it refuses with 57P03
+  Micros max_extra_cost = 300;  // of a statement
+
+ private:
+  std::vector<std::unique_ptr<BackEndProcess>> processes_;
+};
+
+ModelSettings default_settings();
+
+}  // namespace pgsaba::sim

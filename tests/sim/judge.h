@@ -1,0 +1,66 @@
+// Judge: what a run has found out so far, and the findings against pgsaba. Simulated clients and
+// back ends report to it. One thread; one per run.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pgsaba/base/clock.h"
+
+namespace pgsaba::sim {
+
+class Judge {
+ public:
+  explicit Judge(const Micros& now) : now_(now) {}
+
+  void accuse(std::string what) {
+    if (findings_.size() < 10)
+      findings_.push_back("at " + std::to_string(now_) + " us: " + std::move(what));
+  }
+  const std::vector<std::string>& findings() const { return findings_; }
+
+  // Something happened for this client: it sends, is served, or hears something.
+  void progress(int client) { progress_[client] = now_; }
+  Micros last_progress(int client) const {
+    const auto found = progress_.find(client);
+    return found == progress_.end() ? now_ : found->second;
+  }
+
+  // A cancel request never hits a statement of somebody who has not asked for it.
+  void cancel_sent(int client) { ++cancels_sent_[client]; }
+  void cancel_hit(int client, const std::string& run) {
+    cancelled_.insert(run);
+    ++cancels_hit;
+    if (++cancels_received_[client] > cancels_sent_[client])
+      accuse("cancel hit " + run + " of a client that did not ask for it");
+  }
+  bool was_cancelled(const std::string& run) const { return cancelled_.contains(run); }
+
+  // The death of one back end can be felt by one client at most.
+  void back_end_died() { ++deaths; }
+  void felt_death(int client) {
+    if (!bereaved_.insert(client).second) return;
+    if (bereaved_.size() > deaths)
+      accuse("client " + std::to_string(client) + " lost a server that did not die");
+  }
+
+  std::size_t deaths = 0;
+  std::size_t cancels_hit = 0;
+  std::size_t runs = 0;          // statements executed by back ends
+  std::size_t transactions = 0;  // ended, as clients saw them
+  std::size_t refused = 0;       // batches refused after query_wait
+  std::size_t given_up = 0;      // clients whose answers are not compared any more
+
+ private:
+  const Micros& now_;
+  std::vector<std::string> findings_;
+  std::map<int, Micros> progress_;
+  std::map<int, int> cancels_sent_;
+  std::map<int, int> cancels_received_;
+  std::set<std::string> cancelled_;
+  std::set<int> bereaved_;
+};
+
+}  // namespace pgsaba::sim

@@ -1,0 +1,506 @@
+#include "sim/model_session.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
+#include "pgsaba/base/bytes.h"
+#include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/error_fields.h"
+#include "pgsaba/wire/frontend.h"
+#include "pgsaba/wire/message_writer.h"
+#include "sim/tag.h"
+
+namespace pgsaba::sim {
+
+using wire::MessageWriter;
+
+namespace {
+
+std::string_view without_comment(std::string_view sql) { return sql.substr(0, sql.find("--")); }
+
+std::vector<std::string_view> statements_in(std::string_view sql) {
+  std::vector<std::string_view> found;
+  sql = without_comment(sql);
+  while (!sql.empty()) {
+    const std::size_t end = std::min(sql.size(), sql.find(';'));
+    const std::string_view one = sql.substr(0, end);
+    if (one.find_first_not_of(" \n") != std::string_view::npos) found.push_back(one);
+    sql.remove_prefix(std::min(sql.size(), end + 1));
+  }
+  return found;
+}
+
+std::size_t number_in(const std::vector<std::string>& words, std::size_t index) {
+  std::size_t number = 0;
+  if (index < words.size())
+    std::from_chars(words[index].data(), words[index].data() + words[index].size(), number);
+  return number;
+}
+
+std::string verb_of(std::string_view sql) {
+  const auto words = words_of(sql);
+  return words.empty() ? "" : words[0];
+}
+
+bool returns_rows(std::string_view sql) { return verb_of(sql) == "SELECT"; }
+bool ends_block(std::string_view sql) {
+  const std::string verb = verb_of(sql);
+  return verb == "COMMIT" || verb == "ROLLBACK";
+}
+
+void row_description(std::string& out) {
+  MessageWriter(out)
+      .begin('T')
+      .int16(1)
+      .string("echo")
+      .int32(0)
+      .int16(0)
+      .int32(25)
+      .int16(0xffff)
+      .int32(0xffff'ffff)
+      .int16(0)
+      .end();
+}
+
+std::string row_text(std::string_view echo, std::size_t index, std::size_t bytes) {
+  std::string text = std::string(echo) + " row " + std::to_string(index) + " ";
+  if (text.size() < bytes) text.append(bytes - text.size(), static_cast<char>('a' + index % 26));
+  return text;
+}
+
+void data_row(std::string& out, const std::string& text) {
+  MessageWriter(out)
+      .begin('D')
+      .int16(1)
+      .int32(static_cast<std::uint32_t>(text.size()))
+      .raw(text)
+      .end();
+}
+
+void copy_response(std::string& out, char tag) {
+  MessageWriter(out).begin(tag).byte('\0').int16(1).int16(0).end();
+}
+
+void simple_reply(std::string& out, char tag) { MessageWriter(out).begin(tag).end(); }
+
+}  // namespace
+
+std::vector<std::string> words_of(std::string_view sql) {
+  std::vector<std::string> words;
+  sql = without_comment(sql);
+  std::string word;
+  for (const char c : sql) {
+    if (c != ' ' && c != ';' && c != '\n' && c != '"') {
+      word.push_back(c);
+    } else if (!word.empty()) {
+      words.push_back(std::exchange(word, {}));
+    }
+  }
+  if (!word.empty()) words.push_back(word);
+  return words;
+}
+
+ModelSession::ModelSession(ModelSettings defaults)
+    : defaults_(defaults),
+      current_(defaults),
+      at_begin_(defaults),
+      reported_(std::move(defaults)) {}
+
+void ModelSession::set_startup(const std::string& name, const std::string& value) {
+  defaults_[name] = current_[name] = at_begin_[name] = reported_[name] = value;
+}
+
+// ---- messages ----------------------------------------------------------------------------------
+
+bool ModelSession::has_message() const {
+  if (terminated_ || input_.size() < 5) return false;
+  return input_.size() >= 1 + load_be32(reinterpret_cast<const std::uint8_t*>(input_.data()) + 1);
+}
+
+std::string_view ModelSession::message() const {
+  const auto length = load_be32(reinterpret_cast<const std::uint8_t*>(input_.data()) + 1);
+  return std::string_view(input_).substr(0, 1 + length);
+}
+
+std::string ModelSession::run_name() const {
+  const std::string_view frame = message();
+  if (copy_ != Copy::kNone || skipping_) return {};
+  if (frame[0] == 'Q') return std::string(find_tag(frame));
+  if (frame[0] != 'E') return {};
+  const auto portal = portals_.find(std::string(frame.substr(5).data()));
+  if (portal == portals_.end() || portal->second.done) return {};
+  const std::string_view tag = find_tag(portal->second.parameter);
+  return tag.empty() ? "" : std::string(tag) + "#" + std::to_string(portal->second.executions);
+}
+
+Micros ModelSession::cost() const {
+  const std::string_view frame = message();
+  if (run_name().empty()) return 0;
+  std::string_view sql = frame.substr(5);
+  if (frame[0] == 'E') sql = portals_.at(std::string(sql.data())).sql;
+  Micros cost = 20;
+  for (const std::string_view one : statements_in(sql.substr(0, sql.find('\0'))))
+    if (const auto words = words_of(one); words[0] == "SLEEP")
+      cost += static_cast<Micros>(number_in(words, 1));
+  return cost;
+}
+
+void ModelSession::run(bool cancelled, std::string& out) {
+  const std::string frame(message());
+  input_.erase(0, frame.size());
+  const char tag = frame[0];
+  const std::string_view body = std::string_view(frame).substr(5);
+  if (tag == 'X') {
+    terminated_ = true;
+    return;
+  }
+  if (copy_ != Copy::kNone) return copy_message(tag, body, out);
+  if (tag == 'S') return sync(out);
+  if (skipping_ || tag == 'H' || tag == 'd' || tag == 'c' || tag == 'f') return;
+  if (tag == 'Q') return simple_query(body.substr(0, body.find('\0')), cancelled, out);
+  in_batch_ = true;
+  switch (tag) {
+    case 'P':
+      return parse(body, out);
+    case 'B':
+      return bind(body, out);
+    case 'D':
+      return describe(body, out);
+    case 'E':
+      return execute(body, cancelled, out);
+    case 'C':
+      close(body);
+      return simple_reply(out, '3');
+    default:
+      return fail_extended("08P01", "invalid frontend message type", out);
+  }
+}
+
+void ModelSession::refuse_batch(std::string& out) {
+  while (has_message() && std::string_view("dcfHSC").find(message()[0]) != std::string_view::npos)
+    run(false, out);
+  if (!has_message()) return;
+  if (message()[0] != 'Q') {
+    skipping_ = in_batch_ = true;
+    return;
+  }
+  input_.erase(0, message().size());
+  ready(out);
+}
+
+// ---- simple protocol ---------------------------------------------------------------------------
+
+void ModelSession::simple_query(std::string_view sql, bool cancelled, std::string& out) {
+  statements_.erase("");
+  portals_.erase("");
+  const auto statements = statements_in(sql);
+  const bool block = status_ != 'I';
+  if (std::ranges::any_of(statements, [](auto one) { return verb_of(one) == "SYNTAX"; })) {
+    fail("42601", "syntax error in " + std::string(find_tag(sql)), out);
+    return ready(out);
+  }
+  if (statements.empty()) simple_reply(out, 'I');
+  const ModelSettings before = current_;
+  for (const std::string_view one : statements) {
+    if (!run_statement(one, find_tag(sql), std::exchange(cancelled, false), out)) {
+      if (!block && status_ == 'I') current_ = before;
+      break;
+    }
+    if (copy_ == Copy::kNone) continue;
+    copy_ = Copy::kSimple;  // the last statement of its query
+    return;
+  }
+  ready(out);
+}
+
+void ModelSession::copy_message(char tag, std::string_view body, std::string& out) {
+  if (tag == 'd') {
+    ++copy_lines_;
+    if (copy_bad_line_ != 0 && copy_lines_ == copy_bad_line_) {
+      const Copy how = std::exchange(copy_, Copy::kNone);
+      const std::string message = "invalid input in line of " + copy_echo_;
+      if (how == Copy::kExtended) return fail_extended("22P02", message, out);
+      fail("22P02", message, out);
+      ready(out);
+    }
+    return;
+  }
+  if (tag == 'S' || tag == 'H') return;  // ignored while COPY runs
+  if (tag == 'c') return finish_copy(out);
+  const Copy how = std::exchange(copy_, Copy::kNone);
+  const std::string message = tag == 'f' ? "COPY from stdin failed: " + std::string(body.data())
+                                         : "unexpected message during COPY from stdin";
+  if (how == Copy::kExtended) return fail_extended(tag == 'f' ? "57014" : "08P01", message, out);
+  fail(tag == 'f' ? "57014" : "08P01", message, out);
+  ready(out);
+}
+
+void ModelSession::finish_copy(std::string& out) {
+  wire::append_command_complete(out, "COPY " + std::to_string(copy_lines_));
+  if (std::exchange(copy_, Copy::kNone) == Copy::kSimple) ready(out);
+}
+
+// ---- extended protocol -------------------------------------------------------------------------
+
+void ModelSession::parse(std::string_view body, std::string& out) {
+  const std::string name(body.data());
+  const std::string sql(body.data() + name.size() + 1);
+  if (verb_of(sql) == "SYNTAX")
+    return fail_extended("42601", "syntax error in " + std::string(find_tag(sql)), out);
+  if (refused_in_failed_block(sql, out)) return;
+  if (!name.empty() && statements_.contains(name))
+    return fail_extended("42P05", "prepared statement \"" + name + "\" already exists", out);
+  statements_[name] = sql;
+  out += wire::kParseComplete;
+}
+
+void ModelSession::bind(std::string_view body, std::string& out) {
+  const auto names = wire::read_bind(bytes_of(body));
+  const auto statement = statements_.find(std::string(names->statement));
+  if (statement == statements_.end()) {
+    const std::string name(names->statement);
+    return fail_extended("26000",
+                         name.empty() ? "unnamed prepared statement does not exist"
+                                      : "prepared statement \"" + name + "\" does not exist",
+                         out);
+  }
+  if (refused_in_failed_block(statement->second, out)) return;
+  const std::string portal(names->portal);
+  if (!portal.empty() && portals_.contains(portal))
+    return fail_extended("42P03", "cursor \"" + portal + "\" already exists", out);
+  // No formats, one parameter, no result formats.
+  const std::string_view rest = body.substr(names->head_bytes + 4);
+  const auto bytes = load_be32(reinterpret_cast<const std::uint8_t*>(rest.data()));
+  portals_[portal] = {statement->second, std::string(rest.substr(4, bytes)), 0, 0, false};
+  simple_reply(out, '2');
+}
+
+void ModelSession::describe(std::string_view body, std::string& out) {
+  const std::string name(body.data() + 1);
+  std::string sql;
+  if (body[0] == 'S') {
+    const auto found = statements_.find(name);
+    if (found == statements_.end())
+      return fail_extended("26000",
+                           name.empty() ? "unnamed prepared statement does not exist"
+                                        : "prepared statement \"" + name + "\" does not exist",
+                           out);
+    sql = found->second;
+  } else {
+    const auto found = portals_.find(name);
+    if (found == portals_.end())
+      return fail_extended("34000", "portal \"" + name + "\" does not exist", out);
+    sql = found->second.sql;
+  }
+  if (returns_rows(sql) && refused_in_failed_block(sql, out)) return;
+  if (body[0] == 'S' && ends_block(sql)) {
+    MessageWriter(out).begin('t').int16(0).end();
+  } else if (body[0] == 'S') {
+    MessageWriter(out).begin('t').int16(1).int32(25).end();
+  }
+  if (returns_rows(sql)) return row_description(out);
+  simple_reply(out, 'n');
+}
+
+void ModelSession::execute(std::string_view body, bool cancelled, std::string& out) {
+  const std::string name(body.data());
+  const auto found = portals_.find(name);
+  if (found == portals_.end())
+    return fail_extended("34000", "portal \"" + name + "\" does not exist", out);
+  Portal& portal = found->second;
+  if (refused_in_failed_block(portal.sql, out)) return;
+  ++portal.executions;
+  const auto limit =
+      load_be32(reinterpret_cast<const std::uint8_t*>(body.data()) + name.size() + 1);
+  if (without_comment(portal.sql).find_first_not_of(' ') == std::string_view::npos)
+    return simple_reply(out, 'I');
+  if (cancelled) return fail_extended("57014", "canceling statement due to user request", out);
+  if (!returns_rows(portal.sql)) {
+    if (portal.done) return fail_extended("55000", "portal \"" + name + "\" cannot be run", out);
+    portal.done = true;
+    const std::string sql = portal.sql;  // a COMMIT ends the portal
+    const std::string echo = portal.parameter;
+    if (!run_statement(sql, echo, false, out)) skipping_ = true;
+    if (copy_ != Copy::kNone) copy_ = Copy::kExtended;
+    return;
+  }
+  const auto words = words_of(portal.sql);
+  const std::size_t rows = number_in(words, 1);
+  std::size_t sent = 0;
+  while (portal.position < rows && (limit == 0 || sent < limit)) {
+    data_row(out, row_text(portal.parameter, portal.position++, number_in(words, 2)));
+    ++sent;
+  }
+  if (limit != 0 && sent == limit) return simple_reply(out, 's');
+  wire::append_command_complete(out, "SELECT " + std::to_string(sent));
+}
+
+void ModelSession::close(std::string_view body) {
+  const std::string name(body.data() + 1);
+  if (body[0] == 'S') {
+    statements_.erase(name);
+  } else {
+    portals_.erase(name);
+  }
+}
+
+void ModelSession::sync(std::string& out) {
+  skipping_ = in_batch_ = false;
+  ready(out);
+}
+
+// ---- statements --------------------------------------------------------------------------------
+
+bool ModelSession::refused_in_failed_block(std::string_view sql, std::string& out) {
+  const bool empty = words_of(sql).empty();
+  if (status_ != 'E' || ends_block(sql) || empty) return false;
+  fail_extended("25P02", "current transaction is aborted", out);
+  return true;
+}
+
+bool ModelSession::run_statement(std::string_view sql, std::string_view echo, bool cancelled,
+                                 std::string& out) {
+  const auto words = words_of(sql);
+  const std::string& verb = words[0];
+  const auto failed = [&](std::string_view state, std::string_view message) {
+    fail(state, message, out);
+    return false;
+  };
+  if (status_ == 'E' && !ends_block(sql)) return failed("25P02", "current transaction is aborted");
+  if (cancelled) return failed("57014", "canceling statement due to user request");
+  if (verb == "FAIL") return failed("22012", "division by zero in " + std::string(echo));
+  if (verb == "BEGIN" || verb == "COMMIT" || verb == "ROLLBACK")
+    return run_transaction_command(verb, out);
+  if (verb == "COPYIN") {
+    copy_ = Copy::kSimple;
+    copy_lines_ = 0;
+    copy_bad_line_ = static_cast<int>(number_in(words, 1));
+    copy_echo_ = echo;
+    copy_response(out, 'G');
+    return true;
+  }
+  if (verb == "COPYOUT") {
+    copy_response(out, 'H');
+    for (std::size_t i = 0; i < number_in(words, 1); ++i)
+      MessageWriter(out).begin('d').raw(row_text(echo, i, number_in(words, 2))).end();
+    simple_reply(out, 'c');
+    wire::append_command_complete(out, "COPY " + words[1]);
+    return true;
+  }
+  if (verb == "NOTICE")
+    wire::append_error(out, 'N', {"NOTICE", "00000", "notice of " + std::string(echo)});
+  if (verb == "SELECT" && words.size() == 3) {
+    row_description(out);
+    for (std::size_t i = 0; i < number_in(words, 1); ++i)
+      data_row(out, row_text(echo, i, number_in(words, 2)));
+    wire::append_command_complete(out, "SELECT " + words[1]);
+    return true;
+  }
+  return run_session_command(words, out);
+}
+
+bool ModelSession::run_transaction_command(std::string_view verb, std::string& out) {
+  if (verb == "BEGIN") {
+    if (status_ == 'T')
+      wire::append_error(out, 'N', {"WARNING", "25001", "there is already a transaction"});
+    if (status_ == 'I') at_begin_ = current_;
+    status_ = 'T';
+    wire::append_command_complete(out, verb);
+    return true;
+  }
+  if (status_ == 'I') {
+    wire::append_error(out, 'N', {"WARNING", "25P01", "there is no transaction in progress"});
+    wire::append_command_complete(out, verb);
+    return true;
+  }
+  return end_transaction(verb == "COMMIT" && status_ == 'T', out);
+}
+
+bool ModelSession::end_transaction(bool commit, std::string& out) {
+  if (!commit) current_ = at_begin_;
+  status_ = 'I';
+  portals_.clear();
+  wire::append_command_complete(out, commit ? "COMMIT" : "ROLLBACK");
+  return true;
+}
+
+bool ModelSession::run_session_command(const std::vector<std::string>& words, std::string& out) {
+  const std::string& verb = words[0];
+  std::string tag = verb;
+  if (verb == "SET" && words.size() > 2) {
+    set(words[1], words[2]);
+  } else if (verb == "RESET" && words.size() > 1 && words[1] == "ALL") {
+    current_ = defaults_;
+  } else if (verb == "RESET" && words.size() > 1) {
+    set(words[1], defaults_[canonical(words[1])]);
+  } else if (verb == "DEALLOCATE") {
+    statements_.clear();
+    tag = "DEALLOCATE ALL";
+  } else if (verb == "DISCARD") {
+    statements_.clear();
+    portals_.clear();
+    current_ = at_begin_ = defaults_;
+    tag = "DISCARD ALL";
+  } else if (verb == "SELECT") {  // SELECT pg_catalog.set_config('name','value',false)
+    const std::string& call = words[1];
+    const std::size_t name = call.find('\'') + 1;
+    const std::size_t name_end = call.find('\'', name);
+    const std::size_t value = call.find('\'', name_end + 1) + 1;
+    set(call.substr(name, name_end - name), call.substr(value, call.find('\'', value) - value));
+    row_description(out);
+    data_row(out, "set");
+    tag = "SELECT 1";
+  } else if (verb == "UPDATE") {
+    tag += " " + words[1];
+  }
+  wire::append_command_complete(out, tag);
+  return true;
+}
+
+// Parameter names know no case.
+std::string ModelSession::canonical(const std::string& name) const {
+  const auto lower = [](char a, char b) { return std::tolower(a) == std::tolower(b); };
+  const auto known = std::ranges::find_if(
+      reported_, [&](const auto& entry) { return std::ranges::equal(entry.first, name, lower); });
+  return known == reported_.end() ? name : known->first;
+}
+
+void ModelSession::set(const std::string& name, const std::string& value) {
+  current_[canonical(name)] = value;
+  if (status_ == 'I') at_begin_ = current_;
+}
+
+// ---- replies -----------------------------------------------------------------------------------
+
+void ModelSession::fail(std::string_view sqlstate, std::string_view message, std::string& out) {
+  wire::append_error(out, 'E', {"ERROR", std::string(sqlstate), std::string(message)});
+  if (status_ == 'T') {
+    status_ = 'E';
+    portals_.clear();
+  }
+}
+
+void ModelSession::fail_extended(std::string_view sqlstate, std::string_view message,
+                                 std::string& out) {
+  fail(sqlstate, message, out);
+  skipping_ = true;
+}
+
+// Changed parameters are reported just before ReadyForQuery, as since PostgreSQL 14.
+void ModelSession::report(std::string& out) {
+  for (auto& [name, value] : reported_) {
+    if (value == current_[name]) continue;
+    value = current_[name];
+    wire::append_parameter_status(out, name, value);
+  }
+}
+
+void ModelSession::ready(std::string& out) {
+  in_batch_ = false;
+  if (status_ == 'I') portals_.clear();
+  report(out);
+  wire::append_ready(out, static_cast<wire::TransactionStatus>(status_));
+}
+
+}  // namespace pgsaba::sim

@@ -1,0 +1,103 @@
+// ModelSession: PostgreSQL's side of one session, as a state machine over bytes: simple and
+// extended protocol, transactions, prepared statements, portals, COPY. The simulated back end runs
+// one per connection; the judge runs a private one per client, as the direct connection that
+// pgsaba's answers are compared with. Pure: no clock, no chance. One thread.
+//
+// The rules are those of src/backend/tcop/postgres.c; the language is a toy:
+//   SELECT rows bytes | UPDATE n | SLEEP microseconds | FAIL | SYNTAX | NOTICE
+//   BEGIN | COMMIT | ROLLBACK | SET name value | RESET name | RESET ALL
+//   COPYIN bad_line | COPYOUT rows bytes | DEALLOCATE ALL | DISCARD ALL
+// joined by ';', with a comment at the end that carries the client's tag. The set_config that
+// pgsaba sends is understood too.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pgsaba/base/clock.h"
+
+namespace pgsaba::sim {
+
+using ModelSettings = std::map<std::string, std::string>;
+
+class ModelSession {
+ public:
+  explicit ModelSession(ModelSettings defaults = {});
+
+  void feed(std::string_view bytes) { input_.append(bytes); }
+  bool has_message() const;
+  std::string_view message() const;  // the next whole one, header included
+  // What the next message will execute; empty if nothing. Unique for each execution.
+  std::string run_name() const;
+  Micros cost() const;  // how long that takes
+  // Takes the next message; `cancelled`: what it executes is cancelled instead.
+  void run(bool cancelled, std::string& out);
+  // The next batch was refused before it reached a server: it is over with its error.
+  void refuse_batch(std::string& out);
+
+  bool terminated() const { return terminated_; }
+  char status() const { return status_; }
+  bool copying_in() const { return copy_ != Copy::kNone; }
+  // Between two batches, in no transaction: here a pooler may change the client.
+  bool at_rest() const { return status_ == 'I' && !in_batch_ && copy_ == Copy::kNone; }
+  // Reported parameters whose value is not the default.
+  const ModelSettings& settings() const { return current_; }
+  const ModelSettings& reported() const { return reported_; }
+  void set_startup(const std::string& name, const std::string& value);
+
+ private:
+  struct Portal {
+    std::string sql;
+    std::string parameter;
+    std::size_t position = 0;  // rows already sent
+    int executions = 0;
+    bool done = false;
+  };
+  enum class Copy : std::uint8_t { kNone, kSimple, kExtended };
+
+  void simple_query(std::string_view sql, bool cancelled, std::string& out);
+  void parse(std::string_view body, std::string& out);
+  void bind(std::string_view body, std::string& out);
+  void describe(std::string_view body, std::string& out);
+  void execute(std::string_view body, bool cancelled, std::string& out);
+  void close(std::string_view body);
+  void sync(std::string& out);
+  void copy_message(char tag, std::string_view body, std::string& out);
+  void finish_copy(std::string& out);
+  // One statement; false if it failed (the error is in `out`).
+  bool run_statement(std::string_view sql, std::string_view echo, bool cancelled, std::string& out);
+  bool run_transaction_command(std::string_view verb, std::string& out);
+  bool run_session_command(const std::vector<std::string>& words, std::string& out);
+  bool end_transaction(bool commit, std::string& out);
+  void fail(std::string_view sqlstate, std::string_view message, std::string& out);
+  void fail_extended(std::string_view sqlstate, std::string_view message, std::string& out);
+  bool refused_in_failed_block(std::string_view sql, std::string& out);
+  void ready(std::string& out);
+  void report(std::string& out);
+  void set(const std::string& name, const std::string& value);
+  std::string canonical(const std::string& name) const;
+
+  std::string input_;
+  ModelSettings defaults_;
+  ModelSettings current_;
+  ModelSettings at_begin_;  // what a rollback returns to
+  ModelSettings reported_;
+  std::map<std::string, std::string> statements_;
+  std::map<std::string, Portal> portals_;
+  std::string copy_echo_;
+  int copy_bad_line_ = 0;
+  int copy_lines_ = 0;
+  Copy copy_ = Copy::kNone;
+  char status_ = 'I';
+  bool in_batch_ = false;  // extended messages since the last Sync
+  bool skipping_ = false;  // an error waits for its Sync
+  bool terminated_ = false;
+};
+
+// A statement of the toy language without its comment, cut into words.
+std::vector<std::string> words_of(std::string_view sql);
+
+}  // namespace pgsaba::sim

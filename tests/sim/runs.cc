@@ -1,0 +1,55 @@
+// Runs of whole workers in a simulated world. PGSABA_SIM_SEEDS=N plays N seeds instead of a few,
+// PGSABA_SIM_SEED=S only that one, and shows the log.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "pgsaba/base/log.h"
+#include "sim/world.h"
+
+using namespace pgsaba::sim;
+
+namespace {
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+void quiet(bool shown) {
+  pgsaba::log::Options options;
+  options.level = shown ? pgsaba::log::Level::kInfo : pgsaba::log::Level::kCritical;
+  REQUIRE(pgsaba::log::configure(options).ok());
+}
+
+struct Sums {
+  std::size_t runs = 0;
+  std::size_t lent = 0;
+  std::size_t cancels = 0;
+  std::size_t refused = 0;
+};
+
+void play(std::uint64_t seed, Sums& sums) {
+  const Outcome outcome = World(Scenario::random(seed)).run();
+  sums.runs += outcome.runs;
+  sums.lent += outcome.lent_servers;
+  sums.cancels += outcome.cancels_hit;
+  sums.refused += outcome.refused;
+  CHECK_MESSAGE(outcome.findings.empty(),
+                "PGSABA_SIM_SEED=" << seed << " plays this again: " << outcome.text());
+}
+
+}  // namespace
+
+TEST_CASE("clients get what a direct connection gives, whatever happens") {
+  const std::uint64_t only = number_from("PGSABA_SIM_SEED", 0);
+  quiet(only != 0);
+  const std::uint64_t first = only != 0 ? only : 1;
+  const std::uint64_t last = only != 0 ? only : number_from("PGSABA_SIM_SEEDS", 80);
+  Sums sums;
+  for (std::uint64_t seed = first; seed <= last; ++seed) play(seed, sums);
+  MESSAGE("seeds: " << (last - first + 1) << ", " << sums.runs << " statements, " << sums.lent
+                    << " servers lent, " << sums.cancels << " cancelled, " << sums.refused
+                    << " refused");
+}

@@ -1,0 +1,98 @@
+// World: whole workers on a simulated network, with simulated clients in front and a simulated
+// PostgreSQL behind, one virtual clock and one seed. `run` plays it to its end and returns what the
+// judge has found. One thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pgsaba/worker/worker.h"
+#include "sim/back_end.h"
+#include "sim/judge.h"
+#include "sim/sim_client.h"
+#include "sim/sim_kernel.h"
+
+namespace pgsaba::sim {
+
+struct Scenario {
+  std::uint64_t seed = 1;
+  std::size_t workers = 1;
+  int clients = 10;
+  int pool_size = 4;
+  int max_prepared_statements = 8;
+  Micros query_wait_us = 20 * kSecond;
+  Micros server_lifetime_us = 3600 * kSecond;
+  Micros starting_us = 0;    // the back end refuses so long
+  int kills = 0;             // of back end processes, at random times
+  Micros busy_us = 300'000;  // about how long the clients work: when the kills come
+  Micros turn_cost_us = 20;  // the longest turn of a worker
+  ClientHabits client;
+  WorkloadHabits workload;
+  // For skewed loads: only clients whose number modulo `workers` is below this have work to do.
+  std::size_t loaded_workers = 64;
+
+  // A scenario of which everything is chosen by the seed.
+  static Scenario random(std::uint64_t seed);
+};
+
+struct Outcome {
+  std::vector<std::string> findings;
+  Micros duration = 0;  // virtual, until the last client was done
+  std::size_t runs = 0;
+  std::size_t transactions = 0;
+  std::size_t lent_servers = 0;
+  std::size_t cancels_hit = 0;
+  std::size_t refused = 0;
+  std::size_t turns = 0;
+
+  std::string text() const;
+};
+
+class World {
+ public:
+  explicit World(Scenario scenario);
+  ~World();
+
+  Outcome run();
+
+ private:
+  struct Place {
+    std::unique_ptr<SimNetwork> network;
+    std::unique_ptr<worker::Worker> worker;
+    Micros free_at = 0;  // its last turn is over
+    Micros wake_at = 0;
+    int idle_turns = 0;  // in a row, without an event and without a pause
+  };
+  class NoControl final : public worker::ControlLink {
+   public:
+    void console_opened(std::size_t, std::uint32_t, std::string, bool) override {}
+    void console_frame(std::size_t, std::uint32_t, std::string) override {}
+    void console_closed(std::size_t, std::uint32_t) override {}
+    void worker_drained(std::size_t) override {}
+  };
+
+  std::shared_ptr<const worker::Picture> picture() const;
+  void add_clients();
+  void step();
+  Place* choose_ready();
+  void run_turn(Place& place);
+  void check_limits();
+  void check_progress();
+  void check_rest();
+  bool over() const;
+
+  Scenario scenario_;
+  SimKernel kernel_;
+  Judge judge_;
+  BackEnd back_end_;
+  NoControl control_;
+  worker::Process process_;
+  std::vector<Place> places_;
+  std::vector<std::unique_ptr<SimClient>> clients_;
+  std::shared_ptr<pool::SharedPool> slots_;
+  Micros next_check_ = 0;
+  std::size_t turns_ = 0;
+};
+
+}  // namespace pgsaba::sim
