@@ -136,8 +136,9 @@ Status Daemon::start() {
     return random;
   process_.login_settings.unknown_users_use_scram = picture->users->mostly_scram();
   picture_ = std::move(picture);
-  if (Status listening = open_listeners(); !listening.ok()) return listening;
+  // Whoever sees the sockets may send signals: they must not meet the system's default.
   if (Status signals = watch_signals(); !signals.ok()) return signals;
+  if (Status listening = open_listeners(); !listening.ok()) return listening;
   consoles_ = std::make_unique<ConsoleDesk>(loop_, *this, options_.version,
                                             [this](std::size_t worker) { worker_drained(worker); });
   process_.control = consoles_.get();
