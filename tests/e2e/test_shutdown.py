@@ -39,6 +39,8 @@ def test_sigterm_waits_for_running_transactions(daemon, cluster):
     waiting = daemon.connect()
     begin(busy)
     sleeping.send(m.query("select pg_sleep(1), 'done'"))
+    wait_until(lambda: cluster.value("select count(*) from pg_stat_activity where state = 'active' "
+                                     "and query like 'select pg_sleep(1)%'") == 1, 10, "the sleeper")
     waiting.send(m.query("select 1"))
     wait_for_waiters(daemon, 1)
     daemon.send_signal(signal.SIGTERM)
