@@ -1,0 +1,23 @@
+#include "pgsaba/sql/statement.h"
+
+#include "sql/statement_reader.h"
+
+namespace pgsaba::sql {
+
+Statement read_statement(std::string_view sql, const Dialect& dialect) {
+  return StatementReader(sql, dialect, nullptr).read();
+}
+
+std::vector<TouchedSetting> touched_settings(std::string_view sql, const Dialect& dialect) {
+  NamesFound found;
+  StatementReader(sql, dialect, &found).read();
+  return std::move(found.settings);
+}
+
+std::vector<std::string> prepared_names(std::string_view sql, const Dialect& dialect) {
+  NamesFound found;
+  StatementReader(sql, dialect, &found).read();
+  return std::move(found.prepared);
+}
+
+}  // namespace pgsaba::sql

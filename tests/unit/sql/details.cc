@@ -1,0 +1,286 @@
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "pgsaba/sql/statement.h"
+
+using namespace pgsaba::sql;
+
+namespace {
+
+const Dialect kPlain{};
+constexpr const char* kNotPlain = "(not plain)";
+constexpr const char* kDefault = "(default)";
+
+struct SettingRow {
+  const char* sql;
+  std::string name;
+  std::string value;
+};
+
+std::string names_of(const char* sql) {
+  std::string names;
+  for (const TouchedSetting& setting : touched_settings(sql, kPlain)) {
+    names += names.empty() ? "" : " ";
+    names += setting.name.empty() ? "$" + std::to_string(setting.parameter) : setting.name;
+  }
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("plain settings") {
+  const std::vector<SettingRow> rows = {
+      {"set a = 'b'", "a", "b"},
+      {"SET SESSION Statement_Timeout TO '5s';", "statement_timeout", "5s"},
+      {"set a = 1", "a", "1"},
+      {"set a = 007", "a", "7"},
+      {"set a =-1.50", "a", "-1.50"},
+      {"set a = + 1e3", "a", "1e3"},
+      {"set a to On", "a", "on"},
+      {"set a to TRUE", "a", "true"},
+      {"set a = \"B c\"", "a", "B c"},
+      {"set a = E'b\\'\\n\\x41\\101\\u0041'", "a", "b'\nAAA"},
+      {"set a = $$b$$", "a", "b"},
+      {"set a = 'it''s' -- '\n ' a'", "a", "it's a"},
+      {"set \"TimeZone\" = 'utc'", "timezone", "utc"},
+      {"set A.b.C = 'x'", "a.b.c", "x"},
+      {"set session.x = 'y'", "session.x", "y"},
+      {"set a to default", "a", kDefault},
+      {"set search_path to default", "search_path", kDefault},
+      {"reset search_path", "search_path", kDefault},
+      {"reset A.b", "a.b", kDefault},
+      {"reset time zone", "timezone", kDefault},
+      {"set time zone 'utc'", "timezone", "utc"},
+      {"set time zone UTC", "timezone", "utc"},
+      {"set time zone -5", "timezone", "-5"},
+      {"set time zone local", "timezone", kDefault},
+      {"set session time zone default", "timezone", kDefault},
+      {"set names 'utf8'", "client_encoding", "utf8"},
+      {"set names", "client_encoding", kDefault},
+      {"set names default", "client_encoding", kDefault},
+      {"set client_encoding to UTF8", "client_encoding", "utf8"},
+  };
+  for (const SettingRow& row : rows) {
+    CAPTURE(std::string(row.sql));
+    const auto setting = plain_setting(row.sql, kPlain);
+    REQUIRE(setting);
+    CHECK(setting->name == row.name);
+    CHECK(setting->value.value_or(kDefault) == row.value);
+    CHECK(read_statement(row.sql, kPlain).effects == effect::kSetting);
+  }
+}
+
+TEST_CASE("settings that are not plain") {
+  for (const char* sql : {"",
+                          "set",
+                          "set a",
+                          "set a =",
+                          "set local a = 1",
+                          "set a = 1, 2",
+                          "set datestyle = iso, mdy",
+                          "set a = b c",
+                          "set a = 1; select 1",
+                          "set search_path = a",
+                          "set search_path = 'a'",
+                          "set temp_tablespaces = a",
+                          "set local_preload_libraries = a",
+                          "set role a",
+                          "set role = 'a'",
+                          "set \"role\" = 'a'",
+                          "set session authorization a",
+                          "set session_authorization = 'a'",
+                          "reset role",
+                          "reset session authorization",
+                          "reset all",
+                          "set a from current",
+                          "set time zone interval '1' hour",
+                          "set schema 'a'",
+                          "set xml option document",
+                          "set transaction read only",
+                          "set a = select",
+                          "set a = U&'b'",
+                          "set a = X'1F'",
+                          "set a = E'\\x00'",
+                          "set a = 'b",
+                          "select = 1",
+                          "set select = 1",
+                          "set left = 1",
+                          "set transaction_isolation = 'serializable'",
+                          "set seed = 0.5",
+                          "set a. = 1",
+                          "set .a = 1",
+                          "reset",
+                          "reset a b",
+                          "set names utf8"})
+    CHECK_MESSAGE(!plain_setting(sql, kPlain), sql);
+}
+
+TEST_CASE("a string without standard_conforming_strings has escapes") {
+  const auto setting = plain_setting(R"(set a = 'b\'c')", Dialect{false, {}});
+  REQUIRE(setting);
+  CHECK(setting->value == "b'c");
+}
+
+TEST_CASE("settings that a text may change") {
+  CHECK(names_of("select 1") == "");
+  CHECK(names_of("set A = 1; SET b.C to 2; reset a") == "a b.c");
+  CHECK(names_of("set local a = 1; set transaction read only; reset all") == "");
+  CHECK(names_of("set time zone 'x'; set names 'x'; set schema 'x'; set xml option content") ==
+        "timezone client_encoding search_path xmloption");
+  CHECK(names_of("set role a; reset role") == "role");
+  CHECK(names_of("set session authorization a") == "session_authorization role");
+  CHECK(names_of("reset session authorization") == "session_authorization role");
+  CHECK(names_of("set session characteristics as transaction read only") ==
+        "default_transaction_isolation default_transaction_read_only "
+        "default_transaction_deferrable");
+  CHECK(names_of("select set_config('A', 'b', false), set_config($2, $1, true)") == "a $2");
+  CHECK(names_of("select set_config('a' || 'b', 'c', false)") == "");
+  CHECK(names_of("select set_config(E'\\x61', 'c', false)") == "a");
+  CHECK(names_of("prepare p as select set_config($1, 'c', false)") == "");
+  CHECK(names_of("discard all") == "session_authorization role");
+  CHECK(names_of("begin; set \"Work_Mem\" = 1") == "work_mem");
+}
+
+TEST_CASE("plain begin") {
+  struct Row {
+    const char* sql;
+    PlainBegin begin;
+  };
+  const std::vector<Row> rows = {
+      {"begin", {false, false, false}},
+      {" BEGIN WORK ; ", {false, false, false}},
+      {"begin transaction read only", {false, true, true}},
+      {"start transaction", {true, false, false}},
+      {"start transaction isolation level repeatable read, read only, deferrable",
+       {true, true, true}},
+      {"begin isolation level read committed read write not deferrable", {false, false, true}},
+      {"begin isolation level serializable", {false, false, true}},
+      {"begin isolation level read uncommitted", {false, false, true}},
+      {"begin read only read write", {false, false, true}},
+      {"/* a */ begin -- b", {false, false, false}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.sql));
+    const auto begin = plain_begin(row.sql, kPlain);
+    REQUIRE(begin);
+    CHECK(begin->start == row.begin.start);
+    CHECK(begin->read_only == row.begin.read_only);
+    CHECK(begin->modes == row.begin.modes);
+  }
+  for (const char* sql :
+       {"", "start", "start work", "begin; select 1", "begin read", "begin ,read only",
+        "begin read only,", "begin isolation level", "begin isolation level repeatable",
+        "begin not", "begin work transaction", "commit", "begin 1", "begin isolation serializable",
+        "begin \"work\"", "begin 'a", "begin read only,, read write"})
+    CHECK_MESSAGE(!plain_begin(sql, kPlain), sql);
+}
+
+TEST_CASE("plain end") {
+  struct Row {
+    const char* sql;
+    bool commit;
+    bool chain;
+  };
+  const std::vector<Row> rows = {
+      {"commit", true, false},          {"END;", true, false},
+      {"commit work", true, false},     {"end transaction and no chain", true, false},
+      {"rollback", false, false},       {"abort work and chain", false, true},
+      {"commit and chain", true, true}, {";rollback -- x", false, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.sql));
+    const auto end = plain_end(row.sql, kPlain);
+    REQUIRE(end);
+    CHECK(end->commit == row.commit);
+    CHECK(end->chain == row.chain);
+    CHECK(leading_end(row.sql, kPlain));
+  }
+  for (const char* sql :
+       {"", "commit prepared 'x'", "rollback to a", "rollback work to savepoint a", "commit and",
+        "commit 1", "rollback prepared 'x'", "commit no chain"}) {
+    CHECK_MESSAGE(!plain_end(sql, kPlain), sql);
+    CHECK_MESSAGE(!leading_end(sql, kPlain), sql);
+  }
+  CHECK_FALSE(plain_end("commit; select 1", kPlain));
+  CHECK(leading_end("commit; select 1", kPlain)->commit);
+}
+
+TEST_CASE("statements prepared by SQL") {
+  using Verb = PreparedCommand::Verb;
+  struct Row {
+    const char* sql;
+    Verb verb;
+    std::string name;
+    std::string types;
+    std::string query;
+  };
+  const std::string longest(63, 'x');
+  const std::string longer = "execute " + longest + "y";
+  const std::vector<Row> rows = {
+      {"prepare P as select 1 ;", Verb::kPrepare, "p", "", "select 1"},
+      {"prepare p(int, numeric(1,2)) as select ';' -- x", Verb::kPrepare, "p", "int, numeric(1,2)",
+       "select ';'"},
+      {"prepare \"P\"\"q\" as values (1)", Verb::kPrepare, "P\"q", "", "values (1)"},
+      {"prepare transaction as select 1", Verb::kPrepare, "transaction", "", "select 1"},
+      {"execute p", Verb::kExecute, "p", "", ""},
+      {"execute p('a)', (1))", Verb::kExecute, "p", "", ""},
+      {longer.c_str(), Verb::kExecute, longest, "", ""},
+      {"explain (analyze) execute p(1)", Verb::kExecute, "p", "", ""},
+      {"explain analyze verbose execute p", Verb::kExecute, "p", "", ""},
+      {"create temp table t (a) on commit drop as execute p (1) with no data", Verb::kExecute, "p",
+       "", ""},
+      {"explain analyze create table t as execute p", Verb::kExecute, "p", "", ""},
+      {"DEALLOCATE a17", Verb::kDeallocate, "a17", "", ""},
+      {" deallocate\n prepare _PG3_0 ; ", Verb::kDeallocate, "_pg3_0", "", ""},
+      {"deallocate \"A \"\"b\"\"\";", Verb::kDeallocate, "A \"b\"", "", ""},
+      {"deallocate\"x\"", Verb::kDeallocate, "x", "", ""},
+      {"deallocate prepare \"all\"", Verb::kDeallocate, "all", "", ""},
+      {"deallocate prepare", Verb::kDeallocate, "prepare", "", ""},
+      {"deallocate /* */ a", Verb::kDeallocate, "a", "", ""},
+      {"deallocate all", Verb::kDeallocateAll, "", "", ""},
+      {"deallocate prepare all", Verb::kDeallocateAll, "", "", ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.sql));
+    const auto command = prepared_command(row.sql, kPlain);
+    REQUIRE(command);
+    CHECK(command->verb == row.verb);
+    CHECK(command->name == row.name);
+    CHECK(command->types == row.types);
+    CHECK(command->query == row.query);
+    CHECK((read_statement(row.sql, kPlain).effects & effect::kPrepared) != 0);
+  }
+  for (const char* sql : {"",
+                          ";",
+                          "deallocate",
+                          "deallocated x",
+                          "select 1",
+                          "deallocate a; select 1",
+                          "deallocate a b",
+                          "deallocate \"a",
+                          "deallocate \"\"",
+                          "deallocate 1a",
+                          "deallocate prepare prepare x",
+                          "deallocate select",
+                          "deallocate left",
+                          "prepare p",
+                          "prepare p as",
+                          "prepare p as select 1; select 2",
+                          "prepare transaction 'x'",
+                          "execute p(1",
+                          "execute p 1",
+                          "create table t as select 1",
+                          "explain select 1",
+                          "execute p; execute q",
+                          "execute p with data"})
+    CHECK_MESSAGE(!prepared_command(sql, kPlain), sql);
+}
+
+TEST_CASE("all prepared statements that a text names") {
+  const auto names = prepared_names(
+      "prepare A as select 1; execute a; execute \"B\"(1); deallocate prepare c; deallocate all; "
+      "create table t as execute d; explain analyze execute e; select 1 as execute",
+      kPlain);
+  CHECK(names == std::vector<std::string>{"a", "B", "c", "d", "e"});
+}
