@@ -40,10 +40,15 @@ Kind kind_of(char c) { return kKinds[static_cast<std::uint8_t>(c)]; }
 bool is_digit(char c) { return kind_of(c) == Kind::kDigit; }
 bool ends_line(char c) { return c == '\n' || c == '\r'; }
 
-bool continues_word(char c) {
-  const Kind kind = kind_of(c);
-  return kind == Kind::kLetter || kind == Kind::kDigit || kind == Kind::kDollar;
-}
+constexpr std::array<bool, 256> kInWords = [] {
+  std::array<bool, 256> in_words{};
+  for (std::size_t c = 0; c < in_words.size(); ++c)
+    in_words[c] =
+        kKinds[c] == Kind::kLetter || kKinds[c] == Kind::kDigit || kKinds[c] == Kind::kDollar;
+  return in_words;
+}();
+
+bool continues_word(char c) { return kInWords[static_cast<std::uint8_t>(c)]; }
 
 const char* find(const char* at, const char* end, char c) {
   return static_cast<const char*>(std::memchr(at, c, static_cast<std::size_t>(end - at)));
@@ -82,6 +87,8 @@ const char* without_signs(const char* begin, const char* end) {
 }  // namespace
 
 Token Lexer::next() {
+  if (at_ < end_ && *at_ == ' ') ++at_;
+  if (at_ < end_ && kind_of(*at_) == Kind::kLetter) return word();
   if (!skip_blanks()) return broken();
   if (at_ == end_) return {};
   switch (kind_of(*at_)) {
@@ -159,10 +166,11 @@ std::size_t Lexer::character_bytes(const char* at) const {
 }
 
 const char* Lexer::end_of_word(const char* at) const {
+  const char* const end = end_;
   if (dialect_.encoding == Encoding::kAsciiSafe) {
-    while (at < end_ && continues_word(*at)) ++at;
+    while (at < end && continues_word(*at)) ++at;
   } else {
-    while (at < end_ && continues_word(*at)) at += character_bytes(at);
+    while (at < end && continues_word(*at)) at += character_bytes(at);
   }
   return at;
 }

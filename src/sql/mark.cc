@@ -17,7 +17,7 @@ constexpr Reservation kReservations[] = {
 #undef PGSABA_KEYWORD
 };
 
-constexpr WordIndex<1024> kIndex(kWords);
+constexpr WordIndex<2048> kIndex(kWords);
 constexpr auto kFirst = static_cast<std::size_t>(Mark::kAbort);
 
 }  // namespace

@@ -3,48 +3,63 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 namespace pgsaba::sql {
 
 // Among the characters of identifiers this folds letters and keeps apart all others.
 constexpr std::uint64_t kFold = 0x2020202020202020;
 
-constexpr std::uint64_t byte_at(std::string_view word, std::size_t at) {
-  return static_cast<std::uint8_t>(word[at]);
+// The bytes of an unsigned integer, least significant first whatever the machine: the index is made
+// by the compiler.
+template <typename Integer>
+constexpr std::uint64_t load(const char* at) {
+  Integer value = 0;
+  if (std::is_constant_evaluated() || std::endian::native != std::endian::little) {
+    for (std::size_t i = 0; i < sizeof(Integer); ++i)
+      value = static_cast<Integer>(value | Integer{static_cast<std::uint8_t>(at[i])} << (8 * i));
+  } else {
+    std::memcpy(&value, at, sizeof(Integer));
+  }
+  return value;
 }
 
-// Eight bytes, written out so that compilers make it one load.
-constexpr std::uint64_t eight_bytes(std::string_view word, std::size_t at) {
-  return byte_at(word, at) | byte_at(word, at + 1) << 8 | byte_at(word, at + 2) << 16 |
-         byte_at(word, at + 3) << 24 | byte_at(word, at + 4) << 32 | byte_at(word, at + 5) << 40 |
-         byte_at(word, at + 6) << 48 | byte_at(word, at + 7) << 56;
+// Up to eight bytes as a number; another one for other bytes of the same length.
+constexpr std::uint64_t few_bytes(const char* at, std::size_t size) {
+  if (size >= 8) return load<std::uint64_t>(at);
+  if (size >= 4) return load<std::uint32_t>(at) | load<std::uint32_t>(at + size - 4) << 32;
+  if (size >= 2) return load<std::uint16_t>(at) | load<std::uint16_t>(at + size - 2) << 32;
+  return size == 0 ? 0 : load<std::uint8_t>(at);
 }
 
-constexpr std::uint64_t few_bytes(std::string_view word) {  // at most eight
-  if (word.size() >= 8) return eight_bytes(word, 0);
-  std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < word.size(); ++i) bytes |= byte_at(word, i) << (8 * i);
-  return bytes;
-}
-
+// Of a few of its characters, without a branch; not of an empty word.
 constexpr std::uint64_t word_hash(std::string_view word) {
-  const std::uint64_t first = few_bytes(word) | kFold;
-  const std::uint64_t last = word.size() > 8 ? eight_bytes(word, word.size() - 8) | kFold : 0;
-  const std::uint64_t hash =
-      (first ^ (last * 0x9E3779B97F4A7C15) ^ word.size()) * 0xD6E8FEB86659FD93;
-  return hash ^ (hash >> 32);
+  const char* at = word.data();
+  const std::size_t last = word.size() - 1;
+  const auto byte = [at](std::size_t place) -> std::uint64_t {
+    return static_cast<std::uint8_t>(at[place]) | 0x20U;
+  };
+  const std::uint64_t some = byte(0) | byte(last / 4) << 8 | byte(last / 2) << 16 |
+                             byte(last - last / 4) << 24 | byte(last) << 32 |
+                             byte(last - (last > 0)) << 40 |
+                             static_cast<std::uint64_t>(word.size()) << 48;
+  return (some * 0x9E3779B97F4A7C15) >> 32;
 }
 
 // `word` as somebody typed it; `listed` in lower case.
 constexpr bool same_word(std::string_view word, std::string_view listed) {
   if (word.size() != listed.size()) return false;
-  std::size_t at = 0;
-  for (; at + 8 <= word.size(); at += 8)
-    if ((eight_bytes(word, at) | kFold) != (eight_bytes(listed, at) | kFold)) return false;
-  return (few_bytes(word.substr(at)) | kFold) == (few_bytes(listed.substr(at)) | kFold);
+  const char* ours = word.data();
+  const char* theirs = listed.data();
+  std::size_t size = word.size();
+  for (; size > 8; size -= 8, ours += 8, theirs += 8)
+    if (((load<std::uint64_t>(ours) ^ load<std::uint64_t>(theirs)) & ~kFold) != 0) return false;
+  return ((few_bytes(ours, size) ^ few_bytes(theirs, size)) & ~kFold) == 0;
 }
 
 // Size: a power of two, at least twice the number of words. The index holds places in the list; the
@@ -66,7 +81,7 @@ class WordIndex {
 
   // The place of the word in the list, or the list's size.
   std::size_t find(std::string_view word) const {
-    if (word.size() > kLongest) return words_.size();
+    if (word.empty() || word.size() > kLongest) return words_.size();
     std::size_t slot = word_hash(word) & (Size - 1);
     for (; slots_[slot] != 0; slot = (slot + 1) & (Size - 1))
       if (same_word(word, words_[slots_[slot] - 1U])) return slots_[slot] - 1U;
