@@ -118,13 +118,12 @@ Setting read_set(Phrase& phrase, const Dialect& dialect) {
 }
 
 Setting read_reset(Phrase& phrase) {
-  if (!phrase.peek().is('.')) {
-    if (phrase.at(Mark::kAll) || phrase.at(Mark::kTransaction)) return std::nullopt;
-    if (phrase.at(Mark::kTime) && phrase.peek().mark == Mark::kZone) {
-      phrase.advance();
-      phrase.advance();
-      return to_default("timezone");
-    }
+  const Token second = phrase.peek();
+  if (phrase.at(Mark::kAll) && !second.is('.')) return std::nullopt;
+  if (phrase.at(Mark::kTime) && second.mark == Mark::kZone) {
+    phrase.advance();
+    phrase.advance();
+    return to_default("timezone");
   }
   return to_default(take_parameter(phrase));
 }

@@ -331,13 +331,14 @@ void StatementReader::set_name(bool local) {
 Command StatementReader::read_reset() {
   command_ = Command::kSet;
   advance();
-  const bool named = peek().is('.');
-  if (!named && token_.mark == Mark::kAll) return leave(Command::kSet, effect::kAnySetting);
-  if (!named && token_.mark == Mark::kTime) {
+  const Token second = peek();
+  if (token_.mark == Mark::kAll && !second.is('.'))
+    return leave(Command::kSet, effect::kAnySetting);
+  if (token_.mark == Mark::kTime && second.mark == Mark::kZone) {
     touch("timezone");
-  } else if (!named && token_.mark == Mark::kTransaction) {
+  } else if (token_.mark == Mark::kTransaction && second.mark == Mark::kIsolation) {
     touch("transaction_isolation");
-  } else if (!named && token_.mark == Mark::kSession) {
+  } else if (token_.mark == Mark::kSession && second.mark == Mark::kAuthorization) {
     touch("session_authorization");
     touch("role");
   } else {

@@ -131,6 +131,10 @@ void StatementReader::begin_name(std::string_view name, bool quoted) {
   }
   name_ = name;
   quoted_ = quoted;
+  // OPERATOR(schema.+)
+  if (before_ == Mark::kOpening && second_before_ == Mark::kOperator && !qualified_ &&
+      !names_catalog())
+    result_.effects |= effect::kUnknownCode;
 }
 
 bool StatementReader::names_catalog() const {
@@ -140,9 +144,6 @@ bool StatementReader::names_catalog() const {
 
 // In any case: "PG_TEMP" is another schema, but nobody has it.
 void StatementReader::watch_identifier(std::string_view name) {
-  if (before_ == Mark::kOpening && second_before_ == Mark::kOperator && !qualified_ &&
-      !names_catalog())
-    result_.effects |= effect::kUnknownCode;
   if (name.size() < kTemporarySchema.size() || (name[0] | 0x20) != 'p') return;
   if (same_word(name.substr(0, kTemporarySchema.size()), kTemporarySchema))
     result_.effects |= effect::kTemporary;
