@@ -9,12 +9,14 @@ constexpr std::size_t kLongestName = 63;
 
 bool is_high(char c) { return (static_cast<unsigned char>(c) & 0x80U) != 0; }
 
-// In UTF-8 no character is cut in two.
+// In UTF-8 no character is cut in two: the cut moves to the front of one that lies across it.
 void cut(std::string& name) {
   if (name.size() <= kLongestName) return;
   std::size_t length = kLongestName;
-  while (length > 0 && (static_cast<unsigned char>(name[length]) & 0xC0U) == 0x80U) --length;
-  name.resize(length);
+  while (length > kLongestName - 3 && (static_cast<unsigned char>(name[length]) & 0xC0U) == 0x80U)
+    --length;
+  const bool begins = (static_cast<unsigned char>(name[length]) & 0xC0U) == 0xC0U;
+  name.resize(begins ? length : kLongestName);
 }
 
 // A quote within quotes is written twice.

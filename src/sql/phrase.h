@@ -18,7 +18,10 @@ class Phrase {
 
   const Token& token() const { return token_; }
   Token peek() const { return Lexer(lexer_).next(); }
-  void advance() { token_ = lexer_.next(); }
+  void advance() {
+    token_ = lexer_.next();
+    broken_ = broken_ || token_.kind == TokenKind::kBroken;
+  }
 
   bool at(Mark word) const { return token_.kind == TokenKind::kWord && token_.mark == word; }
   bool take(Mark word) { return take_if(at(word)); }
@@ -28,12 +31,12 @@ class Phrase {
   }
 
   bool at_end() const { return token_.kind == TokenKind::kEnd || token_.is(';'); }
-  // At the end of the text, too, but for semicolons.
+  // At the end of the text, too, but for semicolons; all of it was understood.
   bool at_last() const {
     Lexer lexer(lexer_);
     Token token = token_;
     while (token.is(';')) token = lexer.next();
-    return token.kind == TokenKind::kEnd;
+    return token.kind == TokenKind::kEnd && !broken_;
   }
 
  private:
@@ -44,6 +47,7 @@ class Phrase {
 
   Lexer lexer_;
   Token token_;
+  bool broken_ = false;
 };
 
 }  // namespace pgsaba::sql

@@ -277,6 +277,14 @@ TEST_CASE("statements prepared by SQL") {
     CHECK_MESSAGE(!prepared_command(sql, kPlain), sql);
 }
 
+TEST_CASE("a name is cut between characters") {
+  const std::string front(62, 'x');
+  CHECK(prepared_command("execute " + front + "\xc3\xa9y", kPlain)->name == front);
+  CHECK(prepared_command("execute " + front + "y\xc3\xa9", kPlain)->name == front + "y");
+  const std::string rests(70, '\xa2');
+  CHECK(prepared_command("execute x" + rests, kPlain)->name == "x" + rests.substr(0, 62));
+}
+
 TEST_CASE("all prepared statements that a text names") {
   const auto names = prepared_names(
       "prepare A as select 1; execute a; execute \"B\"(1); deallocate prepare c; deallocate all; "
