@@ -1093,3 +1093,6 @@ GROUPS = {"set": SET, "reset": RESET, "set_config": SET_CONFIG, "startup": START
 
 CASES = {f"{group}-{name}": case if isinstance(case, Case) else Case(case)
          for group, cases in GROUPS.items() for name, case in cases.items()}
+
+# Cases that many clients cannot say at the same time, since what they name belongs to all.
+ALONE = ["startup-role", "views-pg_stat_activity"]

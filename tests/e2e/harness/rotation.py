@@ -18,7 +18,8 @@ POOL_SIZE = 3
 
 CONFIG = {"pool": {"server_round_robin": True, "pool_size": POOL_SIZE}}
 
-# Each is one Query, hence one lease; {n} is another number each time. An explicit block, for what
+# Each is one Query, hence one lease; {n} is another number each time, {client} that of the client
+# under test. An explicit block, for what
 # the dirtier has set before may be read only.
 SETTINGS = """begin read write;
     set application_name = 'dirt {n}'; set timezone = 'Pacific/Chatham'; set datestyle = 'German';
@@ -48,7 +49,7 @@ TEMPORARY = [
     "drop view shelf; drop sequence ticket; drop table basket",
 ]
 
-LISTENING = ["listen dirt_{n}; listen news9900", "unlisten dirt_{n}; unlisten news9900"]
+LISTENING = ["listen dirt_{n}; listen news{client}", "unlisten dirt_{n}; unlisten news{client}"]
 
 LOCKS = ["select pg_advisory_lock(5000000 + {n}), pg_advisory_lock_shared(6000000)",
          "select pg_advisory_unlock(5000000 + {n}), pg_advisory_unlock_shared(6000000)"]
@@ -84,14 +85,14 @@ class Dirtier:
     def let_go(self):
         self._client.query("commit")
 
-    def work(self):
+    def work(self, client):
         """Some statements, each on whatever server is free, that leave no pin."""
         turn = next(self._turn)
         kind = (STATEMENTS, TEMPORARY, LISTENING, LOCKS)[turn % 4]
         self._say(TIDY, turn)
         self._client.query("deallocate all")
         for sql in kind:
-            self._say(sql, turn)
+            self._say(sql, turn, client)
         self._parse(turn)
 
     def soil(self):
@@ -103,8 +104,8 @@ class Dirtier:
         rows = [messages.row_values(frame) for frame in frames if frame.tag == b"D"]
         return int(rows[-1][0]) if rows else None
 
-    def _say(self, sql, turn):
-        self._client.query(numbered(sql, turn))
+    def _say(self, sql, turn, client=""):
+        self._client.query(numbered(sql, turn, client))
 
     def _parse(self, turn):
         """The names of the cases on protocol level, with other statements."""
@@ -116,8 +117,8 @@ class Dirtier:
         self._client.close()
 
 
-def numbered(sql, turn):
-    return sql.replace("{n}", str(100 + turn))
+def numbered(sql, turn, client=""):
+    return sql.replace("{n}", str(100 + turn)).replace("{client}", str(client))
 
 
 class Rotation:
@@ -139,11 +140,12 @@ class Rotation:
             dirtier.let_go()
         return self
 
-    def turn(self):
-        """Soils every server that is free: all of them, or all but that of a pinned client."""
+    def turn(self, client):
+        """Soils every server that is free: all of them, or all but that of a pinned client. `client`
+        is the number of the client under test; returns the pids of the servers."""
         self._pass_by()
         for dirtier in self._dirtiers:
-            dirtier.work()
+            dirtier.work(client)
         soiled = set()
         for dirtier in self._dirtiers * 2:
             soiled.add(dirtier.soil())

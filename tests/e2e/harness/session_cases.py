@@ -22,6 +22,7 @@ from .client import RawClient
 from .cluster import SUPERUSER
 from .differential import FAILED, attempt
 from .messages import Frame
+from .processes import wait_until
 
 NUMBER = "9900"
 OWN = f"own{NUMBER}"
@@ -92,10 +93,9 @@ class Conversation:
         self.answers, self.notifications = [], []
 
     def run(self):
-        self._make_own()
+        self._prepare()
         login = numbered(self._case.login, self._number)
-        with psycopg.connect(self._cluster.dsn(login.get("database", "postgres")),
-                             autocommit=True) as self._other, \
+        with self._connect() as self._other, \
                 RawClient(self._where, timeout=self._timeout, **login) as self._client:
             self.answers.append(reported(self._client.login_frames))
             # Whoever is out of step answers the last one wrongly.
@@ -106,14 +106,23 @@ class Conversation:
                     break
         return self
 
-    def _make_own(self):
-        if not any(OWN in text for text in self._case.texts()):
-            return
+    def _connect(self):
+        """Straight to PostgreSQL; waits for no lock for long."""
+        return psycopg.connect(self._cluster.dsn(self._case.pool[0]), autocommit=True,
+                               options="-c lock_timeout=5s -c client_min_messages=error")
+
+    def _prepare(self):
+        """What the case names as its own is new or free."""
+        text = " ".join(self._case.texts())
         own = numbered(OWN, self._number)
-        with psycopg.connect(self._cluster.dsn(self._case.pool[0]), autocommit=True) as connection:
-            connection.execute("set client_min_messages = error")
-            connection.execute(f"drop schema if exists {own} cascade; create schema {own};"
-                               f" grant all on schema {own} to public")
+        with self._connect() as connection:
+            if OWN in text:
+                connection.execute(f"drop schema if exists {own} cascade; create schema {own};"
+                                   f" grant all on schema {own} to public")
+            if "advisory" in text:  # a backend that is told goodbye needs a moment to go
+                held = "select from pg_locks where locktype = 'advisory' and objid in (%s, %s)"
+                keys = [self._number, self._number + 10000]
+                wait_until(lambda: not connection.execute(held, keys).fetchall(), 10, "free locks")
 
     def _take(self, step):
         if isinstance(step, Other):
