@@ -15,6 +15,7 @@ from .cluster import SUPERUSER
 from .pgsaba import Pgsaba
 
 POOL_SIZE = 3
+TURNS = itertools.count(1)  # of all rotations, so that no two of them lock the same
 
 CONFIG = {"pool": {"server_round_robin": True, "pool_size": POOL_SIZE}}
 
@@ -35,7 +36,7 @@ SETTINGS = """begin read write;
 SUPERUSER_SETTINGS = """begin read write; set session_replication_role = replica;
     set log_statement = 'none'; set session authorization dirt; set role dirt_too; commit"""
 
-TIDY = """begin read write; reset session authorization; reset role; reset all; commit"""
+TIDY = """rollback; begin read write; reset session authorization; reset role; reset all; commit"""
 
 # No dirtier has any of these when it comes again.
 STATEMENTS = [
@@ -56,7 +57,7 @@ LOCKS = ["select pg_advisory_lock(5000000 + {n}), pg_advisory_lock_shared(600000
 
 LEFT_BEHIND = [
     "create temp table basket (dirt text); create temp table remains as select {n} as dirt",
-    "select nextval('counter'), nextval('counter_too')",
+    "select nextval('public.counter'), nextval('public.counter_too')",
     "select pg_advisory_lock(7000000 + {n}); listen dirt_{n}",
     "prepare s as select 'left {n}'; set work_mem = '{n}kB'; set saba.one = 'left {n}'",
     "begin; declare held cursor with hold for select 'dirt {n}'; commit",
@@ -70,12 +71,11 @@ SETUP = """
 
 
 class Dirtier:
-    """Stays connected. `turn` is the number of the texts it says."""
+    """Stays connected."""
 
-    def __init__(self, where, turn, **login):
+    def __init__(self, where, **login):
         self._client = RawClient(where, **login)
         self._is_superuser = login.get("user", SUPERUSER) == SUPERUSER
-        self._turn = turn
 
     def open_server(self):
         """Holds a server of its own until let_go()."""
@@ -87,7 +87,7 @@ class Dirtier:
 
     def work(self, client):
         """Some statements, each on whatever server is free, that leave no pin."""
-        turn = next(self._turn)
+        turn = next(TURNS)
         kind = (STATEMENTS, TEMPORARY, LISTENING, LOCKS)[turn % 4]
         self._say(TIDY, turn)
         self._client.query("deallocate all")
@@ -97,7 +97,7 @@ class Dirtier:
 
     def soil(self):
         """One statement that leaves its server with odd settings; that server's pid."""
-        turn, sql = next(self._turn), SETTINGS
+        turn, sql = next(TURNS), SETTINGS
         if self._is_superuser:
             sql += ";" + SUPERUSER_SETTINGS
         frames = self._client.query(numbered(sql, turn) + "; select pg_backend_pid()")
@@ -127,13 +127,12 @@ class Rotation:
     def __init__(self, where, database="postgres", user=SUPERUSER):
         self._where = where
         self._login = {"database": database, "user": user}
-        self._numbers = itertools.count(1)
         self._dirtiers = []
+        self._next = None  # the server that was free the longest when the last turn ended
 
     def start(self):
         """Opens every server of the pool."""
-        self._dirtiers = [Dirtier(self._where, self._numbers, **self._login)
-                          for _ in range(POOL_SIZE)]
+        self._dirtiers = [Dirtier(self._where, **self._login) for _ in range(POOL_SIZE)]
         for dirtier in self._dirtiers:
             dirtier.open_server()
         for dirtier in self._dirtiers:
@@ -141,20 +140,23 @@ class Rotation:
         return self
 
     def turn(self, client):
-        """Soils every server that is free: all of them, or all but that of a pinned client. `client`
-        is the number of the client under test; returns the pids of the servers."""
+        """Soils every server that is free: all of them, or all but that of a pinned client; and leaves
+        another one in front than last time. `client` is the number of the client under test. Returns
+        the pids of the servers."""
         self._pass_by()
         for dirtier in self._dirtiers:
             dirtier.work(client)
-        soiled = set()
-        for dirtier in self._dirtiers * 2:
-            soiled.add(dirtier.soil())
-            if len(soiled) == POOL_SIZE:
+        before, order = self._next, []
+        for dirtier in self._dirtiers * 3:
+            server = dirtier.soil()
+            order = [other for other in order if other != server] + [server]
+            if len(order) == POOL_SIZE and order[0] != before:
                 break
-        return soiled
+        self._next = order[0]
+        return set(order)
 
     def _pass_by(self):
-        turn = next(self._numbers)
+        turn = next(TURNS)
         with RawClient(self._where, **self._login) as passer_by:
             passer_by.query(numbered(LEFT_BEHIND[turn % len(LEFT_BEHIND)], turn))
 
@@ -177,11 +179,15 @@ class Rotations:
     def where(self):
         return self.daemon.where
 
-    def of(self, database, user):
-        key = (database, user)
-        if key not in self._running:
-            self._running[key] = Rotation(self.where, database, user).start()
-        return self._running[key]
+    def turn(self, pool, client):
+        """A turn of the pool (database, user). One that went wrong is not used again."""
+        if pool not in self._running:
+            self._running[pool] = Rotation(self.where, *pool).start()
+        try:
+            return self._running[pool].turn(client)
+        except OSError:
+            self._running.pop(pool).close()
+            raise
 
     def close(self):
         for rotation in self._running.values():
