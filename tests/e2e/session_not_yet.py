@@ -15,7 +15,15 @@ not_yet_in_a_crowd = pytest.mark.xfail(CROWD, reason=REASON, strict=False)
 not_yet_without_leaks = pytest.mark.xfail(LEAKS, reason=REASON, strict=False)
 
 
+def is_lacking(name):
+    return name.split("-")[0] in GROUPS or name in CASES
+
+
 def not_yet(name):
     """The marks of a case's test."""
-    lacking = name.split("-")[0] in GROUPS or name in CASES
-    return [pytest.mark.xfail(reason=REASON, strict=False)] if lacking else []
+    return [pytest.mark.xfail(reason=REASON, strict=False)] if is_lacking(name) else []
+
+
+def patience(name):
+    """Seconds to wait for an answer: few, where it may never come."""
+    return 1 if is_lacking(name) else 20

@@ -5,13 +5,13 @@ import pytest
 from harness.client import RawClient
 from harness.rotation import POOL_SIZE, Rotations
 from harness.session_cases import Conversation
-from session_not_yet import not_yet
+from session_not_yet import not_yet, patience
 from session_scripts import CASES
 from session_setup import FIRST, POOLS, agree, direct, prepared_cluster  # noqa: F401
 
 # Every case has a number, so that what one leaves behind is in nobody else's way.
-NUMBERED = [pytest.param(FIRST + at, case, id=name, marks=not_yet(name))
-            for at, (name, case) in enumerate(CASES.items())]
+NUMBERED = [pytest.param(FIRST + at, name, id=name, marks=not_yet(name))
+            for at, name in enumerate(CASES)]
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,11 @@ def test_a_rotation_rotates(rotations):
         assert all(one != other for one, other in zip(met, met[1:])), met
 
 
-@pytest.mark.parametrize("number, case", NUMBERED)
-def test_alone_among_dirty_servers(prepared_cluster, rotations, number, case):
+@pytest.mark.parametrize("number, name", NUMBERED)
+def test_alone_among_dirty_servers(prepared_cluster, rotations, number, name):
+    case = CASES[name]
     expected = direct(prepared_cluster, case, number=number)
     found = Conversation(rotations.where, case, prepared_cluster,
-                         lambda: rotations.turn(case.pool, number), number, timeout=4).run()
+                         lambda: rotations.turn(case.pool, number), number,
+                         timeout=patience(name)).run()
     agree(expected, found, case)
