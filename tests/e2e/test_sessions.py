@@ -1,0 +1,41 @@
+"""Whatever a session keeps on a direct connection it keeps through pgsaba, on whichever servers it
+meets: the same answers, byte for byte, while other clients soil every free server in between."""
+
+import pytest
+from harness.client import RawClient
+from harness.rotation import POOL_SIZE, Rotations
+from harness.session_cases import Conversation
+from session_not_yet import not_yet, patience
+from session_scripts import CASES
+from session_setup import FIRST, POOLS, agree, direct, prepared_cluster  # noqa: F401
+
+# Every case has a number, so that what one leaves behind is in nobody else's way.
+NUMBERED = [pytest.param(FIRST + at, name, id=name, marks=not_yet(name))
+            for at, name in enumerate(CASES)]
+
+
+@pytest.fixture(scope="module")
+def rotations(pgsaba_binary, directory, prepared_cluster):
+    started = Rotations(pgsaba_binary, directory, prepared_cluster, POOLS)
+    yield started
+    started.close()
+
+
+def test_a_rotation_rotates(rotations):
+    """What the test above rests on: each turn soils all servers, and the client meets another one each time."""
+    with RawClient(rotations.where) as client:
+        met = []
+        for _ in range(6):
+            assert len(rotations.turn(("postgres", "postgres"), FIRST)) == POOL_SIZE
+            met.append(client.value("select pg_backend_pid()"))
+        assert all(one != other for one, other in zip(met, met[1:])), met
+
+
+@pytest.mark.parametrize("number, name", NUMBERED)
+def test_alone_among_dirty_servers(prepared_cluster, rotations, number, name):
+    case = CASES[name]
+    expected = direct(prepared_cluster, case, number=number)
+    found = Conversation(rotations.where, case, prepared_cluster,
+                         lambda: rotations.turn(case.pool, number), number,
+                         timeout=patience(name)).run()
+    agree(expected, found, case)
