@@ -35,6 +35,10 @@ PoolSettings pool_settings(const Config& config, const DatabaseSettings& databas
       .idle_transaction_us = own.idle_transaction_us.value_or(timeouts.idle_transaction_us),
       .transaction_us = own.transaction_us.value_or(timeouts.transaction_us),
       .client_idle_us = own.client_idle_us.value_or(timeouts.client_idle_us),
+      .pin_idle_us = timeouts.pin_idle_us,
+      .sequence_pin_us = timeouts.sequence_pin_us,
+      .max_pinned_servers = pool.max_pinned_servers,
+      .unknown_code = pool.unknown_code,
   };
 }
 

@@ -55,6 +55,12 @@ constexpr std::array kTimeouts = {
             "How long statements wait for a new primary while there is none."),
     timeout("shutdown", "", kTimeout<&Timeouts::shutdown_us>,
             "How long a shutdown waits for running transactions. 0: until they end."),
+    timeout("pin_idle", "", kTimeout<&Timeouts::pin_idle_us>,
+            "A client that keeps its server between transactions (max_pinned_servers) and is idle "
+            "for longer is closed. 0: never."),
+    timeout("sequence_pin", "", kTimeout<&Timeouts::sequence_pin_us>,
+            "How long after nextval() a client keeps its server, so that currval() has its "
+            "answer."),
 };
 
 constexpr std::array kPool = {
@@ -102,6 +108,19 @@ constexpr std::array kPool = {
             .access = kMember<&Config::pool, &PoolDefaults::max_opening_servers>,
             .minimum = 1,
             .help = "Server connections of a pool that may be opening at the same time."},
+    Setting{.name = "max_pinned_servers",
+            .kind = Kind::kInteger,
+            .access = kMember<&Config::pool, &PoolDefaults::max_pinned_servers>,
+            .help = "Server connections of a pool that clients may keep between transactions, for "
+                    "temporary tables, advisory locks and the like; always fewer than pool_size. "
+                    "0: no other limit."},
+    Setting{.name = "unknown_code",
+            .kind = Kind::kChoice,
+            .access = kMember<&Config::pool, &PoolDefaults::unknown_code>,
+            .choices = kUnknownCodes,
+            .help = "What to do after DO, CALL and functions that are not known to leave a session "
+                    "as it is: probe (ask the server what changed), reset (give the client a clean "
+                    "session), or trust (nothing)."},
     Setting{.name = "server_round_robin",
             .pgbouncer = "server_round_robin",
             .kind = Kind::kBoolean,

@@ -61,9 +61,13 @@ void Pool::give_back(ServerConnection& server) {
   const bool in_transaction = server.pipeline().status() != wire::TransactionStatus::kIdle;
   const bool session_mode = policy_.settings.pool_mode == config::PoolMode::kSession;
   const bool reset = session_mode && !policy_.reset_query.empty();
+  const bool tainted = server.taint() == ServerConnection::Taint::kState;
+  if (server.taint() == ServerConnection::Taint::kForGood)
+    return discard(server, CloseReason::kTainted);
   if (in_transaction) server.clean("ROLLBACK", false);
+  if (tainted) server.clean("DISCARD ALL", true);
   if (reset) server.clean(policy_.reset_query, policy_.reset_query == "DISCARD ALL");
-  if (in_transaction || reset) return move(server, Place::kResting);
+  if (in_transaction || tainted || reset) return move(server, Place::kResting);
   server.release();
   settle(server);
 }

@@ -31,6 +31,14 @@ SlotLimits Pool::limits() const {
   return {size, settings.max_db_connections, settings.max_user_connections};
 }
 
+// One server at least is left to everybody else.
+std::int32_t Pool::pin_limit() const {
+  const std::int32_t wanted = policy_.settings.max_pinned_servers;
+  const std::int32_t room = std::max(1, policy_.settings.pool_size - 1);
+  if (policy_.settings.pool_size == 0) return wanted;
+  return wanted == 0 ? room : std::min(wanted, room);
+}
+
 // A reload has lowered a limit. The reserve may be in use, so it counts.
 bool Pool::too_many() const {
   const config::PoolSettings& settings = policy_.settings;

@@ -30,6 +30,8 @@ std::string_view describe(CloseReason reason) {
       return "time limit of its client";
     case CloseReason::kDoubtful:
       return "replies in doubt";
+    case CloseReason::kTainted:
+      return "its session cannot be cleaned";
     case CloseReason::kNotClean:
       return "session could not be cleaned or restored";
     case CloseReason::kShutdown:

@@ -63,8 +63,8 @@ bool belongs(Request request, char tag) {
 bool asynchronous(char tag) { return tag == 'N' || tag == 'S' || tag == 'A'; }
 
 Pipeline::Action action_of(Disposition disposition) {
-  return disposition == Disposition::kSwallow ? Pipeline::Action::kSwallow
-                                              : Pipeline::Action::kForward;
+  const bool ours = disposition == Disposition::kSwallow || disposition == Disposition::kAsk;
+  return ours ? Pipeline::Action::kSwallow : Pipeline::Action::kForward;
 }
 
 }  // namespace
@@ -154,8 +154,7 @@ Pipeline::Verdict Pipeline::error() {
   const Expected entry = at(0);
   if (entry.disposition == Disposition::kSynthesize || !is_extended(entry.request)) {
     copying_in_ = copying_in_ && !ends_with_ready(entry.request);
-    return {entry.disposition == Disposition::kSwallow ? Action::kSwallow : Action::kForward, false,
-            entry};
+    return {action_of(entry.disposition), false, entry};
   }
   // A Sync that went into the COPY may not have been read yet when the COPY failed: the server
   // then answers it, otherwise it does not, and nothing on the wire tells which.
@@ -169,7 +168,7 @@ Pipeline::Verdict Pipeline::error() {
 
 Pipeline::Verdict Pipeline::reply(char tag) {
   if (asynchronous(tag)) {
-    const bool ours = count_ > 0 && at(0).disposition == Disposition::kSwallow && tag != 'A';
+    const bool ours = count_ > 0 && action_of(at(0).disposition) == Action::kSwallow && tag != 'A';
     return {ours ? Action::kSwallow : Action::kForward, false, count_ > 0 ? at(0) : Expected{}};
   }
   if (tag == 'E') return error();

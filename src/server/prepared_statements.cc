@@ -13,8 +13,7 @@ PreparedRef PreparedTable::intern(std::string_view rest) {
   const auto found = table_.find(rest);
   if (found != table_.end()) return found->second;
   if (table_.size() >= forget_at_) forget_unused();
-  auto statement =
-      std::make_shared<const PreparedStatement>(PreparedStatement{next_id_++, std::string(rest)});
+  auto statement = std::make_shared<const PreparedStatement>(next_id_++, std::string(rest));
   table_.emplace(statement->rest, statement);
   return statement;
 }
@@ -29,19 +28,20 @@ void PreparedTable::forget_unused() {
   forget_at_ = std::max<std::size_t>(1'024, table_.size() * 2);
 }
 
-bool ServerStatements::knows(std::uint32_t id) {
-  const auto found = last_use_.find(id);
-  if (found == last_use_.end()) return false;
-  found->second = ++clock_;
-  return true;
+ServerStatements::Knowledge ServerStatements::knows(const PreparedStatement& statement) {
+  const auto found = known_.find(statement.id);
+  if (found == known_.end()) return Knowledge::kNone;
+  found->second.last_use = ++clock_;
+  const std::uint32_t newest = statement.edition.load(std::memory_order_relaxed);
+  return found->second.edition == newest ? Knowledge::kCurrent : Knowledge::kOutdated;
 }
 
 std::optional<std::uint32_t> ServerStatements::evict(std::size_t limit) {
-  if (last_use_.size() < limit || last_use_.empty()) return std::nullopt;
+  if (known_.size() < limit || known_.empty()) return std::nullopt;
   const auto oldest =
-      std::ranges::min_element(last_use_, {}, [](const auto& entry) { return entry.second; });
+      std::ranges::min_element(known_, {}, [](const auto& entry) { return entry.second.last_use; });
   const std::uint32_t id = oldest->first;
-  last_use_.erase(oldest);
+  known_.erase(oldest);
   return id;
 }
 

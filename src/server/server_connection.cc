@@ -7,6 +7,13 @@ namespace pgsaba::server {
 
 using wire::Piece;
 
+namespace {
+
+// Of a statement that the server has in some edition: it is parsed again when it is needed next.
+constexpr std::uint32_t kUnknownEdition = 0;
+
+}  // namespace
+
 ServerConnection::ServerConnection(net::Turn& turn, ServerOwner& owner,
                                    std::shared_ptr<const ServerTarget> target,
                                    auth::ScramKeyCache& keys, std::uint64_t id)
@@ -34,34 +41,74 @@ void ServerConnection::lend(LeaseHolder& holder) {
   state_ = State::kLent;
 }
 
-void ServerConnection::match(const SettingsRef& wanted, std::uint64_t client_id) {
-  // What a client has set out of our sight is still there if nobody else came in between.
-  const bool untouched = last_client_ == client_id;
-  last_client_ = client_id;
-  if (settings_known_ ? same_settings(settings_, wanted) : untouched) return;
-  const std::string sql = settings_known_ ? difference_sql(settings_, wanted) : restore_sql(wanted);
-  settings_ = wanted;
-  settings_known_ = true;
-  if (sql.empty()) return;
+void ServerConnection::send_query(std::string_view sql, Disposition disposition) {
+  unnamed_owner_ = 0;  // every simple query drops it
   std::string frame;
   wire::append_query(frame, sql);
-  pipeline_.expect({Request::kQuery, Disposition::kSwallow});
+  pipeline_.expect({Request::kQuery, disposition});
   send(frame);
 }
 
+bool ServerConnection::match(const SettingsRef& wanted) {
+  if (settings_known_ && same_settings(settings_, wanted)) return false;
+  const Restoration restoration = settings_known_ ? difference(settings_, wanted) : restore(wanted);
+  settings_ = wanted;
+  settings_known_ = true;
+  // A query is converted as a whole: what follows has to find the new encoding in place.
+  if (!restoration.encoding_sql.empty())
+    send_query(restoration.encoding_sql, Disposition::kSwallow);
+  if (restoration.sql.empty()) return false;
+  const bool identity = restoration.changes_identity;
+  send_query(restoration.sql, identity ? Disposition::kAsk : Disposition::kSwallow);
+  return identity;
+}
+
+void ServerConnection::settings_are(SettingsRef settings) {
+  settings_ = std::move(settings);
+  settings_known_ = true;
+}
+
+void ServerConnection::begin(std::string_view sql) { send_query(sql, Disposition::kSwallow); }
+
+void ServerConnection::ask(std::string_view sql) { send_query(sql, Disposition::kAsk); }
+
 void ServerConnection::forward(Request request, Bytes bytes, std::uint32_t statement,
                                std::uint32_t change) {
+  if (request == Request::kQuery) unnamed_owner_ = 0;
   pipeline_.expect({request, Disposition::kForward, false, statement, change});
   forget_skipped();
   send(bytes);
 }
 
+void ServerConnection::need_unnamed(std::string_view rest, std::uint64_t owner) {
+  if (unnamed_owner_ == owner) return;
+  unnamed_owner_ = owner;
+  std::string frame;
+  wire::append_parse(frame, "", rest);
+  pipeline_.expect({Request::kParse, Disposition::kSwallow});
+  send(frame);
+}
+
+void ServerConnection::drop_unnamed() {
+  if (unnamed_owner_ == 0) return;
+  unnamed_owner_ = 0;
+  std::string frame;
+  wire::append_close_statement(frame, "");
+  pipeline_.expect({Request::kClose, Disposition::kSwallow});
+  send(frame);
+}
+
 void ServerConnection::need_statement(const PreparedStatement& statement, std::size_t limit) {
-  if (statements_.knows(statement.id)) return;
+  const auto knowledge = statements_.knows(statement);
+  if (knowledge == ServerStatements::Knowledge::kCurrent) return;
   std::string frames;
-  make_room(limit, frames);
+  if (knowledge == ServerStatements::Knowledge::kOutdated) {
+    close_copy(statement.id, frames);
+  } else {
+    make_room(limit, frames);
+  }
   wire::append_parse(frames, server_statement_name(statement.id), statement.rest);
-  statements_.learn(statement.id);
+  statements_.learn(statement.id, statement.edition.load(std::memory_order_relaxed));
   pipeline_.expect({Request::kParse, Disposition::kSwallow, true, statement.id});
   forget_skipped();
   send(frames);
@@ -80,26 +127,26 @@ void ServerConnection::need_scratch_statement() {
 
 void ServerConnection::parse_statement(const PreparedStatement& statement, std::size_t limit,
                                        std::uint32_t change) {
-  const std::string name = server_statement_name(statement.id);
   std::string frames;
-  if (statements_.knows(statement.id)) {  // the client gets a real answer, not a remembered one
-    wire::append_close_statement(frames, name);
-    pipeline_.expect({Request::kClose, Disposition::kSwallow, false, statement.id});
+  if (statements_.holds(statement.id)) {  // the client gets a real answer, not a remembered one
+    close_copy(statement.id, frames);
   } else {
     make_room(limit, frames);
   }
-  wire::append_parse(frames, name, statement.rest);
-  statements_.learn(statement.id);
+  wire::append_parse(frames, server_statement_name(statement.id), statement.rest);
+  statements_.learn(statement.id, statement.edition.load(std::memory_order_relaxed));
   pipeline_.expect({Request::kParse, Disposition::kForward, true, statement.id, change});
   forget_skipped();
   send(frames);
 }
 
 void ServerConnection::make_room(std::size_t limit, std::string& frames) {
-  const auto victim = statements_.evict(limit);
-  if (!victim) return;
-  wire::append_close_statement(frames, server_statement_name(*victim));
-  pipeline_.expect({Request::kClose, Disposition::kSwallow, false, *victim});
+  if (const auto victim = statements_.evict(limit)) close_copy(*victim, frames);
+}
+
+void ServerConnection::close_copy(std::uint32_t statement, std::string& frames) {
+  wire::append_close_statement(frames, server_statement_name(statement));
+  pipeline_.expect({Request::kClose, Disposition::kSwallow, false, statement});
 }
 
 void ServerConnection::answer(Request request, std::uint32_t statement, std::uint32_t change) {
@@ -121,12 +168,10 @@ void ServerConnection::clean(std::string_view sql, bool resets_session) {
   if (resets_session) {
     settings_ = nullptr;
     settings_known_ = true;
+    taint_ = Taint::kNone;
     statements_.forget_all();
   }
-  std::string frame;
-  wire::append_query(frame, sql);
-  pipeline_.expect({Request::kQuery, Disposition::kSwallow});
-  send(frame);
+  send_query(sql, Disposition::kSwallow);
 }
 
 void ServerConnection::shut() {
@@ -219,11 +264,12 @@ void ServerConnection::step_replies(Bytes input, std::size_t& used) {
 void ServerConnection::judge(const Piece& piece, Run& run) {
   if (piece.kind == Piece::Kind::kBody) {
     if (body_swallowed_) {
+      if (body_asked_ && holder_ != nullptr) holder_->answered(piece.bytes);
       swallow(run, piece);
     } else {
       run.end += piece.bytes.size();
     }
-    if (piece.complete) body_swallowed_ = false;
+    if (piece.complete) body_swallowed_ = body_asked_ = false;
     return;
   }
   if (holder_ == nullptr && state_ == State::kIdle) return judge_unlent(piece, run);
@@ -255,8 +301,11 @@ void ServerConnection::apply(const Pipeline::Verdict& verdict, const Piece& piec
     return lost(CloseReason::kProtocolError);
   }
   if (verdict.action == Pipeline::Action::kSwallow) {
+    const bool asked = verdict.entry.disposition == Disposition::kAsk && holder_ != nullptr;
+    if (asked) holder_->answered(piece.bytes);
     swallow(run, piece);
     body_swallowed_ = !piece.complete;
+    body_asked_ = asked && body_swallowed_;
   } else {
     run.end += piece.bytes.size();
   }
@@ -279,7 +328,9 @@ void ServerConnection::judge_ready(const Piece& piece, Run& run) {
     state_ = State::kIdle;
     return owner_->server_cleaned(*this);
   }
-  if (verdict.action == Pipeline::Action::kForward && holder_ != nullptr) holder_->server_ready();
+  if (holder_ == nullptr) return;
+  if (verdict.action == Pipeline::Action::kForward) return holder_->server_ready();
+  if (verdict.entry.disposition == Disposition::kAsk) holder_->answer_complete();
 }
 
 void ServerConnection::judge_error(const Piece& piece, Run& run) {
@@ -289,7 +340,8 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
       error.fatal() ? Pipeline(pipeline_).reply('E') : pipeline_.reply('E');
   // A fatal error is the end of this connection, not of the client's: it hears of it from its
   // session. So it does when something of ours failed that has to come before its own statement.
-  const bool of_ours = verdict.action == Pipeline::Action::kSwallow;
+  const bool asked = verdict.entry.disposition == Disposition::kAsk;
+  const bool of_ours = verdict.action == Pipeline::Action::kSwallow && !asked;
   if (error.fatal() || of_ours || verdict.action == Pipeline::Action::kUnexpected) {
     // Its word on a client that broke the protocol is for the client; so is the end that follows.
     last_error_told_ = verdict.action == Pipeline::Action::kForward && state_ == State::kLent &&
@@ -304,6 +356,9 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     return apply(verdict, piece, run);
   pass_on(run);
   const std::uint32_t id = verdict.entry.statement;
+  if (error.sqlstate == wire::sqlstate::kFeatureNotSupported &&
+      error.routine == "RevalidateCachedQuery")
+    holder_->statement_outdated(id);
   const std::string renamed =
       wire::rename_in_error(piece.bytes, server_statement_name(id), holder_->statement_name(id));
   holder_->server_sent(bytes_of(renamed));
@@ -337,11 +392,12 @@ void ServerConnection::note_parameter(Bytes body, bool ours) {
 // Commands that change the session in ways the wire does not show otherwise.
 void ServerConnection::note_command(Bytes body) {
   const std::string_view tag = wire::read_command_tag(body);
-  if (tag == "SET" || tag == "RESET" || tag == "DISCARD ALL") settings_known_ = false;
+  if ((tag == "SET" || tag == "RESET") && holder_ != nullptr) holder_->setting_done();
   if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
   statements_.forget_all();
   pipeline_.for_each_alteration([this](const Expected& entry) {  // sent since, and to come
-    entry.teaches ? statements_.learn(entry.statement) : statements_.forget(entry.statement);
+    entry.teaches ? statements_.learn(entry.statement, kUnknownEdition)
+                  : statements_.forget(entry.statement);
   });
   if (holder_ != nullptr) holder_->statements_discarded();
 }
@@ -371,7 +427,8 @@ void ServerConnection::forget_skipped() {
   while (const auto entry = pipeline_.take_skipped()) {
     if (entry->teaches) statements_.forget(entry->statement);
     const bool ours = entry->disposition == Disposition::kSwallow;
-    if (entry->request == Request::kClose && ours) statements_.learn(entry->statement);
+    if (entry->request == Request::kClose && ours)
+      statements_.learn(entry->statement, kUnknownEdition);
     if (entry->change != 0 && holder_ != nullptr) holder_->change_undone(entry->change);
   }
 }

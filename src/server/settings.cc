@@ -32,21 +32,75 @@ std::string literal(std::string_view text) {
   return "E" + quoted(doubled, '\'');
 }
 
-// set_config takes a list value ("a, b") as the text that the startup packet carries; SET would
-// quote it into one element.
-void append_set(std::string& sql, const Setting& setting) {
-  sql += "SELECT pg_catalog.set_config(" + literal(setting.name) + "," + literal(setting.value) +
-         ",false);";
-}
-
 // "a.b" must be quoted part by part.
-void append_reset(std::string& sql, std::string_view name) {
-  sql += "RESET ";
+std::string quoted_name(std::string_view name) {
+  std::string out;
   for (std::size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.')) {
-    sql += quoted(name.substr(0, dot), '"') + ".";
+    out += quoted(name.substr(0, dot), '"') + ".";
     name.remove_prefix(dot + 1);
   }
-  sql += quoted(name, '"') + ";";
+  return out + quoted(name, '"');
+}
+
+// SET costs the server half of what set_config does, but would quote a list of names into one.
+void append_set(std::string& sql, const Setting& setting) {
+  if (is_name_list(setting.name)) {
+    sql += "SELECT pg_catalog.set_config(" + literal(setting.name) + "," + literal(setting.value) +
+           ",false);";
+  } else {
+    sql += "SET " + quoted_name(setting.name) + " TO " + literal(setting.value) + ";";
+  }
+}
+
+void append_reset(std::string& sql, std::string_view name) {
+  sql += "RESET " + quoted_name(name) + ";";
+}
+
+bool is_identity(std::string_view name) {
+  return name == "role" || name == "session_authorization";
+}
+
+constexpr std::string_view kEncoding = "client_encoding";
+
+// Everything but who the session acts as, in the order of names.
+void append_plain(Restoration& out, const SettingsRef& from, const SettingsRef& to) {
+  const auto place = [&out](std::string_view name) -> std::string& {
+    return name == kEncoding ? out.encoding_sql : out.sql;
+  };
+  if (from) {
+    for (const Setting& setting : *from)
+      if (!is_identity(setting.name) && !find_setting(to, setting.name))
+        append_reset(place(setting.name), setting.name);
+  }
+  if (!to) return;
+  for (const Setting& setting : *to) {
+    const std::string* current = find_setting(from, setting.name);
+    if (!is_identity(setting.name) && (!current || *current != setting.value))
+      append_set(place(setting.name), setting);
+  }
+}
+
+bool same_identity(const SettingsRef& from, const SettingsRef& to) {
+  const auto same = [&](std::string_view name) {
+    const std::string* before = find_setting(from, name);
+    const std::string* after = find_setting(to, name);
+    return before == nullptr ? after == nullptr : after != nullptr && *before == *after;
+  };
+  return same("role") && same("session_authorization");
+}
+
+// Parameters are set as the user that logged in, who may set what a role may not.
+Restoration turn(const SettingsRef& from, const SettingsRef& to, bool same_who) {
+  Restoration out;
+  const bool acts_as_another =
+      find_setting(from, "role") || find_setting(from, "session_authorization");
+  if (!same_who && acts_as_another) out.sql += "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;";
+  append_plain(out, from, to);
+  if (same_who) return out;
+  for (const char* name : {"session_authorization", "role"})
+    if (const std::string* value = find_setting(to, name)) append_set(out.sql, {name, *value});
+  out.changes_identity = true;
+  return out;
 }
 
 }  // namespace
@@ -99,24 +153,40 @@ SettingsRef SettingsTable::with(const SettingsRef& base, std::string_view name,
   return intern(std::move(next));
 }
 
-std::string difference_sql(const SettingsRef& from, const SettingsRef& to) {
-  std::string sql;
-  if (from) {
-    for (const Setting& setting : *from)
-      if (!find_setting(to, setting.name)) append_reset(sql, setting.name);
-  }
-  if (to) {
-    for (const Setting& setting : *to) {
-      const std::string* current = find_setting(from, setting.name);
-      if (!current || *current != setting.value) append_set(sql, setting);
-    }
-  }
-  return sql;
+SettingsRef SettingsTable::without(const SettingsRef& base, std::string_view name) {
+  if (find_setting(base, name) == nullptr) return base;
+  Settings next = *base;
+  std::erase_if(next, [&](const Setting& setting) { return setting.name == name; });
+  return intern(std::move(next));
 }
 
-std::string restore_sql(const SettingsRef& to) {
-  // RESET ALL leaves both of these alone.
-  return "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;" + difference_sql(nullptr, to);
+Restoration difference(const SettingsRef& from, const SettingsRef& to) {
+  return turn(from, to, same_identity(from, to));
+}
+
+Restoration restore(const SettingsRef& to) {
+  Restoration out = turn(nullptr, to, same_identity(nullptr, to));
+  out.encoding_sql.insert(0, "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;");
+  return out;
+}
+
+bool is_settable(std::string_view name) {
+  static constexpr std::string_view kFixed[] = {"is_superuser",           "in_hot_standby",
+                                                "integer_datetimes",      "server_version",
+                                                "server_version_num",     "server_encoding",
+                                                "transaction_isolation",  "transaction_read_only",
+                                                "transaction_deferrable", "seed"};
+  return std::ranges::find(kFixed, name) == std::end(kFixed);
+}
+
+bool is_name_list(std::string_view name) {
+  static constexpr std::string_view kLists[] = {"search_path",
+                                                "temp_tablespaces",
+                                                "local_preload_libraries",
+                                                "session_preload_libraries",
+                                                "shared_preload_libraries",
+                                                "unix_socket_directories"};
+  return std::ranges::find(kLists, name) != std::end(kLists);
 }
 
 }  // namespace pgsaba::server

@@ -3,8 +3,10 @@
 #include "pgsaba/wire/sqlstate.h"
 #include "session/client_login_state.h"
 #include "session/errors.h"
+#include "session/lease_traces.h"
 #include "session/orphaned_transaction.h"
 #include "session/relay.h"
+#include "session/unnamed_statement.h"
 
 namespace pgsaba::session {
 
@@ -54,7 +56,10 @@ Phase ClientSession::phase_of(State state) {
       return Phase::kLogin;
     case State::kWaiting:
       return Phase::kWaiting;
+    case State::kBegun:
+    case State::kMatching:
     case State::kLinked:
+    case State::kSettling:
     case State::kOrphaned:
       return Phase::kLinked;
     case State::kRelay:
@@ -80,6 +85,8 @@ bool ClientSession::wants_input() const {
   switch (state_) {
     case State::kWelcome:
     case State::kWaiting:
+    case State::kMatching:
+    case State::kSettling:
       return carry_bytes() < kMaxAheadBytes;
     case State::kLinked:
       return !leaving_ && carry_bytes() < kMaxAheadBytes && !server_->congested() &&
@@ -113,6 +120,18 @@ void ClientSession::lost_peer() {
   end(broken() ? EndReason::kClientReset : EndReason::kClientClosed);
 }
 
+// Whether the next message can be looked at before something else has happened.
+bool ClientSession::takes_messages() const {
+  return state_ != State::kWaiting && state_ != State::kWelcome && state_ != State::kMatching &&
+         state_ != State::kSettling;
+}
+
+bool ClientSession::at_rest() const {
+  if (state_ == State::kBegun) return true;
+  return pins_.any() && state_ == State::kLinked && told_ == wire::TransactionStatus::kIdle &&
+         server_->pipeline().empty();
+}
+
 std::size_t ClientSession::consume(Bytes input) {
   std::size_t used = 0;
   while (used < input.size() && state_ != State::kClosed && !leaving_) {
@@ -123,7 +142,7 @@ std::size_t ClientSession::consume(Bytes input) {
       used += taken;
       continue;
     }
-    if (state_ == State::kWaiting || state_ == State::kWelcome) break;
+    if (!takes_messages()) break;
     if (state_ == State::kRelay) {
       relay_->client_sent(rest);
       return input.size();
@@ -187,6 +206,7 @@ void ClientSession::end(EndReason reason) {
   if (reason_ == EndReason::kNone) reason_ = reason;
   if (wait_hook.linked()) lease_pool_->leave(*this);
   if (relay_) relay_->close();
+  abandon_state();
   if (ServerConnection* server = std::exchange(server_, nullptr)) {
     // Between statements the server can be cleaned; in the middle of one it is lost.
     if (server->pipeline().empty()) {
@@ -215,6 +235,25 @@ void ClientSession::check_limits(Micros now) {
     return end(EndReason::kQueryTimeout, errors::query_timeout());
   if (request_at_ == 0 && transaction_at_ != 0 && over(idle_since_, limits.idle_transaction_us))
     return end(EndReason::kIdleTransactionTimeout, errors::idle_transaction_timeout());
+  if (pins_.any() && at_rest()) check_pin_limits(now);
+}
+
+void ClientSession::check_idle(Micros now) {
+  const Micros limit = account_->limits.client_idle_us;
+  if (limit > 0 && now - idle_since_ >= limit)
+    end(EndReason::kIdleTimeout, errors::client_idle_timeout());
+}
+
+// A pinned client is idle with a server in its hands.
+void ClientSession::check_pin_limits(Micros now) {
+  const config::PoolSettings& limits = account_->limits;
+  const Micros idle = now - idle_since_;
+  Pins others = pins_;
+  others.set(PinReason::kSequence, false);
+  if (!others.any() && idle >= limits.sequence_pin_us) return release_pin();
+  check_idle(now);
+  if (limits.pin_idle_us > 0 && idle >= limits.pin_idle_us)
+    end(EndReason::kPinTimeout, errors::pin_timeout(pins_.describe()));
 }
 
 void ClientSession::console_output(Bytes bytes, bool last) {

@@ -8,6 +8,7 @@
 #include "pgsaba/wire/sqlstate.h"
 #include "session/client_login_state.h"
 #include "session/errors.h"
+#include "session/lease_traces.h"
 #include "session/relay.h"
 #include "session/startup_options.h"
 
@@ -192,6 +193,7 @@ void ClientSession::open_session() {
   settings_ = login_->learned_for;
   if (!login_->application_name.empty())
     settings_ = host_.settings().with(settings_, "application_name", login_->application_name);
+  login_settings_ = settings_;
   ErrorFields why;
   pool::Pool* pool = host_.route(*account_, why);
   if (pool == nullptr) return end(EndReason::kNoServer, why);
@@ -213,28 +215,17 @@ void ClientSession::open_session() {
 // spell them. Done once for each combination.
 void ClientSession::begin_learning() {
   login_->learned = server_->login().parameters();
-  const std::string sql = server::difference_sql(nullptr, login_->learned_for);
+  const server::Restoration wanted = server::difference(nullptr, login_->learned_for);
+  const std::string sql = wanted.encoding_sql + wanted.sql;
   if (sql.empty()) return finish_learning();
   login_->learning = true;
-  server_->match(nullptr, id_);
+  server_->match(nullptr);
   std::string frame;
   wire::append_query(frame, sql);
   server_->forward(server::Request::kQuery, bytes_of(frame));
 }
 
 void ClientSession::learn_from(Bytes bytes) { login_->answer.append(text_of(bytes)); }
-
-// The error in what a server answered, if there is one.
-static std::optional<ErrorFields> error_in(Bytes answer) {
-  wire::FrameReader reader(wire::Direction::kFromServer);
-  for (std::size_t at = 0; at < answer.size();) {
-    const Piece piece = reader.next(answer.subspan(at), 0);
-    if (piece.kind != Piece::Kind::kFrame || !piece.complete) break;
-    at += piece.bytes.size();
-    if (piece.tag == 'E') return wire::read_error(piece.body());
-  }
-  return std::nullopt;
-}
 
 void ClientSession::finish_learning() {
   server::ServerConnection* server = std::exchange(server_, nullptr);
@@ -266,6 +257,7 @@ void ClientSession::send_welcome(const wire::ParameterList& parameters) {
     const bool own = name == "application_name" && !login_->application_name.empty();
     wire::append_parameter_status(out, name,
                                   own ? cleaned_application_name(login_->application_name) : value);
+    note_dialect(name, value);
   }
   const std::size_t secret_bytes = login_->version >= wire::kProtocol32 ? secret_.size() : 4;
   wire::append_backend_key(out, {id_, std::string(secret_.data(), secret_bytes)});

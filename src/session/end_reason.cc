@@ -36,6 +36,8 @@ std::string_view describe(EndReason reason) {
       return "transaction timeout";
     case EndReason::kServerLost:
       return "server lost";
+    case EndReason::kPinTimeout:
+      return "pin_idle timeout";
     case EndReason::kModeViolation:
       return "transaction block in statement pooling mode";
     case EndReason::kShutdown:

@@ -35,6 +35,12 @@ ErrorFields startup_option(std::string_view option) {
                "Through pgsaba \"options\" may hold -c name=value and --name=value.");
 }
 
+ErrorFields client_idle_timeout() {
+  return fatal(sqlstate::kIdleSessionTimeout,
+               "terminating connection: client was idle longer than client_idle",
+               "The setting is timeouts.client_idle.");
+}
+
 ErrorFields idle_transaction_timeout() {
   return fatal(sqlstate::kIdleInTransactionTimeout,
                "terminating connection: transaction was idle longer than idle_transaction",
@@ -56,6 +62,25 @@ ErrorFields statement_mode() {
   return fatal(sqlstate::kFeatureNotSupported,
                "transaction blocks are not allowed in statement pooling mode",
                "Use pool_mode: transaction for this database or user.");
+}
+
+ErrorFields too_many_pins(const std::string& reasons) {
+  ErrorFields error =
+      fatal(sqlstate::kTooManyConnections,
+            "terminating connection: too many clients keep a server connection to themselves",
+            "End what the others have (SHOW PINS), raise pool.max_pinned_servers, or use "
+            "pool_mode: session.");
+  error.detail = "This client would have kept its own for: " + reasons + ".";
+  return error;
+}
+
+ErrorFields pin_timeout(const std::string& reasons) {
+  ErrorFields error = fatal(sqlstate::kIdleSessionTimeout,
+                            "terminating connection: idle longer than pin_idle with a server "
+                            "connection of its own",
+                            "The setting is timeouts.pin_idle.");
+  error.detail = "It was kept for: " + reasons + ".";
+  return error;
 }
 
 ErrorFields not_an_admin(std::string_view user) {

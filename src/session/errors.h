@@ -13,10 +13,14 @@ wire::ErrorFields protocol_violation(std::string message);
 wire::ErrorFields unsupported_protocol(unsigned major, unsigned minor);
 wire::ErrorFields no_user_name();
 wire::ErrorFields startup_option(std::string_view option);
+wire::ErrorFields client_idle_timeout();
 wire::ErrorFields idle_transaction_timeout();
 wire::ErrorFields transaction_timeout();
 wire::ErrorFields query_timeout();
 wire::ErrorFields statement_mode();
+// What a client was pinned for is told: "advisory locks".
+wire::ErrorFields too_many_pins(const std::string& reasons);
+wire::ErrorFields pin_timeout(const std::string& reasons);
 wire::ErrorFields not_an_admin(std::string_view user);
 // Physical replication names no database, and clients say "replication" instead.
 inline constexpr std::string_view kPhysicalReplicationHint =

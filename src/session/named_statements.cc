@@ -58,6 +58,12 @@ void NamedStatements::discard_all(std::uint64_t batch) {
   std::erase_if(by_name_, [&](const auto& entry) { return !changed_later.contains(entry.first); });
 }
 
+server::PreparedRef NamedStatements::with_id(std::uint32_t id) const {
+  for (const auto& [name, statement] : by_name_)
+    if (statement->id == id) return statement;
+  return nullptr;
+}
+
 std::string NamedStatements::name_of(std::uint32_t id) const {
   const auto is_it = [id](const server::PreparedRef& one) { return one && one->id == id; };
   for (const auto& [name, statement] : by_name_)

@@ -53,12 +53,6 @@ wire::ErrorFields login_timeout() {
                "The setting is timeouts.client_login; is the server reachable?");
 }
 
-wire::ErrorFields client_idle_timeout() {
-  return fatal(sqlstate::kIdleSessionTimeout,
-               "terminating connection: client was idle longer than client_idle",
-               "The setting is timeouts.client_idle.");
-}
-
 wire::ErrorFields too_many_clients(std::string_view setting, long limit) {
   return fatal(
       sqlstate::kTooManyConnections,

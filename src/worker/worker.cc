@@ -95,9 +95,7 @@ void Worker::expire_sessions() {
   });
   if (!idle_limited_) return;
   sessions_in(Phase::kIdle).for_each([this](ClientSession& session) {
-    const Micros limit = session.account()->limits.client_idle_us;
-    if (limit > 0 && turn_.now - session.idle_since() >= limit)
-      session.end(session::EndReason::kIdleTimeout, errors::client_idle_timeout());
+    session.check_idle(turn_.now);
   });
 }
 
@@ -124,6 +122,10 @@ void Worker::end_idle_clients() {
   Sessions& waiting = sessions_in(Phase::kWaiting);
   while (!waiting.empty())
     waiting.front().end(session::EndReason::kShutdown, errors::shutting_down());
+  // Neither has a transaction begun that no server knows of, nor a client that is merely pinned.
+  sessions_in(Phase::kLinked).for_each([](ClientSession& session) {
+    if (session.at_rest()) session.end(session::EndReason::kShutdown, errors::shutting_down());
+  });
   // A stream has no end of its own, and its client will come again.
   Sessions& relays = sessions_in(Phase::kRelay);
   while (!relays.empty())

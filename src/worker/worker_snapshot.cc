@@ -11,7 +11,10 @@ stats::ClientState state_of(const ClientSession& client) {
   switch (client.state()) {
     case ClientSession::State::kWaiting:
       return stats::ClientState::kWaiting;
+    case ClientSession::State::kBegun:
+    case ClientSession::State::kMatching:
     case ClientSession::State::kLinked:
+    case ClientSession::State::kSettling:
     case ClientSession::State::kOrphaned:
     case ClientSession::State::kRelay:
     case ClientSession::State::kConsole:
@@ -74,6 +77,12 @@ stats::ClientRow client_row(const ClientSession& client, net::Turn& turn) {
     row.wait_us = turn.now - client.waiting_since;
     row.reason = "waits for a server connection";
   }
+  if (client.pins().any() && client.server() != nullptr) {
+    row.reason = "pinned: " + client.pins().describe();
+    row.pinned_since = wall_time(client.pinned_at(), turn.now);
+    row.pinned_idle_us = client.at_rest() ? turn.now - client.idle_since() : 0;
+    row.pinned_server = client.server()->target().name;
+  }
   return row;
 }
 
@@ -108,8 +117,10 @@ stats::ServerRow server_row(const server::ServerConnection& server, const pool::
   row.state = state_of(server);
   if (const std::string* name = server::find_setting(server.settings(), "application_name"))
     row.application_name = *name;
-  if (const auto* client = static_cast<const ClientSession*>(server.holder()))
+  if (const auto* client = static_cast<const ClientSession*>(server.holder())) {
     row.link = client->id();
+    if (client->pins().any()) row.reason = "pinned: " + client->pins().describe();
+  }
   return row;
 }
 

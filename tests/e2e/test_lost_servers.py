@@ -35,11 +35,11 @@ def dying(end, *last_words, before=0):
 def test_in_an_autocommit_statement(before_fake, end):
     pgsaba, fake = before_fake(dying(end, before=1), fake_server.serve)
     with pgsaba.connect() as client:
-        client.query("one")
+        client.query("select one")
         frames = client.query("insert")
         assert tags(frames) == b"EZ" and frames[-1].body == b"I"
         assert code(frames[0]) == "08007" and m.error_fields(frames[0])["S"] == "ERROR"
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
     assert len(fake.connections) == 2
 
 
@@ -50,7 +50,7 @@ def test_with_a_fatal_error(before_fake):
         frames = client.query("insert")
         assert tags(frames) == b"EZ" and code(frames[0]) == "08007"
         assert "administrator command" in m.error_fields(frames[0])["M"]
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
 
 
 @CLOSES
@@ -58,11 +58,13 @@ def test_in_a_transaction_between_statements(before_fake, end):
     def script(connection):
         connection.welcome()
         connection.answer(connection.query())
+        connection.answer(connection.query())
         getattr(connection, end)()
 
     pgsaba, _ = before_fake(script, fake_server.serve)
     with pgsaba.connect() as client:
-        assert client.query("begin")[-1].body == b"T"
+        client.query("begin")
+        assert client.query("update")[-1].body == b"T"
         pgsaba.wait_for_log("S-.*server closed")
         assert client.is_silent()
         frames = client.query("update")
@@ -71,7 +73,7 @@ def test_in_a_transaction_between_statements(before_fake, end):
         frames = client.query("update")
         assert tags(frames) == b"EZ" and code(frames[0]) == "25P02" and frames[-1].body == b"E"
         assert client.query("ROLLBACK") == [(b"C", b"ROLLBACK\0"), (b"Z", b"I")]
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
 
 
 @pytest.mark.parametrize("sql, sqlstate", [
@@ -80,13 +82,14 @@ def test_in_a_transaction_between_statements(before_fake, end):
     ("prepare transaction 'x'", "08007"), ("rollback", "08006")])
 def test_in_a_statement_of_a_transaction(before_fake, sql, sqlstate):
     """What is not committed is rolled back; a commit under way may have come through."""
-    pgsaba, _ = before_fake(dying("close", before=1), fake_server.serve)
+    pgsaba, _ = before_fake(dying("close", before=2), fake_server.serve)
     with pgsaba.connect() as client:
         client.query("begin")
+        client.query("update")
         frames = client.query(sql)
         assert tags(frames) == b"EZ" and frames[-1].body == b"E" and code(frames[0]) == sqlstate
         assert tags(client.query("rollback")) == b"CZ"
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
 
 
 @CLOSES
@@ -102,9 +105,9 @@ def test_between_whole_messages(before_fake, words, tags_before, end):
         pytest.skip("a reset may overtake what was said before")
     pgsaba, _ = before_fake(dying("close", words), fake_server.serve)
     with pgsaba.connect() as client:
-        frames = client.query("one")
+        frames = client.query("select one")
         assert tags(frames) == tags_before + b"EZ" and code(frames[-2]) == "08007"
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
 
 
 def test_in_the_middle_of_a_message_that_has_begun_to_pass(before_fake):
@@ -112,7 +115,7 @@ def test_in_the_middle_of_a_message_that_has_begun_to_pass(before_fake):
     row = data_row("x" * 1_000_000)
     pgsaba, _ = before_fake(dying("close", row_description("a"), row[:600_000]), fake_server.serve)
     client = pgsaba.connect()
-    client.send(m.query("one"))
+    client.send(m.query("select one"))
     assert client.read().tag == b"T"
     received = bytearray()
     with pytest.raises(ConnectionEnded):
@@ -121,7 +124,7 @@ def test_in_the_middle_of_a_message_that_has_begun_to_pass(before_fake):
     assert row.startswith(bytes(received)) and len(received) <= 600_000
     client.socket.close()
     with pgsaba.connect() as other:
-        assert other.value("again") == "again"
+        assert other.value("select again") == "select again"
 
 
 def test_right_after_an_answer(before_fake):
@@ -147,11 +150,11 @@ def test_every_query_that_waits_gets_its_answer(before_fake):
 
     pgsaba, _ = before_fake(script, fake_server.serve)
     with pgsaba.connect() as client:
-        client.send(m.query("one") + m.query("two") + m.query("three"))
+        client.send(m.query("select one") + m.query("select two") + m.query("select three"))
         assert tags(client.read_until_ready()) == b"TDCZ"
         for _ in range(2):  # sent to the dead server, or already to the next one
             assert tags(client.read_until_ready()) in (b"EZ", b"TDCZ")
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
 
 
 def test_in_a_pipeline(before_fake):
@@ -171,7 +174,7 @@ def test_in_a_pipeline(before_fake):
         frames = client.read_until_ready(3)
         assert tags(frames) == b"12nCZ" + b"1EZ" + b"EZ"
         assert {code(frame) for frame in frames if frame.tag == b"E"} == {"08007"}
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
 
 
 @pytest.mark.parametrize("failed_before", [True, False])
@@ -193,7 +196,7 @@ def test_in_a_batch_before_its_sync(before_fake, failed_before):
         assert client.is_silent()
         client.send(m.sync())
         assert client.read() == (b"Z", b"I")
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
 
 
 def test_in_copy_from_the_client(before_fake):
@@ -213,7 +216,7 @@ def test_in_copy_from_the_client(before_fake):
         assert tags(frames) == b"EZ" and code(frames[0]) == "08007"
         client.send(m.copy_data("2\n") + m.copy_done())
         assert client.is_silent()
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
 
 
 @pytest.mark.parametrize("nonsense", [
@@ -228,7 +231,7 @@ def test_in_copy_from_the_client(before_fake):
 def test_a_server_that_breaks_the_protocol_is_a_lost_one(before_fake, nonsense):
     pgsaba, fake = before_fake(dying("close", nonsense), fake_server.serve)
     with pgsaba.connect() as client:
-        frames = client.query("one")
+        frames = client.query("select one")
         assert tags(frames) == b"EZ" and code(frames[0]) == "08007"
-        assert client.value("again") == "again"
+        assert client.value("select again") == "select again"
     assert len(fake.connections) == 2

@@ -21,6 +21,8 @@ namespace pgsaba::config {
 // The order of the enumerators is the order of the words in the settings table.
 enum class PoolMode : std::uint8_t { kSession, kTransaction, kStatement };
 enum class RoutePolicy : std::uint8_t { kPrimary, kReplica, kSplit };
+// What is done about code that may change a session out of sight: nothing, ask, or clean.
+enum class UnknownCode : std::uint8_t { kTrust, kProbe, kReset };
 enum class AuthType : std::uint8_t { kTrust, kPlain, kMd5, kScramSha256 };
 enum class ReadYourWrites : std::uint8_t { kOff, kSession, kDatabase };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
@@ -142,6 +144,8 @@ struct Timeouts {
   Micros reserve_pool_us = 5 * kSecond;  // 0: the reserve is not used
   Micros failover_wait_us = 30 * kSecond;
   Micros shutdown_us = 0;
+  Micros pin_idle_us = 3600 * kSecond;
+  Micros sequence_pin_us = 1 * kSecond;
 };
 
 // The server side of a pool.
@@ -154,6 +158,8 @@ struct PoolDefaults {
   std::int32_t max_user_connections = 0;
   std::int32_t max_prepared_statements = 200;
   std::int32_t max_opening_servers = 64;
+  std::int32_t max_pinned_servers = 10;
+  UnknownCode unknown_code = UnknownCode::kProbe;
   bool server_round_robin = false;
   std::string server_reset_query = "DISCARD ALL";
 };

@@ -26,6 +26,10 @@ struct PoolSettings {
   Micros idle_transaction_us = 0;
   Micros transaction_us = 0;
   Micros client_idle_us = 0;
+  Micros pin_idle_us = 0;
+  Micros sequence_pin_us = 0;
+  std::int32_t max_pinned_servers = 0;
+  UnknownCode unknown_code = UnknownCode::kProbe;
 
   bool operator==(const PoolSettings&) const = default;
 };

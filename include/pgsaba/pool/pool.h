@@ -122,6 +122,10 @@ class Pool final : public server::ServerOwner {
   wire::ErrorFields connect_error(const std::string& why) const;
   wire::ErrorFields room_error() const;
 
+  // A client keeps its server between transactions; false: too many do.
+  bool pin() { return shared_->pinned.take(pin_limit()); }
+  void unpin() { shared_->pinned.give(); }
+
   void cancel_began(server::ServerConnection& server) { ++server.cancels_in_flight; }
   void cancel_ended(server::ServerConnection& server);
 
@@ -176,6 +180,7 @@ class Pool final : public server::ServerOwner {
   bool open_one();
   std::size_t wanted_servers() const;
   SlotLimits limits() const;
+  std::int32_t pin_limit() const;
   bool too_many() const;
   void login_failed(const wire::ErrorFields& error);
   void connect_failed(const std::string& why);

@@ -53,6 +53,7 @@ struct SharedPool {
   bool over(const SlotLimits& limits) const;
 
   SlotCounter servers;
+  SlotCounter pinned;  // of these, kept by clients between transactions
   Welcomes welcomes;
   std::shared_ptr<SlotCounter> database;
   std::shared_ptr<SlotCounter> user;

@@ -36,6 +36,7 @@ enum class Disposition : std::uint8_t {
   kForward,     // the client's own
   kSwallow,     // pgsaba's own; an error is still the client's business
   kSynthesize,  // the message was not sent: the reply is made here when its turn comes
+  kAsk,         // a question of pgsaba's: whatever comes back, also an error, is for who asked
 };
 
 struct Expected {

@@ -3,6 +3,7 @@
 // parameter types for the whole process; ServerStatements is what one server connection knows.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -17,8 +18,16 @@ inline constexpr std::string_view kStatementPrefix = "_pgsaba_";
 inline constexpr std::string_view kScratchStatement = "_pgsaba_scratch";
 
 struct PreparedStatement {
-  std::uint32_t id = 0;  // never 0
-  std::string rest;      // what follows the name in Parse: query text and parameter types
+  PreparedStatement(std::uint32_t the_id, std::string the_rest)
+      : id(the_id), rest(std::move(the_rest)) {}
+
+  const std::uint32_t id;  // never 0
+  const std::string rest;  // what follows the name in Parse: query text and parameter types
+  // Raised when a server finds that what it has planned does not fit its tables any more: servers
+  // that learned an older edition have to parse the text again.
+  mutable std::atomic<std::uint32_t> edition{1};
+  // What running it may leave in a session; bits of whoever parses it.
+  mutable std::atomic<std::uint32_t> effects{0};
 
   std::string_view query() const { return {rest.data()}; }
 };
@@ -45,17 +54,22 @@ class PreparedTable {
 // Least recently used first out. Owned by one server connection.
 class ServerStatements {
  public:
-  bool knows(std::uint32_t id);  // and marks it as used
-  bool holds(std::uint32_t id) const { return last_use_.contains(id); }
-  void learn(std::uint32_t id) { last_use_[id] = ++clock_; }
-  void forget(std::uint32_t id) { last_use_.erase(id); }
-  void forget_all() { last_use_.clear(); }
-  std::size_t size() const { return last_use_.size(); }
+  enum class Knowledge : std::uint8_t { kNone, kOutdated, kCurrent };
+  Knowledge knows(const PreparedStatement& statement);  // and marks it as used
+  bool holds(std::uint32_t id) const { return known_.contains(id); }
+  void learn(std::uint32_t id, std::uint32_t edition) { known_[id] = {++clock_, edition}; }
+  void forget(std::uint32_t id) { known_.erase(id); }
+  void forget_all() { known_.clear(); }
+  std::size_t size() const { return known_.size(); }
   // The statement to close before another is learned, once `limit` are known.
   std::optional<std::uint32_t> evict(std::size_t limit);
 
  private:
-  std::unordered_map<std::uint32_t, std::uint64_t> last_use_;
+  struct Known {
+    std::uint64_t last_use = 0;
+    std::uint32_t edition = 0;
+  };
+  std::unordered_map<std::uint32_t, Known> known_;
   std::uint64_t clock_ = 0;
 };
 

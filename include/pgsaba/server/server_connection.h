@@ -11,6 +11,7 @@
 // Owned by a pool of one worker; moves to another worker's pool only while kIdle.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,6 +45,7 @@ enum class CloseReason : std::uint8_t {
   kTimeLimit,  // query, transaction or idle-in-transaction limit
   kDoubtful,   // its ledger cannot be known to be complete
   kNotClean,   // cleaning failed
+  kTainted,    // its session was changed in a way that nothing undoes
   kShutdown,
   kAdmin,    // KILL
   kSurplus,  // not wanted any more when its login was done
@@ -66,6 +68,13 @@ class LeaseHolder {
   virtual void statements_discarded() = 0;
   // The client's own name of a statement, for an error message that would show ours.
   virtual std::string statement_name(std::uint32_t id) = 0;
+  // The server's plan of a statement does not fit its tables any more (the client has the error).
+  virtual void statement_outdated(std::uint32_t id) = 0;
+  // SET or RESET was executed for the client.
+  virtual void setting_done() = 0;
+  // What comes back on a question (`ask`), frame by frame or in parts, up to ReadyForQuery.
+  virtual void answered(Bytes bytes) = 0;
+  virtual void answer_complete() = 0;
   // ReadyForQuery went to the client. The holder may release the server now.
   virtual void server_ready() = 0;
   // The connection is gone; `mid_frame`: the client has a part of a message of which no more comes.
@@ -110,11 +119,19 @@ class ServerConnection final : public net::Connection {
 
   // --- on lease ---------------------------------------------------------------------------------
   void lend(LeaseHolder& holder);
-  // Makes the session match `wanted` before anything else is sent; costs no round trip.
-  void match(const SettingsRef& wanted, std::uint64_t client_id);
+  // Makes the session match `wanted` before anything else is sent. Costs no round trip, unless it
+  // changes who the session acts as (true): then nothing may be sent before `answer_complete`,
+  // since a statement must not run as somebody else if that fails.
+  bool match(const SettingsRef& wanted);
   const SettingsRef& settings() const { return settings_; }
-  void settings_are(SettingsRef settings) { settings_ = std::move(settings); }
+  void settings_are(SettingsRef settings);
+  // The session's parameters may be anything: the next client's are restored from scratch.
+  void settings_unknown() { settings_known_ = false; }
   bool settings_known() const { return settings_known_; }
+  // Sends the BEGIN that its client had answered by pgsaba; its reply is swallowed.
+  void begin(std::string_view sql);
+  // Sends a query of pgsaba's; the holder gets all that comes back.
+  void ask(std::string_view sql);
 
   // The client's own frame (or its first piece), and what follows of it.
   void forward(Request request, Bytes bytes, std::uint32_t statement = 0, std::uint32_t change = 0);
@@ -130,6 +147,13 @@ class ServerConnection final : public net::Connection {
            (!statements_.holds(statement) || pipeline_.alters(statement));
   }
   bool unsure() const { return pipeline_.alters_earlier(); }
+  // Whose unnamed statement the server has: 0 for nobody's, else a number of the holder's choice.
+  std::uint64_t unnamed_owner() const { return unnamed_owner_; }
+  // The unnamed statement of the client, parsed again; its reply is swallowed.
+  void need_unnamed(std::string_view rest, std::uint64_t owner);
+  // Whatever unnamed statement it has is somebody else's: the server must refuse to use it.
+  void drop_unnamed();
+  void unnamed_is(std::uint64_t owner) { unnamed_owner_ = owner; }
   // A statement made to be deallocated: its DEALLOCATE stands for that of any other.
   void need_scratch_statement();
   // A message that pgsaba answers in its turn.
@@ -138,6 +162,10 @@ class ServerConnection final : public net::Connection {
   // --- between leases ---------------------------------------------------------------------------
   // The lease ends: the server is idle.
   void release();
+  // What the session may hold beyond its parameters when the lease ends.
+  enum class Taint : std::uint8_t { kNone, kState, kForGood };
+  void taint(Taint taint) { taint_ = std::max(taint_, taint); }
+  Taint taint() const { return taint_; }
   // The lease ends with a command: runs `sql` and tells the owner when the server is clean.
   void clean(std::string_view sql, bool resets_session);
   // At rest, hence fit for another client: nothing owed, in no transaction.
@@ -180,6 +208,8 @@ class ServerConnection final : public net::Connection {
   void swallow(Run& run, const wire::Piece& piece);
   void make_answers();
   void make_room(std::size_t limit, std::string& frames);
+  void send_query(std::string_view sql, Disposition disposition);
+  void close_copy(std::uint32_t statement, std::string& frames);
   void forget_skipped();
   void lost(CloseReason reason);
 
@@ -187,7 +217,6 @@ class ServerConnection final : public net::Connection {
   std::shared_ptr<const ServerTarget> target_;
   ServerLogin login_;
   std::uint64_t id_;
-  std::uint64_t last_client_ = 0;
   State state_ = State::kLogin;
   LeaseHolder* holder_ = nullptr;
   wire::FrameReader reader_{wire::Direction::kFromServer};
@@ -195,6 +224,9 @@ class ServerConnection final : public net::Connection {
   SettingsRef settings_;
   bool settings_known_ = true;
   bool body_swallowed_ = false;  // the rest of a streamed frame is not for the client
+  bool body_asked_ = false;      // it belongs to the answer of a question
+  Taint taint_ = Taint::kNone;
+  std::uint64_t unnamed_owner_ = 0;
   ServerStatements statements_;
   wire::ErrorFields last_error_;
   bool last_error_told_ = false;

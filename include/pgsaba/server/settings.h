@@ -29,6 +29,7 @@ class SettingsTable {
  public:
   SettingsRef intern(Settings settings);
   SettingsRef with(const SettingsRef& base, std::string_view name, std::string_view value);
+  SettingsRef without(const SettingsRef& base, std::string_view name);
 
  private:
   void forget_unused();
@@ -40,9 +41,20 @@ class SettingsTable {
 std::string lower_case(std::string_view text);
 const std::string* find_setting(const SettingsRef& settings, std::string_view name);
 
-// The SQL that turns a session with `from` into one with `to`; empty if nothing differs.
-std::string difference_sql(const SettingsRef& from, const SettingsRef& to);
-// The same from an unknown state: RESET ALL first.
-std::string restore_sql(const SettingsRef& to);
+// What turns a session with one set of parameters into one with another.
+struct Restoration {
+  std::string encoding_sql;       // goes first, as a query of its own; may be empty
+  std::string sql;                // empty if nothing differs
+  bool changes_identity = false;  // role or session_authorization are among it
+};
+Restoration difference(const SettingsRef& from, const SettingsRef& to);
+// The same from an unknown state.
+Restoration restore(const SettingsRef& to);
+
+// Parameters of the server or of the session's history that no client can set.
+bool is_settable(std::string_view name);
+// Parameters whose value is a list of names, each quoted by itself: SET would take the list for one
+// name. Source: GUC_LIST_QUOTE in src/backend/utils/misc/guc.c.
+bool is_name_list(std::string_view name);
 
 }  // namespace pgsaba::server

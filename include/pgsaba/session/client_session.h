@@ -6,6 +6,10 @@
 //   kClosed                       kConsole                                          ▼  │
 //   ReadyForQuery 'I'
 //                                                     kWaiting ──server granted──▶ kLinked
+//   kBegun: BEGIN was answered, and waits to be sent together with the first statement.
+//   kMatching: the server granted has to become another user first; nothing is sent before it did.
+//   kSettling: the transaction is over, and the server is asked what is left of it.
+//   kLinked beyond a transaction: the client is pinned to its server (pin.h).
 //   kRelay: it has a server of its own for replication (relay.h), from kWelcome on to the end.
 //   kOrphaned: its server died inside a transaction; until the client ends the transaction it gets
 //   the answers that a failed transaction gives (orphaned_transaction.h).
@@ -17,6 +21,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,15 +30,20 @@
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/session/named_statements.h"
+#include "pgsaba/session/pin.h"
 #include "pgsaba/session/session_host.h"
+#include "pgsaba/sql/statement.h"
 #include "pgsaba/stats/snapshot.h"
 #include "pgsaba/wire/frame.h"
 #include "pgsaba/wire/startup.h"
 
 namespace pgsaba::session {
 
+class LeaseTraces;
 class OrphanedTransaction;
 class Relay;
+struct StateAnswer;
+struct UnnamedStatement;
 
 // Why a client's connection ended; each stands in the log.
 enum class EndReason : std::uint8_t {
@@ -53,6 +63,7 @@ enum class EndReason : std::uint8_t {
   kIdleTransactionTimeout,
   kTransactionTimeout,
   kServerLost,
+  kPinTimeout,
   kModeViolation,  // a transaction block under statement pooling
   kShutdown,
   kAdmin,
@@ -68,8 +79,11 @@ class ClientSession final : public net::Connection,
     kLogin,
     kWelcome,
     kIdle,
+    kBegun,
     kWaiting,
+    kMatching,
     kLinked,
+    kSettling,
     kOrphaned,
     kRelay,
     kConsole,
@@ -90,6 +104,10 @@ class ClientSession final : public net::Connection,
   stats::Replication replication() const;
   pool::Pool* lease_pool() const { return lease_pool_; }
   const server::SettingsRef& settings() const { return settings_; }
+  Pins pins() const { return pins_; }
+  Micros pinned_at() const { return pinned_at_; }
+  // It is pinned and between two transactions, or in one of which nothing was sent yet.
+  bool at_rest() const;
   std::size_t prepared_statement_count() const { return statements_ ? statements_->size() : 0; }
   Micros connected_at() const { return connected_at_; }
   Micros request_at() const { return request_at_; }
@@ -103,6 +121,8 @@ class ClientSession final : public net::Connection,
   void end(EndReason reason, const wire::ErrorFields& error);
   // The limits that a running or idle transaction has; called by the worker's clock.
   void check_limits(Micros now);
+  // The limit for a client that has no server.
+  void check_idle(Micros now);
   // The route may have changed: a client that waits goes to the queue that is right now.
   void follow_route();
   void console_output(Bytes bytes, bool last);
@@ -124,6 +144,10 @@ class ClientSession final : public net::Connection,
   void change_undone(std::uint32_t change) override;
   void statements_discarded() override;
   std::string statement_name(std::uint32_t id) override;
+  void statement_outdated(std::uint32_t id) override;
+  void setting_done() override;
+  void answered(Bytes bytes) override;
+  void answer_complete() override;
   void server_ready() override;
   void server_lost(server::ServerConnection& server, server::CloseReason reason,
                    bool mid_frame) override;
@@ -138,6 +162,8 @@ class ClientSession final : public net::Connection,
   void transition(State next);
   static Phase phase_of(State state);
   bool wants_input() const;
+  bool takes_messages() const;
+  void check_pin_limits(Micros now);
   std::size_t consume(Bytes input);
   void fail_protocol(std::string message);
   void lost_peer();
@@ -161,27 +187,61 @@ class ClientSession final : public net::Connection,
   // client_requests.cc
   enum class Taken : std::uint8_t { kYes, kNotYet };
   Taken on_frame(const wire::Piece& piece);
+  void read_query(const wire::Piece& piece);
   Taken on_unlinked(const wire::Piece& piece);
+  bool answer_unlinked(const wire::Piece& piece);
+  bool begin_later(std::string_view sql);
+  bool end_unbegun(std::string_view sql);
   Taken on_linked(const wire::Piece& piece);
-  Taken on_orphaned(const wire::Piece& piece);
   Taken on_query(const wire::Piece& piece);
+  void on_body(const wire::Piece& piece);
+  void forward(server::Request request, const wire::Piece& piece);
+  void reply(std::string_view frames);
+  wire::TransactionStatus own_status() const;
+  Taken leave();
+
+  // client_statements.cc
   bool deallocates(const wire::Piece& piece) const;
   void answer_deallocate(const wire::Piece& piece);
   Taken on_unnamed_parse(const wire::Piece& piece);
+  void deallocate_by_parse(std::string_view name);
+  void keep_unnamed_statement(std::string_view rest);
+  void drop_unnamed_statement();
+  void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
   Taken on_named_parse(Bytes frame);
-  void forward(server::Request request, const wire::Piece& piece);
   Taken on_bind(const wire::Piece& piece);
+  Taken bind_unnamed(const wire::Piece& piece);
   Taken on_object(const wire::Piece& piece);
-  void on_body(const wire::Piece& piece);
-  Taken acquire();
-  void link(server::ServerConnection& server);
-  void unlink();
-  void count_request();
   server::PreparedRef find_statement(std::string_view name) const;
   bool in_doubt(std::string_view name) const;
   NamedStatements& names();
-  Taken leave();
+
+  // client_lease.cc
+  Taken acquire();
+  void link(server::ServerConnection& server);
+  void matched();
+  void resume();
+  void unlink();
+  void count_request();
+  Taken on_orphaned(const wire::Piece& piece);
+
+  // client_state.cc
+  LeaseTraces& traces();
+  void note_statement(sql::Effects effects, std::string_view text,
+                      std::optional<Bytes> bind = std::nullopt);
+  void note_dialect(std::string_view name, std::string_view value);
+  void end_lease();
+  void settle();
+  void settled();
+  void match_answered(Bytes frames);
+  void keep_setting(const std::string& name, const std::optional<std::string>& value);
+  void apply_answer(const StateAnswer& answer);
+  bool count_pin(bool pinned);
+  void release_pin();
+  void abandon_state();
+  std::string lost_state();
+
   void end_when_sent();
   void give_up(server::ServerConnection& server);
 
@@ -193,11 +253,23 @@ class ClientSession final : public net::Connection,
   Body body_ = Body::kForward;  // what to do with the rest of a streamed frame
   bool leaving_ = false;        // it said Terminate behind statements that still run
   bool may_commit_ = false;     // what runs now may end the transaction with success
+  bool pin_counted_ = false;
+  Pins pins_;
+  std::uint8_t statements_in_lease_ = 0;  // at most 255 are counted
+  sql::Dialect dialect_;
+  wire::TransactionStatus told_ = wire::TransactionStatus::kIdle;  // with the last ReadyForQuery
+  sql::Statement query_;                                           // the one that is looked at now
   wire::FrameReader reader_{wire::Direction::kFromClient};
   Account* account_ = nullptr;
   server::ServerConnection* server_ = nullptr;
   pool::Pool* lease_pool_ = nullptr;  // where the server comes from, or is waited for
   server::SettingsRef settings_;
+  server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
+  std::string begin_sql_;               // the BEGIN that waits; empty: none does
+  std::unique_ptr<LeaseTraces> traces_;
+  std::unique_ptr<UnnamedStatement> unnamed_;
+  std::unique_ptr<std::string> answer_;  // of a question that is under way
+  std::uint32_t unnamed_count_ = 0;
   std::unique_ptr<NamedStatements> statements_;
   std::unique_ptr<Login> login_;
   std::unique_ptr<OrphanedTransaction> orphan_;
@@ -211,6 +283,7 @@ class ClientSession final : public net::Connection,
   Micros request_at_ = 0;      // the statement that runs now began; 0: none runs
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
   Micros idle_since_ = 0;
+  Micros pinned_at_ = 0;
 };
 
 }  // namespace pgsaba::session

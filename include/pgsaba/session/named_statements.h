@@ -31,6 +31,7 @@ class NamedStatements {
   void discard_all(std::uint64_t batch);
   // A name that the statement has, or had until a moment ago, for error messages.
   std::string name_of(std::uint32_t id) const;
+  server::PreparedRef with_id(std::uint32_t id) const;
   std::size_t size() const { return by_name_.size(); }
 
  private:

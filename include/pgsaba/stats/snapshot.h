@@ -59,8 +59,11 @@ struct ConnectionRow {
 
 struct ClientRow : ConnectionRow {
   ClientState state = ClientState::kLogin;
-  Micros wait_us = 0;  // how long it has waited so far; 0 unless waiting
-  std::string reason;  // why it waits, or what pins its server; else empty
+  Micros wait_us = 0;       // how long it has waited so far; 0 unless waiting
+  std::string reason;       // why it waits, or what pins its server; else empty
+  Micros pinned_since = 0;  // 0: it is not pinned
+  Micros pinned_idle_us = 0;
+  std::string pinned_server;  // its name in the configuration
 };
 
 struct ServerRow : ConnectionRow {

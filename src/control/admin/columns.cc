@@ -119,6 +119,10 @@ std::vector<Column> make_columns(Subject subject) {
     case Subject::kServers:
       return connection_columns() +
              Columns{{"server", kText}, {"worker", kInt4}, {"reason", kText}};
+    case Subject::kPins:
+      return {{"id", kInt4},     {"database", kText},   {"user", kText},
+              {"server", kText}, {"remote_pid", kInt4}, {"reason", kText},
+              {"since", kText},  {"idle_us", kInt8},    {"worker", kInt4}};
     case Subject::kSockets:
     case Subject::kActiveSockets:
       return socket_columns();

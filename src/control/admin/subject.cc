@@ -21,6 +21,7 @@ constexpr std::array kNames = {
     SubjectName{"MEM", Subject::kMem},
     SubjectName{"PEERS", Subject::kPeers},
     SubjectName{"PEER_POOLS", Subject::kPeerPools},
+    SubjectName{"PINS", Subject::kPins},
     SubjectName{"POOLS", Subject::kPools},
     SubjectName{"SERVERS", Subject::kServers},
     SubjectName{"SERVER_POOLS", Subject::kServerPools},

@@ -160,6 +160,21 @@ Rows server_rows(const ConsolePicture& picture) {
   return rows;
 }
 
+// Clients that keep a server between their transactions, and what for.
+Rows pin_rows(const ConsolePicture& picture) {
+  Rows rows;
+  for (const stats::WorkerSnapshot& worker : picture.workers) {
+    for (const ClientRow& client : worker.clients) {
+      if (client.pinned_since == 0) continue;
+      rows.push_back({cell(client.id), cell(client.database), cell(client.user),
+                      cell(client.pinned_server), cell(client.remote_pid), cell(client.reason),
+                      cell(time_text(client.pinned_since)), cell(client.pinned_idle_us),
+                      worker_cell(worker.worker)});
+    }
+  }
+  return rows;
+}
+
 Rows socket_rows(const ConsolePicture& picture) {
   return socket_rows_if(picture, [](const ConnectionRow&) { return true; });
 }

@@ -17,6 +17,7 @@ Rows server_pool_rows(const ConsolePicture& picture);  // one a database, user a
 // table_connections.cc
 Rows client_rows(const ConsolePicture& picture);
 Rows server_rows(const ConsolePicture& picture);
+Rows pin_rows(const ConsolePicture& picture);
 Rows socket_rows(const ConsolePicture& picture);
 Rows active_socket_rows(const ConsolePicture& picture);
 

@@ -20,6 +20,8 @@ RowsOf rows_of(Subject subject) {
       return client_rows;
     case Subject::kServers:
       return server_rows;
+    case Subject::kPins:
+      return pin_rows;
     case Subject::kSockets:
       return socket_rows;
     case Subject::kActiveSockets:

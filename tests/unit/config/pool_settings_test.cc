@@ -12,12 +12,19 @@ TEST_CASE("without words of their own, database and user have the global setting
   CHECK(pool_settings(config, {}, nullptr) == PoolSettings{.pool_mode = PoolMode::kTransaction,
                                                            .pool_size = 20,
                                                            .server_lifetime_us = 3600 * kSecond,
-                                                           .query_wait_us = 120 * kSecond});
+                                                           .query_wait_us = 120 * kSecond,
+                                                           .pin_idle_us = 3600 * kSecond,
+                                                           .sequence_pin_us = kSecond,
+                                                           .max_pinned_servers = 10});
 }
 
 TEST_CASE("the database beats the global settings, the user beats both") {
   Config config;
   config.timeouts.query_us = 1;
+  config.timeouts.pin_idle_us = 19;
+  config.timeouts.sequence_pin_us = 20;
+  config.pool.max_pinned_servers = 21;
+  config.pool.unknown_code = UnknownCode::kReset;
   config.limits.max_db_client_connections = 2;
   DatabaseSettings database;
   database.pool_mode = PoolMode::kSession;
@@ -36,7 +43,11 @@ TEST_CASE("the database beats the global settings, the user beats both") {
                         .max_db_client_connections = 2,
                         .server_lifetime_us = 7,
                         .query_wait_us = 8,
-                        .query_us = 1};
+                        .query_us = 1,
+                        .pin_idle_us = 19,
+                        .sequence_pin_us = 20,
+                        .max_pinned_servers = 21,
+                        .unknown_code = UnknownCode::kReset};
   CHECK(pool_settings(config, database, nullptr) == expected);
   CHECK(pool_settings(config, database, &user) == expected);
 
@@ -64,7 +75,11 @@ TEST_CASE("the database beats the global settings, the user beats both") {
               .query_us = 15,
               .idle_transaction_us = 16,
               .transaction_us = 17,
-              .client_idle_us = 18};
+              .client_idle_us = 18,
+              .pin_idle_us = 19,
+              .sequence_pin_us = 20,
+              .max_pinned_servers = 21,
+              .unknown_code = UnknownCode::kReset};
   CHECK(pool_settings(config, database, &user) == expected);
 }
 

@@ -75,6 +75,10 @@ class FakeClient final : public pool::Waiter, public server::LeaseHolder {
   void change_undone(std::uint32_t) override {}
   void statements_discarded() override {}
   std::string statement_name(std::uint32_t) override { return {}; }
+  void statement_outdated(std::uint32_t) override {}
+  void setting_done() override {}
+  void answered(Bytes) override {}
+  void answer_complete() override {}
   void server_ready() override {}
   void server_lost(server::ServerConnection&, server::CloseReason, bool) override {
     server = nullptr;

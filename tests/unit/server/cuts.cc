@@ -20,6 +20,7 @@ class Listener final : public LeaseHolder, public ServerOwner {
  public:
   std::string bytes;
   std::string events;
+  std::string answer;  // to a question
 
   void server_sent(Bytes more) override { bytes += text_of(more); }
   void parameter_changed(std::string_view name, std::string_view value) override {
@@ -28,6 +29,10 @@ class Listener final : public LeaseHolder, public ServerOwner {
   void change_undone(std::uint32_t change) override { event("undone " + std::to_string(change)); }
   void statements_discarded() override { event("discarded"); }
   std::string statement_name(std::uint32_t) override { return "mine"; }
+  void statement_outdated(std::uint32_t) override { event("outdated"); }
+  void setting_done() override { event("setting"); }
+  void answered(Bytes more) override { answer += text_of(more); }
+  void answer_complete() override { event("answered"); }
   void server_ready() override { event("ready" + place()); }
   void server_lost(ServerConnection&, CloseReason reason, bool mid_frame) override {
     const std::string where = mid_frame ? "lost in a message: " : "lost: ";
@@ -59,7 +64,7 @@ const PreparedStatement statement_seven{7, zeros("select 7||") + '\0'};
 
 void a_session(ServerConnection& server) {
   SettingsTable table;
-  server.match(table.intern({{"a", "1"}}), 1);
+  server.match(table.intern({{"a", "1"}}));
   server.forward(Request::kQuery, bytes_of(query_frame));
   server.need_statement(statement_seven, 10);
   server.forward(Request::kBind, bytes_of(frame('B', zeros("||||||||"))), 7);

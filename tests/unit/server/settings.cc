@@ -9,7 +9,17 @@ using namespace pgsaba::server;
 namespace {
 
 std::string set(const std::string& name, const std::string& value) {
+  return "SET " + name + " TO " + value + ";";
+}
+
+std::string set_list(const std::string& name, const std::string& value) {
   return "SELECT pg_catalog.set_config(" + name + "," + value + ",false);";
+}
+
+// Both queries, in their order; | stands between them.
+std::string text_of(const Restoration& restoration) {
+  const std::string first = restoration.encoding_sql;
+  return (first.empty() ? "" : first + "|") + restoration.sql;
 }
 
 }  // namespace
@@ -75,34 +85,59 @@ TEST_CASE("what must be said to get from one to the other") {
   const std::vector<Row> rows = {
       {{}, {}, ""},
       {{{"a", "1"}}, {{"a", "1"}}, ""},
-      {{}, {{"a", "1"}}, set("'a'", "'1'")},
+      {{}, {{"a", "1"}}, set(R"("a")", "'1'")},
       {{{"a", "1"}}, {}, "RESET \"a\";"},
-      {{{"a", "1"}}, {{"a", "2"}}, set("'a'", "'2'")},
+      {{{"a", "1"}}, {{"a", "2"}}, set(R"("a")", "'2'")},
       {{{"a", "1"}, {"b", "2"}},
        {{"b", "3"}, {"c", "4"}},
-       "RESET \"a\";" + set("'b'", "'3'") + set("'c'", "'4'")},
+       "RESET \"a\";" + set(R"("b")", "'3'") + set(R"("c")", "'4'")},
       {{{"a", "1"}, {"b", "2"}, {"c", "3"}}, {{"a", "1"}, {"c", "3"}}, "RESET \"b\";"},
       // Quoting: values are lists, paths and worse; names may have parts.
-      {{}, {{"search_path", "a, \"B\""}}, set("'search_path'", "'a, \"B\"'")},
-      {{}, {{"a", "it's"}}, set("'a'", "'it''s'")},
-      {{}, {{"a", "back\\slash"}}, set("'a'", "E'back\\\\slash'")},
-      {{}, {{"a", "\\'; drop table t; --"}}, set("'a'", "E'\\\\''; drop table t; --'")},
-      {{}, {{"a", ""}}, set("'a'", "''")},
-      {{}, {{"a'b", "1"}}, set("'a''b'", "'1'")},
+      {{}, {{"search_path", "a, \"B\""}}, set_list("'search_path'", "'a, \"B\"'")},
+      {{}, {{"a", "it's"}}, set(R"("a")", "'it''s'")},
+      {{}, {{"a", "back\\slash"}}, set(R"("a")", "E'back\\\\slash'")},
+      {{}, {{"a", "\\'; drop table t; --"}}, set(R"("a")", "E'\\\\''; drop table t; --'")},
+      {{}, {{"a", ""}}, set(R"("a")", "''")},
+      {{}, {{"a'b", "1"}}, set("\"a'b\"", "'1'")},
       {{{"app.user", "1"}}, {}, R"(RESET "app"."user";)"},
       {{{"a.b.c", "1"}}, {}, R"(RESET "a"."b"."c";)"},
       {{{R"(we"ird)", "1"}}, {}, R"(RESET "we""ird";)"},
-      {{}, {{"app.user", "1"}}, set("'app.user'", "'1'")},
+      {{}, {{"app.user", "1"}}, set(R"("app"."user")", "'1'")},
   };
   for (const Row& row : rows) {
     SettingsTable table;
-    CHECK(difference_sql(table.intern(row.from), table.intern(row.to)) == row.sql);
+    CHECK(text_of(difference(table.intern(row.from), table.intern(row.to))) == row.sql);
   }
+}
+
+TEST_CASE("the encoding changes before anything is said in it") {
+  SettingsTable table;
+  const auto from = table.intern({{"a", "1"}, {"client_encoding", "LATIN1"}});
+  const auto to = table.intern({{"a", "2"}, {"client_encoding", "UTF8"}});
+  CHECK(text_of(difference(from, to)) == R"(SET "client_encoding" TO 'UTF8';|SET "a" TO '2';)");
+  CHECK(text_of(difference(from, nullptr)) == R"(RESET "client_encoding";|RESET "a";)");
+}
+
+TEST_CASE("who the session acts as changes last, and is waited for") {
+  SettingsTable table;
+  const auto plain = table.intern({{"a", "1"}});
+  const auto role = table.intern({{"a", "2"}, {"role", "r"}});
+  const auto both = table.intern({{"role", "r"}, {"session_authorization", "u"}});
+  CHECK_FALSE(difference(nullptr, plain).changes_identity);
+  CHECK(difference(plain, role).changes_identity);
+  CHECK(difference(plain, role).sql == R"(SET "a" TO '2';SET "role" TO 'r';)");
+  CHECK(difference(role, plain).sql ==
+        R"(SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;SET "a" TO '1';)");
+  CHECK(difference(nullptr, both).sql ==
+        R"(SET "session_authorization" TO 'u';SET "role" TO 'r';)");
+  CHECK_FALSE(difference(role, table.intern({{"a", "3"}, {"role", "r"}})).changes_identity);
 }
 
 TEST_CASE("an unknown state is reset first") {
   SettingsTable table;
-  const std::string blank = restore_sql(nullptr);
-  CHECK(blank == "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;");
-  CHECK(restore_sql(table.intern({{"a", "1"}})) == blank + set("'a'", "'1'"));
+  const std::string blank = "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;";
+  CHECK(text_of(restore(nullptr)) == blank + "|");
+  CHECK(text_of(restore(table.intern({{"a", "1"}}))) == blank + "|" + set(R"("a")", "'1'"));
+  CHECK(restore(table.intern({{"role", "r"}})).changes_identity);
+  CHECK_FALSE(restore(nullptr).changes_identity);
 }

@@ -8,7 +8,7 @@ using namespace pgsaba::session;
 namespace {
 
 server::PreparedRef statement(std::uint32_t id) {
-  return std::make_shared<const server::PreparedStatement>(server::PreparedStatement{id, "text"});
+  return std::make_shared<const server::PreparedStatement>(id, "text");
 }
 
 const server::PreparedRef kOne = statement(1);

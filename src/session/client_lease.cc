@@ -1,0 +1,254 @@
+// The part of ClientSession that has a server on lease: from the wait for one to the last reply.
+#include <algorithm>
+
+#include "pgsaba/session/client_session.h"
+#include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/sqlstate.h"
+#include "session/client_login_state.h"
+#include "session/errors.h"
+#include "session/lease_traces.h"
+#include "session/orphaned_transaction.h"
+#include "session/unnamed_statement.h"
+
+namespace pgsaba::session {
+
+using server::ServerConnection;
+using wire::ErrorFields;
+using wire::Piece;
+using wire::TransactionStatus;
+
+// ---- the lease ---------------------------------------------------------------------------------
+
+ClientSession::Taken ClientSession::acquire() {
+  ErrorFields why;
+  pool::Pool* pool = host_.route(*account_, why);
+  if (pool == nullptr) {
+    refused(why);
+    return Taken::kNotYet;
+  }
+  lease_pool_ = pool;
+  request_at_ = turn().now;
+  if (ServerConnection* server = pool->take(settings_)) {
+    link(*server);
+    return Taken::kYes;
+  }
+  if (const auto refusal = pool->standing_refusal()) {
+    refused(*refusal);
+    return Taken::kNotYet;
+  }
+  transition(State::kWaiting);
+  pool->enqueue(*this);
+  return Taken::kNotYet;
+}
+
+void ClientSession::follow_route() {
+  if (!wait_hook.linked()) return;
+  ErrorFields why;
+  pool::Pool* pool = host_.route(*account_, why);
+  if (pool == nullptr || pool == lease_pool_) return;
+  const Micros since = waiting_since;
+  lease_pool_->leave(*this);
+  lease_pool_ = pool;
+  pool->enqueue(*this);
+  waiting_since = since;
+}
+
+void ClientSession::link(ServerConnection& server) {
+  server_ = &server;
+  statements_in_lease_ = 0;
+  server.lend(*this);
+  if (server.match(settings_)) return transition(State::kMatching);
+  matched();
+}
+
+// The server's session is the client's now. If the client's BEGIN waits, it goes first.
+void ClientSession::matched() {
+  transition(State::kLinked);
+  if (begin_sql_.empty()) return;
+  server_->begin(begin_sql_);
+  begin_sql_.clear();
+}
+
+void ClientSession::granted(ServerConnection& server) {
+  if (state_ == State::kWelcome) {
+    server_ = &server;
+    server.lend(*this);
+    return begin_learning();
+  }
+  link(server);
+  resume();
+}
+
+// What came while it waited is taken up.
+void ClientSession::resume() {
+  const Bytes input = gather(false);
+  retain(consume(input));
+  if (readable() || hung_up()) schedule();
+}
+
+// What it waited for will not come. A client that is already in keeps its connection: the statement
+// fails, not the session.
+void ClientSession::refused(const ErrorFields& error) {
+  if (state_ == State::kWelcome) return end(EndReason::kNoServer, error);
+  ErrorFields of_statement = error;
+  of_statement.severity = "ERROR";
+  host_.log_client(*this, error.message);
+  request_at_ = 0;
+  begin_sql_.clear();
+  const bool in_block = told_ != TransactionStatus::kIdle;
+  orphan_ = std::make_unique<OrphanedTransaction>(of_statement, false, false, in_block);
+  transition(State::kOrphaned);
+  schedule();
+}
+
+// ---- replies of the server ---------------------------------------------------------------------
+
+void ClientSession::server_sent(Bytes bytes) {
+  if (state_ == State::kWelcome) return learn_from(bytes);
+  lease_pool_->totals().bytes_sent += bytes.size();
+  send(bytes);
+}
+
+void ClientSession::parameter_changed(std::string_view name, std::string_view value) {
+  if (state_ == State::kWelcome) {
+    for (auto& [known, current] : login_->learned)
+      if (known == name) current = value;
+    return;
+  }
+  note_dialect(name, value);
+  const std::string key = server::lower_case(name);
+  // Who the session acts as is found out by asking: the message does not tell of every change.
+  if (!server::is_settable(key) || key == "session_authorization") return;
+  settings_ = host_.settings().with(settings_, key, value);
+  server_->settings_are(settings_);
+}
+
+void ClientSession::count_request() {
+  stats::TrafficTotals& totals = lease_pool_->totals();
+  ++totals.query_count;
+  if (request_at_ != 0)
+    totals.query_time_us += static_cast<std::uint64_t>(turn().now - request_at_);
+}
+
+void ClientSession::server_ready() {
+  if (state_ == State::kWelcome) return finish_learning();
+  count_request();
+  const server::Pipeline& pipeline = server_->pipeline();
+  const bool idle = pipeline.status() == TransactionStatus::kIdle;
+  if (transaction_at_ == 0) transaction_at_ = request_at_ != 0 ? request_at_ : turn().now;
+  request_at_ = 0;
+  idle_since_ = turn().now;
+  told_ = pipeline.status();
+  if (idle) {
+    stats::TrafficTotals& totals = lease_pool_->totals();
+    ++totals.xact_count;
+    totals.xact_time_us += static_cast<std::uint64_t>(turn().now - transaction_at_);
+    transaction_at_ = 0;
+  } else if (account_->limits.pool_mode == config::PoolMode::kStatement) {
+    return end(EndReason::kModeViolation, errors::statement_mode());
+  }
+  ++batches_answered_;
+  if (statements_) statements_->answered(batches_answered_);
+  if (pipeline.empty()) {
+    batches_answered_ = batches_sent_;
+    if (statements_) statements_->all_answered();
+    if (leaving_) {
+      abandon_state();
+      unlink();
+      return end_when_sent();
+    }
+  }
+  if (pipeline.empty() && idle && account_->pools_transactions()) end_lease();
+  if (has_carry()) schedule();
+}
+
+void ClientSession::unlink() {
+  ServerConnection* server = std::exchange(server_, nullptr);
+  transition(State::kIdle);
+  lease_pool_->give_back(*server);
+}
+
+void ClientSession::server_lost(ServerConnection& server, server::CloseReason reason,
+                                bool mid_frame) {
+  const server::Pipeline& pipeline = server.pipeline();
+  const bool in_transaction = told_ != TransactionStatus::kIdle;
+  const State was = state_;
+  server_ = nullptr;
+  const ErrorFields& last = server.last_error();
+  const std::string what =
+      last.message.empty() ? std::string(describe(reason)) : last.severity + ": " + last.message;
+  batches_answered_ = batches_sent_;
+  if (statements_) statements_->all_answered();
+  if (was == State::kMatching &&
+      !pins_.any()) {  // nothing of the client's was sent yet: another server will do
+    transition(begin_sql_.empty() ? State::kIdle : State::kBegun);
+    return schedule();
+  }
+  // The client broke the protocol beyond repair: PostgreSQL's own word and the end, as without us.
+  if (server.last_error_told() && was == State::kLinked) return end(EndReason::kProtocolError);
+  // What lived in the server's session is gone, and the client has to hear of it.
+  const bool in_flight = was == State::kLinked && !pipeline.empty();
+  const std::string state = lost_state();
+  ErrorFields error = errors::server_lost(what, in_flight, in_transaction && !may_commit_);
+  if (!state.empty()) error.detail = "With it went what only that server had: " + state + ".";
+  const bool linked = was == State::kLinked || was == State::kSettling || was == State::kMatching;
+  if (!linked || mid_frame || !account_->pools_transactions()) {
+    error.severity = "FATAL";
+    return mid_frame ? end(EndReason::kServerLost) : end(EndReason::kServerLost, error);
+  }
+  request_at_ = transaction_at_ = 0;
+  const std::size_t owed = was == State::kLinked ? pipeline.owed_ready() : 0;
+  const bool batch_open = in_flight && owed == 0;
+  std::string out;
+  // A batch that has failed already only waits for its Sync.
+  const bool first_word = batch_open && !pipeline.skipping();
+  for (std::size_t i = 0; i < std::max<std::size_t>(owed, first_word ? 1 : 0); ++i) {
+    wire::append_error(out, 'E', error);
+    if (owed > 0)
+      wire::append_ready(out,
+                         in_transaction ? TransactionStatus::kFailed : TransactionStatus::kIdle);
+  }
+  send(out);
+  if (leaving_) {
+    transition(State::kIdle);
+    return end_when_sent();
+  }
+  if (in_transaction || batch_open || (!in_flight && !state.empty())) {
+    orphan_ = std::make_unique<OrphanedTransaction>(error, in_flight, batch_open, in_transaction);
+    transition(State::kOrphaned);
+  } else {
+    transition(State::kIdle);
+  }
+  if (has_carry() || readable()) schedule();
+}
+
+ClientSession::Taken ClientSession::on_orphaned(const Piece& piece) {
+  if (piece.tag == 'X') {
+    end(EndReason::kClientTerminated);
+    return Taken::kYes;
+  }
+  std::string named;
+  if (piece.complete && piece.tag == 'B') {
+    if (const auto names = wire::read_bind(piece.body()))
+      if (const auto statement = find_statement(names->statement)) named = statement->query();
+  } else if (piece.complete && piece.tag == 'D') {
+    if (const auto object = wire::read_object(piece.body()))
+      if (const auto statement = find_statement(object->name)) named = statement->query();
+  } else if (piece.complete && piece.tag == 'C' && statements_ && !orphan_->skipping()) {
+    const auto object = wire::read_object(piece.body());
+    if (object && object->kind == 'S') statements_->change(object->name, nullptr, batches_sent_);
+    statements_->all_answered();
+  }
+  std::string out;
+  body_ = Body::kDrop;
+  const bool over = orphan_->on_frame(piece.tag, piece.body(), named, out);
+  send(out);
+  if (over) {
+    orphan_.reset();
+    told_ = TransactionStatus::kIdle;
+    transition(State::kIdle);
+  }
+  return Taken::kYes;
+}
+
+}  // namespace pgsaba::session

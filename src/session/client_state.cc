@@ -1,0 +1,209 @@
+// The part of ClientSession that keeps what belongs to the client when its server goes to others:
+// what statements may have left behind, what the server says is there, and what follows from it.
+#include "pgsaba/session/client_session.h"
+#include "pgsaba/wire/backend.h"
+#include "session/client_login_state.h"
+#include "session/errors.h"
+#include "session/lease_traces.h"
+#include "session/orphaned_transaction.h"
+#include "session/unnamed_statement.h"
+
+namespace pgsaba::session {
+
+using server::ServerConnection;
+
+namespace effect = sql::effect;
+
+LeaseTraces& ClientSession::traces() {
+  if (!traces_) traces_ = std::make_unique<LeaseTraces>();
+  return *traces_;
+}
+
+// A statement is about to be sent that has these effects. Without a text it could not be read.
+void ClientSession::note_statement(sql::Effects effects, std::string_view text,
+                                   std::optional<Bytes> bind) {
+  if (statements_in_lease_ < std::numeric_limits<std::uint8_t>::max()) ++statements_in_lease_;
+  effects &= kLasting;
+  if (effects == 0 || !account_->pools_transactions()) return;
+  if (text.empty()) return traces().add_unread();
+  const auto mode = account_->limits.unknown_code;
+  if (mode == config::UnknownCode::kTrust) effects &= ~effect::kUnknownCode;
+  if (effects != 0) traces().add(text, effects, dialect_, bind);
+}
+
+void ClientSession::note_dialect(std::string_view name, std::string_view value) {
+  if (name == "standard_conforming_strings") dialect_.standard_strings = value != "off";
+  if (name == "client_encoding") dialect_.encoding = sql::encoding_of(value);
+}
+
+void ClientSession::setting_done() {
+  if (traces_) traces_->setting_done();
+}
+
+// ReadyForQuery 'I', and nothing is owed: the server may go, if nothing of the client's is in it.
+void ClientSession::end_lease() {
+  if (traces_ && traces_->effects() != 0) return settle();
+  if (!pins_.any()) unlink();
+}
+
+void ClientSession::settle() {
+  if (const sql::PlainSetting* plain = traces_->sole_setting(statements_in_lease_)) {
+    keep_setting(plain->name, plain->value);
+    return settled();
+  }
+  if ((traces_->effects() & effect::kUnknownCode) != 0 &&
+      account_->limits.unknown_code == config::UnknownCode::kReset && !pins_.any()) {
+    server_->taint(ServerConnection::Taint::kState);
+    return settled();
+  }
+  const std::string question = traces_->question(settings_);
+  if (question.empty()) return settled();
+  answer_ = std::make_unique<std::string>();
+  transition(State::kSettling);
+  server_->ask(question);
+}
+
+void ClientSession::answered(Bytes bytes) {
+  if (!answer_) answer_ = std::make_unique<std::string>();
+  answer_->append(text_of(bytes));
+}
+
+void ClientSession::answer_complete() {
+  const auto text = std::move(answer_);
+  const Bytes frames = text ? bytes_of(*text) : Bytes();
+  if (state_ == State::kMatching) return match_answered(frames);
+  if (state_ != State::kSettling) return;
+  const StateAnswer answer = read_answer(frames);
+  transition(State::kLinked);
+  apply_answer(answer);
+  settled();
+  if (has_carry() && state_ != State::kClosed) schedule();
+}
+
+// The server could not become what the client's session is: its statement must not run there.
+void ClientSession::match_answered(Bytes frames) {
+  if (const auto error = error_in(frames)) {
+    ServerConnection* server = std::exchange(server_, nullptr);
+    server->settings_unknown();
+    lease_pool_->give_back(*server);
+    return refused(*error);
+  }
+  matched();
+  resume();
+}
+
+// A parameter that the server reports is followed by its reports.
+void ClientSession::keep_setting(const std::string& name, const std::optional<std::string>& value) {
+  for (const auto& [reported, current] : server_->login().parameters())
+    if (server::lower_case(reported) == name) return;
+  server::SettingsTable& table = host_.settings();
+  server::SettingsRef actual =
+      value ? table.with(settings_, name, *value) : table.without(settings_, name);
+  server_->settings_are(actual);
+  const std::string* original = value ? nullptr : server::find_setting(login_settings_, name);
+  settings_ = original != nullptr ? table.with(actual, name, *original) : actual;
+}
+
+// What the server says is in force there is what the client has; what was reset goes back to what
+// the client's own startup packet said, which is the default of its session.
+void ClientSession::apply_answer(const StateAnswer& answer) {
+  const Pins decided = decided_pins(traces_->effects());
+  pins_.set(PinReason::kUnknown, answer.failed);
+  if (answer.failed) return server_->settings_unknown();
+  for (int i = 0; i < kPinReasons; ++i) {
+    const auto reason = static_cast<PinReason>(i);
+    if (decided.has(reason)) pins_.set(reason, answer.pins.has(reason));
+  }
+  server::SettingsTable& table = host_.settings();
+  server::SettingsRef actual = settings_;
+  if (answer.all_settings && settings_) {
+    server::Settings kept;
+    for (const server::Setting& setting : *settings_)
+      if (answer.mentions(setting.name)) kept.push_back(setting);
+    actual = table.intern(std::move(kept));
+  }
+  for (const auto& [name, value] : answer.settings) {
+    const bool own = (name == "role" && value == "none") ||
+                     (name == "session_authorization" && value == server_->target().user);
+    if (!server::is_settable(name)) continue;
+    actual = value && !own ? table.with(actual, name, *value) : table.without(actual, name);
+  }
+  server_->settings_are(actual);
+  settings_ = actual;
+  if (login_settings_)
+    for (const server::Setting& setting : *login_settings_)
+      if (server::find_setting(actual, setting.name) == nullptr)
+        settings_ = table.with(settings_, setting.name, setting.value);
+}
+
+// Everything about the transaction that is over is known.
+void ClientSession::settled() {
+  const sql::Effects effects = traces_->effects();
+  traces_->clear();
+  if ((effects & effect::kSequence) != 0) pins_.set(PinReason::kSequence);
+  if ((effects & effect::kIrreversible) != 0 && effects != effect::kAll) {
+    pins_.set(PinReason::kIrreversible);
+    server_->taint(ServerConnection::Taint::kForGood);
+  }
+  if (!pins_.any()) return count_pin(false), unlink();
+  if (!count_pin(true)) return;
+  statements_in_lease_ = 0;
+  transition(State::kLinked);
+  if (server_->match(settings_)) transition(State::kMatching);
+}
+
+// Whether the client may stay pinned. One beyond the limit loses its server, and with it what was
+// in its session, so it is told and ended; currval alone is not worth that.
+bool ClientSession::count_pin(bool pinned) {
+  if (pinned == pin_counted_) return true;
+  if (!pinned) {
+    pin_counted_ = false;
+    lease_pool_->unpin();
+    return true;
+  }
+  if (lease_pool_->pin()) {
+    pin_counted_ = true;
+    pinned_at_ = turn().now;
+    host_.log_client(*this, "keeps its server: " + pins_.describe());
+    return true;
+  }
+  Pins others = pins_;
+  others.set(PinReason::kSequence, false);
+  if (!others.any()) {
+    pins_.clear();
+    unlink();
+  } else {
+    end(EndReason::kLimit, errors::too_many_pins(pins_.describe()));
+  }
+  return false;
+}
+
+void ClientSession::release_pin() {
+  pins_.clear();
+  count_pin(false);
+  unlink();
+}
+
+// The server goes without having been asked: it is cleaned before anybody else has it.
+void ClientSession::abandon_state() {
+  if (server_ == nullptr) return;
+  const bool traced = traces_ && traces_->effects() != 0;
+  if (traced || pins_.any()) server_->taint(ServerConnection::Taint::kState);
+  if (traced && (traces_->effects() & effect::kIrreversible) != 0)
+    server_->taint(ServerConnection::Taint::kForGood);
+  if (traces_) traces_->clear();
+  pins_.clear();
+  count_pin(false);
+}
+
+// What is gone with the server, in words; empty if nothing is.
+std::string ClientSession::lost_state() {
+  std::string lost = pins_.describe();
+  if (state_ == State::kSettling && lost.empty()) lost = "the outcome of its last settings";
+  if (traces_) traces_->clear();
+  pins_.clear();
+  count_pin(false);
+  return lost;
+}
+
+}  // namespace pgsaba::session

@@ -1,0 +1,242 @@
+// The part of ClientSession that deals with prepared statements, named and unnamed.
+#include "pgsaba/session/client_session.h"
+#include "pgsaba/wire/backend.h"
+#include "session/deallocate.h"
+#include "session/lease_traces.h"
+#include "session/unnamed_statement.h"
+
+namespace pgsaba::session {
+
+using server::Request;
+using wire::Piece;
+
+namespace {
+
+// The text and (no) parameter types of a Parse.
+constexpr std::string_view kDeallocateScratch{"DEALLOCATE _pgsaba_scratch\0\0\0", 29};
+
+}  // namespace
+
+// ---- prepared statements -----------------------------------------------------------------------
+
+// Whether a simple query is the DEALLOCATE of a statement that was prepared by protocol: no server
+// knows it by the client's name.
+bool ClientSession::deallocates(const Piece& piece) const {
+  if (piece.tag != 'Q' || !piece.complete || !statements_ || piece.body().empty()) return false;
+  const auto name = deallocated_name(text_of(piece.body().first(piece.body().size() - 1)));
+  return name && find_statement(*name);
+}
+
+// Nothing is outstanding. Servers keep theirs, as after Close.
+void ClientSession::answer_deallocate(const Piece& piece) {
+  const std::string_view sql = text_of(piece.body().first(piece.body().size() - 1));
+  statements_->change(*deallocated_name(sql), nullptr, batches_sent_);
+  statements_->all_answered();
+  std::string out;
+  wire::append_command_complete(out, "DEALLOCATE");
+  reply(out);
+}
+
+server::PreparedRef ClientSession::find_statement(std::string_view name) const {
+  return statements_ ? statements_->find(name) : nullptr;
+}
+
+NamedStatements& ClientSession::names() {
+  if (!statements_) statements_ = std::make_unique<NamedStatements>();
+  return *statements_;
+}
+
+// A name whose Parse belongs to an earlier batch that is not yet answered may exist or not: an
+// error there would have skipped it. (In the same batch the error would skip this message as well.)
+bool ClientSession::in_doubt(std::string_view name) const {
+  return statements_ && statements_->in_doubt(name, batches_sent_);
+}
+
+ClientSession::Taken ClientSession::on_parse(const Piece& piece) {
+  ++lease_pool_->totals().client_parse_count;
+  const Bytes body = piece.body();
+  const bool named = account_->pools_transactions() && account_->max_prepared_statements > 0 &&
+                     !body.empty() && body[0] != 0;
+  if (!named) return on_unnamed_parse(piece);
+  if (piece.complete) return on_named_parse(piece.bytes);
+  // Once it is gathered it cannot wait any more.
+  if (server_->unsure() || (statements_ && statements_->any_in_doubt(batches_sent_)))
+    return Taken::kNotYet;
+  gathered_ = std::make_unique<std::string>(text_of(piece.bytes));
+  body_ = Body::kGather;
+  return Taken::kYes;
+}
+
+// Drivers send DEALLOCATE this way, too. The server gets one that it can execute.
+ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
+  const auto parse = piece.complete ? wire::read_parse(piece.body()) : std::nullopt;
+  const std::string_view text = parse ? std::string_view(parse->rest.data()) : std::string_view();
+  const auto name = parse && statements_ ? deallocated_name(text) : std::nullopt;
+  if (name && server_->pipeline().status() != wire::TransactionStatus::kFailed) {
+    if (in_doubt(*name)) return Taken::kNotYet;
+    if (find_statement(*name)) {
+      deallocate_by_parse(*name);
+      return Taken::kYes;
+    }
+  }
+  if (request_at_ == 0) request_at_ = turn().now;
+  body_ = Body::kForward;
+  std::uint32_t change = 0;
+  if (account_->pools_transactions() && (!parse || parse->statement.empty())) {
+    change = kUnnamedChange;
+    keep_unnamed_statement(parse ? parse->rest : std::string_view());
+  }
+  server_->forward(Request::kParse, piece.bytes, 0, change);
+  if (change != 0 && unnamed_) server_->unnamed_is(unnamed_->number);
+  return Taken::kYes;
+}
+
+void ClientSession::deallocate_by_parse(std::string_view name) {
+  const std::uint32_t change = statements_->change(name, nullptr, batches_sent_);
+  if (request_at_ == 0) request_at_ = turn().now;
+  server_->need_scratch_statement();
+  std::string frame;
+  wire::append_parse(frame, "", kDeallocateScratch);
+  server_->forward(Request::kParse, bytes_of(frame), 0, change);
+  keep_unnamed_statement(kDeallocateScratch);
+  server_->unnamed_is(unnamed_->number);
+}
+
+// The client may bind it in a later transaction, on another server. A text that did not arrive in
+// one piece (`rest` is empty then) is not kept: only this server has it.
+void ClientSession::keep_unnamed_statement(std::string_view rest) {
+  if (!unnamed_) unnamed_ = std::make_unique<UnnamedStatement>();
+  unnamed_->number = static_cast<std::uint64_t>(id_) << 32 | ++unnamed_count_;
+  unnamed_->rest = rest;
+  unnamed_->effects =
+      rest.empty() ? sql::effect::kAll : sql::read_statement(unnamed_->query(), dialect_).effects;
+}
+
+void ClientSession::drop_unnamed_statement() { unnamed_.reset(); }
+
+// Makes sure that the server's unnamed statement is the client's, or that it has none.
+void ClientSession::match_unnamed_statement() {
+  if (unnamed_ && !unnamed_->rest.empty())
+    return server_->need_unnamed(unnamed_->rest, unnamed_->number);
+  if (!unnamed_ || server_->unnamed_owner() != unnamed_->number) server_->drop_unnamed();
+}
+
+ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
+  const auto names = wire::read_parse(frame.subspan(wire::kHeaderBytes));
+  if (!names) {  // broken: the server says what is wrong with it
+    server_->forward(Request::kParse, frame);
+    return Taken::kYes;
+  }
+  if (in_doubt(names->statement)) return Taken::kNotYet;
+  if (request_at_ == 0) request_at_ = turn().now;
+  const std::size_t limit = account_->max_prepared_statements;
+  if (const server::PreparedRef existing = find_statement(names->statement)) {
+    if (server_->unsure_of(existing->id)) return Taken::kNotYet;
+    // The server itself refuses the duplicate, inside whatever transaction it is in.
+    server_->need_statement(*existing, limit);
+    std::string again;
+    wire::append_parse(again, server::server_statement_name(existing->id), names->rest);
+    server_->forward(Request::kParse, bytes_of(again), existing->id);
+    return Taken::kYes;
+  }
+  if (server_->unsure()) return Taken::kNotYet;
+  server::PreparedRef statement = host_.prepared_statements().intern(names->rest);
+  statement->effects.fetch_or(sql::read_statement(statement->query(), dialect_).effects,
+                              std::memory_order_relaxed);
+  ++lease_pool_->totals().server_parse_count;
+  const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
+  server_->parse_statement(*statement, limit, change);
+  return Taken::kYes;
+}
+
+ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
+  ++lease_pool_->totals().bind_count;
+  const auto names = wire::read_bind(piece.body());
+  const bool ours = names && account_->pools_transactions();
+  if (ours && names->statement.empty()) return bind_unnamed(piece);
+  if (ours && in_doubt(names->statement)) return Taken::kNotYet;
+  const server::PreparedRef statement = ours ? find_statement(names->statement) : nullptr;
+  if (!statement) {
+    if (ours) note_statement(sql::effect::kUnknownCode, {});  // made by PREPARE, if there is any
+    forward(Request::kBind, piece);
+    return Taken::kYes;
+  }
+  if (server_->unsure_of(statement->id)) return Taken::kNotYet;
+  note_statement(statement->effects.load(std::memory_order_relaxed), statement->query(),
+                 piece.body());
+  if (request_at_ == 0) request_at_ = turn().now;
+  server_->need_statement(*statement, account_->max_prepared_statements);
+  const std::string name = server::server_statement_name(statement->id);
+  // Only the head is rewritten; the parameters pass through where they lie.
+  std::string head(1, 'B');
+  const std::size_t length = piece.frame_bytes - 1 - names->statement.size() + name.size();
+  head.resize(wire::kHeaderBytes);
+  store_be32(reinterpret_cast<std::uint8_t*>(head.data()) + 1, static_cast<std::uint32_t>(length));
+  head.append(names->portal).push_back('\0');
+  head.append(name).push_back('\0');
+  server_->forward(Request::kBind, bytes_of(head), statement->id);
+  server_->forward_unanswered(piece.body().subspan(names->head_bytes));
+  body_ = Body::kForward;
+  return Taken::kYes;
+}
+
+ClientSession::Taken ClientSession::bind_unnamed(const Piece& piece) {
+  match_unnamed_statement();
+  if (unnamed_) note_statement(unnamed_->effects, unnamed_->query(), piece.body());
+  forward(Request::kBind, piece);
+  return Taken::kYes;
+}
+
+ClientSession::Taken ClientSession::on_object(const Piece& piece) {
+  const Request request = piece.tag == 'C' ? Request::kClose : Request::kDescribe;
+  const auto object = wire::read_object(piece.body());
+  const bool named = object && object->kind == 'S' && !object->name.empty();
+  if (named && in_doubt(object->name)) return Taken::kNotYet;
+  const server::PreparedRef statement = named ? find_statement(object->name) : nullptr;
+  if (!statement) {
+    const bool unnamed = object && object->kind == 'S' && object->name.empty();
+    if (unnamed && account_->pools_transactions()) match_unnamed_statement();
+    if (unnamed && piece.tag == 'C') {
+      drop_unnamed_statement();
+      server_->unnamed_is(0);
+    }
+    forward(request, piece);
+    return Taken::kYes;
+  }
+  if (piece.tag == 'C') {  // servers keep theirs: others may use it
+    const std::uint32_t change = statements_->change(object->name, nullptr, batches_sent_);
+    server_->answer(Request::kClose, statement->id, change);
+    return Taken::kYes;
+  }
+  if (server_->unsure_of(statement->id)) return Taken::kNotYet;
+  server_->need_statement(*statement, account_->max_prepared_statements);
+  std::string frame;
+  wire::append_describe_statement(frame, server::server_statement_name(statement->id));
+  if (request_at_ == 0) request_at_ = turn().now;
+  server_->forward(Request::kDescribe, bytes_of(frame), statement->id);
+  return Taken::kYes;
+}
+
+void ClientSession::change_undone(std::uint32_t change) {
+  if (change == kUnnamedChange) {
+    drop_unnamed_statement();
+    if (server_ != nullptr) server_->unnamed_is(0);
+  } else if (statements_) {
+    statements_->undo(change);
+  }
+}
+
+void ClientSession::statements_discarded() {
+  if (statements_) statements_->discard_all(batches_answered_);
+}
+
+void ClientSession::statement_outdated(std::uint32_t id) {
+  if (const auto statement = statements_ ? statements_->with_id(id) : nullptr)
+    statement->edition.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::string ClientSession::statement_name(std::uint32_t id) {
+  return statements_ ? statements_->name_of(id) : std::string();
+}
+
+}  // namespace pgsaba::session

@@ -1,0 +1,184 @@
+#include "session/lease_traces.h"
+
+#include <algorithm>
+
+#include "pgsaba/wire/frame.h"
+#include "pgsaba/wire/frontend.h"
+#include "pgsaba/wire/row.h"
+
+namespace pgsaba::session {
+namespace {
+
+namespace effect = sql::effect;
+
+// Everything is qualified: the client's search_path must not decide what is asked.
+constexpr std::string_view kAskTemporary =
+    "SELECT 't' WHERE pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0 AND EXISTS "
+    "(SELECT FROM pg_catalog.pg_depend WHERE refclassid OPERATOR(pg_catalog.=) "
+    "2615 AND refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema());";
+constexpr std::string_view kAskLocks =
+    "SELECT 'l' WHERE EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype "
+    "OPERATOR(pg_catalog.=) 'advisory' AND pid OPERATOR(pg_catalog.=) "
+    "pg_catalog.pg_backend_pid());";
+constexpr std::string_view kAskCursors =
+    "SELECT 'c' WHERE EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable);";
+constexpr std::string_view kAskChannels =
+    "SELECT 'n', c FROM pg_catalog.pg_listening_channels() AS c;";
+constexpr std::string_view kAskPrepared =
+    "SELECT 'p' WHERE EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql);";
+// Lists no custom parameters, and not who the session acts as.
+constexpr std::string_view kAskSettings =
+    "SELECT 'a';SELECT 's', name, setting FROM pg_catalog.pg_settings WHERE source "
+    "OPERATOR(pg_catalog.=) 'session' AND context OPERATOR(pg_catalog.<>) 'internal';";
+
+std::string literal(std::string_view text) {
+  std::string out = " E'";
+  for (const char c : text) out.append(c == '\'' || c == '\\' ? 2 : 1, c);
+  return out + "'";
+}
+
+bool unlisted(std::string_view name) {
+  return name == "role" || name == "session_authorization" ||
+         name.find('.') != std::string_view::npos;
+}
+
+void ask_setting(std::string& sql, std::string_view name) {
+  const std::string quoted = literal(name);
+  sql += "SELECT 's'," + quoted + ",pg_catalog.current_setting(" + quoted + ",true);";
+}
+
+}  // namespace
+
+void LeaseTraces::touch(const sql::TouchedSetting& touched, std::optional<Bytes> bind) {
+  std::string name = touched.name;
+  if (touched.parameter > 0) {
+    const auto value = bind ? wire::bind_parameter(*bind, touched.parameter) : std::nullopt;
+    if (!value) {
+      effects_ |= effect::kAnySetting;
+      return;
+    }
+    name = server::lower_case(*value);
+  }
+  if (std::ranges::find(names_, name) == names_.end()) names_.push_back(std::move(name));
+}
+
+void LeaseTraces::add(std::string_view sql, sql::Effects effects, const sql::Dialect& dialect,
+                      std::optional<Bytes> bind) {
+  effects_ |= effects;
+  if ((effects & effect::kSetting) == 0) return;
+  plain_ = sql::plain_setting(sql, dialect);
+  if (plain_ && !bind) {
+    if (std::ranges::find(names_, plain_->name) == names_.end()) names_.push_back(plain_->name);
+    return;
+  }
+  for (const sql::TouchedSetting& touched : sql::touched_settings(sql, dialect))
+    touch(touched, bind);
+}
+
+const sql::PlainSetting* LeaseTraces::sole_setting(std::uint32_t statements) const {
+  const bool sole = statements == 1 && confirmed_ == 1 && effects_ == effect::kSetting;
+  return sole && plain_ ? &*plain_ : nullptr;
+}
+
+std::string LeaseTraces::question(const server::SettingsRef& known) const {
+  std::string sql;
+  const bool anything = (effects_ & effect::kUnknownCode) != 0;
+  const auto wants = [&](sql::Effects effect) { return anything || (effects_ & effect) != 0; };
+  if (wants(effect::kAnySetting)) {
+    sql += kAskSettings;
+    if (known)
+      for (const server::Setting& setting : *known)
+        if (unlisted(setting.name)) ask_setting(sql, setting.name);
+    for (const std::string& name : names_)
+      if (unlisted(name) && server::find_setting(known, name) == nullptr) ask_setting(sql, name);
+    for (const char* name : {"role", "session_authorization"})
+      if (server::find_setting(known, name) == nullptr &&
+          std::ranges::find(names_, name) == names_.end())
+        ask_setting(sql, name);
+  } else {
+    for (const std::string& name : names_) ask_setting(sql, name);
+  }
+  if (wants(effect::kTemporary)) sql += kAskTemporary;
+  if (wants(effect::kAdvisoryLock)) sql += kAskLocks;
+  if (wants(effect::kHeldCursor)) sql += kAskCursors;
+  if (wants(effect::kListen)) sql += kAskChannels;
+  if (wants(effect::kPrepared)) sql += kAskPrepared;
+  return sql;
+}
+
+Pins decided_pins(sql::Effects effects) {
+  Pins pins;
+  const bool anything = (effects & effect::kUnknownCode) != 0;
+  const auto decide = [&](sql::Effects effect, PinReason reason) {
+    if (anything || (effects & effect) != 0) pins.set(reason);
+  };
+  decide(effect::kTemporary, PinReason::kTemporary);
+  decide(effect::kAdvisoryLock, PinReason::kAdvisoryLock);
+  decide(effect::kHeldCursor, PinReason::kHeldCursor);
+  decide(effect::kListen, PinReason::kListen);
+  decide(effect::kPrepared, PinReason::kPrepared);
+  return pins;
+}
+
+std::optional<wire::ErrorFields> error_in(Bytes frames) {
+  wire::FrameReader reader(wire::Direction::kFromServer);
+  for (std::size_t at = 0; at < frames.size();) {
+    const wire::Piece piece = reader.next(frames.subspan(at), 0);
+    if (piece.kind != wire::Piece::Kind::kFrame || !piece.complete) break;
+    at += piece.bytes.size();
+    if (piece.tag == 'E') return wire::read_error(piece.body());
+  }
+  return std::nullopt;
+}
+
+bool StateAnswer::mentions(std::string_view name) const {
+  return std::ranges::any_of(settings, [name](const auto& one) { return one.first == name; });
+}
+
+StateAnswer read_answer(Bytes frames) {
+  StateAnswer answer;
+  wire::FrameReader reader(wire::Direction::kFromServer);
+  for (std::size_t at = 0; at < frames.size();) {
+    const wire::Piece piece = reader.next(frames.subspan(at), 0);
+    answer.failed |= piece.kind != wire::Piece::Kind::kFrame || !piece.complete || piece.tag == 'E';
+    if (piece.kind != wire::Piece::Kind::kFrame || !piece.complete) break;
+    at += piece.bytes.size();
+    if (piece.tag != 'D') continue;
+    const auto row = wire::read_row(piece.body());
+    if (row.empty() || !row[0] || row[0]->empty()) continue;
+    const auto text = [&row](std::size_t column) {
+      return column < row.size() && row[column] ? std::string(*row[column]) : std::string();
+    };
+    switch (row[0]->front()) {
+      case 'a':
+        answer.all_settings = true;
+        break;
+      case 's':
+        if (row.size() == 3)
+          answer.settings.emplace_back(server::lower_case(text(1)),
+                                       row[2] ? std::optional<std::string>(text(2)) : std::nullopt);
+        break;
+      case 't':
+        answer.pins.set(PinReason::kTemporary);
+        break;
+      case 'l':
+        answer.pins.set(PinReason::kAdvisoryLock);
+        break;
+      case 'c':
+        answer.pins.set(PinReason::kHeldCursor);
+        break;
+      case 'n':
+        answer.pins.set(PinReason::kListen);
+        answer.channels.push_back(text(1));
+        break;
+      case 'p':
+        answer.pins.set(PinReason::kPrepared);
+        break;
+      default:
+        break;
+    }
+  }
+  return answer;
+}
+
+}  // namespace pgsaba::session

@@ -1,0 +1,75 @@
+// LeaseTraces: what the statements of one lease may have left in the session of their server,
+// gathered while they are sent, and what follows from it when the transaction is over: nothing, one
+// change that is known from its text, or a question to the server. Pure; owned by one session,
+// which has one only once a statement was suspicious.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pgsaba/base/bytes.h"
+#include "pgsaba/server/settings.h"
+#include "pgsaba/session/pin.h"
+#include "pgsaba/sql/statement.h"
+#include "pgsaba/wire/error_fields.h"
+
+namespace pgsaba::session {
+
+// Effects that outlive a transaction. The others only matter while it runs.
+inline constexpr sql::Effects kLasting = sql::effect::kSetting | sql::effect::kAnySetting |
+                                         sql::effect::kTemporary | sql::effect::kAdvisoryLock |
+                                         sql::effect::kHeldCursor | sql::effect::kListen |
+                                         sql::effect::kPrepared | sql::effect::kSequence |
+                                         sql::effect::kIrreversible | sql::effect::kUnknownCode;
+
+class LeaseTraces {
+ public:
+  // A suspicious statement is sent. `bind` is the body of the Bind that runs it, if there is one:
+  // it may name a parameter.
+  void add(std::string_view sql, sql::Effects effects, const sql::Dialect& dialect,
+           std::optional<Bytes> bind = std::nullopt);
+  // A text too long to be read.
+  void add_unread() { effects_ |= sql::effect::kAll; }
+  // The server confirmed a SET or RESET.
+  void setting_done() { ++confirmed_; }
+  void clear() { *this = {}; }
+
+  sql::Effects effects() const { return effects_; }
+
+  // The lease had this one statement, in its plain form, and it took effect.
+  const sql::PlainSetting* sole_setting(std::uint32_t statements) const;
+
+  // What to ask the server now; empty if nothing need be asked. `known` are the client's
+  // parameters so far, some of which no list of the server's shows.
+  std::string question(const server::SettingsRef& known) const;
+
+ private:
+  void touch(const sql::TouchedSetting& touched, std::optional<Bytes> bind);
+
+  sql::Effects effects_ = sql::effect::kNone;
+  std::optional<sql::PlainSetting> plain_;
+  std::vector<std::string> names_;  // of parameters
+  std::uint32_t confirmed_ = 0;
+};
+
+// What the server said: the rows of a question, whose first column is their kind.
+struct StateAnswer {
+  bool failed = false;
+  bool all_settings = false;  // `settings` is complete, but for those that no list shows
+  std::vector<std::pair<std::string, std::optional<std::string>>> settings;
+  Pins pins;  // the reasons found
+  std::vector<std::string> channels;
+
+  bool mentions(std::string_view name) const;
+};
+StateAnswer read_answer(Bytes frames);
+
+// The error among what a server answered, if there is one.
+std::optional<wire::ErrorFields> error_in(Bytes frames);
+
+// The reasons that a question for these effects decides about.
+Pins decided_pins(sql::Effects effects);
+
+}  // namespace pgsaba::session

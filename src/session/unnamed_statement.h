@@ -1,0 +1,25 @@
+// UnnamedStatement: the last Parse without a name, which a client may bind as long as no other
+// Parse or simple query has replaced it, in whichever transaction. Owned by one session.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "pgsaba/sql/statement.h"
+
+namespace pgsaba::session {
+
+// What the ledger calls the Parse that makes it; names are numbered from 1 upwards.
+inline constexpr std::uint32_t kUnnamedChange = std::numeric_limits<std::uint32_t>::max();
+
+struct UnnamedStatement {
+  std::uint64_t number = 0;  // by which servers know whose theirs is
+  std::string rest;          // of the Parse, behind the name; empty: too long to keep
+  sql::Effects effects = sql::effect::kNone;
+
+  std::string_view query() const { return {rest.data()}; }
+};
+
+}  // namespace pgsaba::session
