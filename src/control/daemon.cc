@@ -69,6 +69,18 @@ void log_changed_names(const config::Difference& difference) {
   log_all("user", difference.users_changed, "changed");
 }
 
+std::string_view describe(ShutdownMode mode) {
+  switch (mode) {
+    case ShutdownMode::kWaitForClients:
+      return "clients stay until they leave";
+    case ShutdownMode::kWaitForTransactions:
+      return "running transactions may end";
+    case ShutdownMode::kAtOnce:
+      return "at once";
+  }
+  return "?";
+}
+
 // Every role is known, or will not be.
 bool told(const routing::Topology& topology) {
   return std::ranges::none_of(topology.clusters, [](const auto& cluster) {
@@ -282,13 +294,17 @@ void Daemon::on_signal(int number) {
 }
 
 void Daemon::shutdown(ShutdownMode mode) {
-  // A second request does not wait for what the first one waits for.
-  const bool at_once = mode == ShutdownMode::kAtOnce || stopping_;
+  if (stopping_) {
+    if (mode == ShutdownMode::kWaitForClients) return;  // what is under way waits for no more
+    // A second request does not wait for what the first one waits for.
+    if (shutdown_ == ShutdownMode::kWaitForTransactions) mode = ShutdownMode::kAtOnce;
+  }
   stopping_ = true;
+  shutdown_ = mode;
   stop_listening();
-  log::info("shutting down, {}", at_once ? "at once" : "running transactions may end");
-  tell_workers([at_once] { return worker::Shutdown{!at_once}; });
-  if (at_once || workers_.empty()) return loop_.stop();
+  log::info("shutting down, {}", describe(mode));
+  tell_workers([mode] { return worker::Shutdown{mode}; });
+  if (mode == ShutdownMode::kAtOnce || workers_.empty()) return loop_.stop();
   const Micros limit = picture_->config->timeouts.shutdown_us;
   if (limit > 0) patience_ = loop_.after(limit, [this] { shutdown(ShutdownMode::kAtOnce); });
 }

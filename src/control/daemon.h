@@ -76,6 +76,7 @@ class Daemon final : public DaemonControls {
   std::size_t drained_ = 0;
   bool serving_ = false;
   bool stopping_ = false;
+  ShutdownMode shutdown_ = ShutdownMode::kWaitForClients;  // while stopping
   int status_ = 0;
 };
 

@@ -161,6 +161,7 @@ void ClientSession::login_proven() {
   if (login_->console) {
     std::string ok;
     wire::append_authentication(ok, wire::auth_code::kOk, {});
+    append_key(ok);
     send(ok);
     transition(State::kConsole);
     if (!host_.console_open(*this))
@@ -259,6 +260,12 @@ static std::string cleaned_application_name(std::string_view name) {
   return clean;
 }
 
+// The key that cancels this client's statements.
+void ClientSession::append_key(std::string& out) const {
+  const std::size_t secret_bytes = login_->version >= wire::kProtocol32 ? secret_.size() : 4;
+  wire::append_backend_key(out, {id_, std::string(secret_.data(), secret_bytes)});
+}
+
 void ClientSession::send_welcome(const wire::ParameterList& parameters) {
   std::string out;
   wire::append_authentication(out, wire::auth_code::kOk, {});
@@ -267,8 +274,7 @@ void ClientSession::send_welcome(const wire::ParameterList& parameters) {
     wire::append_parameter_status(out, name,
                                   own ? cleaned_application_name(login_->application_name) : value);
   }
-  const std::size_t secret_bytes = login_->version >= wire::kProtocol32 ? secret_.size() : 4;
-  wire::append_backend_key(out, {id_, std::string(secret_.data(), secret_bytes)});
+  append_key(out);
   wire::append_ready(out, wire::TransactionStatus::kIdle);
   send(out);
   host_.log_client(*this, "logged in");

@@ -48,7 +48,7 @@ void Worker::run_turn(Micros now) {
   turn_.step_all();
   match_pools();
   if (now >= next_tick_) tick();
-  if (stopping_) end_idle_clients();
+  if (stopping_) wind_down();
   turn_.flush_all();
   turn_.sweep();
 }
@@ -115,21 +115,30 @@ void Worker::drop_unused_pools() {
   });
 }
 
-void Worker::end_idle_clients() {
-  Sessions& idle = sessions_in(Phase::kIdle);
-  while (!idle.empty()) idle.front().end(session::EndReason::kShutdown, errors::shutting_down());
-  Sessions& logins = sessions_in(Phase::kLogin);
-  while (!logins.empty())
-    logins.front().end(session::EndReason::kShutdown, errors::shutting_down());
-  Sessions& waiting = sessions_in(Phase::kWaiting);
-  while (!waiting.empty())
-    waiting.front().end(session::EndReason::kShutdown, errors::shutting_down());
-  // A stream has no end of its own, and its client will come again.
-  Sessions& relays = sessions_in(Phase::kRelay);
-  while (!relays.empty())
-    relays.front().end(session::EndReason::kShutdown, errors::shutting_down());
-  if (sessions_in(Phase::kLinked).empty() && !std::exchange(drained_told_, true))
+void Worker::end_all_in(Phase phase) {
+  Sessions& sessions = sessions_in(phase);
+  while (!sessions.empty())
+    sessions.front().end(session::EndReason::kShutdown, errors::shutting_down());
+}
+
+// Whoever comes to rest is let go; only where the shutdown waits for clients, they go themselves.
+void Worker::wind_down() {
+  end_all_in(Phase::kLogin);
+  if (shutdown_ != ShutdownMode::kWaitForClients) {
+    end_all_in(Phase::kIdle);
+    end_all_in(Phase::kWaiting);
+    // A stream has no end of its own, and its client will come again.
+    end_all_in(Phase::kRelay);
+  }
+  if (!winding_down() && !std::exchange(drained_told_, true))
     process_.control->worker_drained(index_);
+}
+
+// Somebody is there whom the shutdown waits for. A console is nobody: it may be what looks on.
+bool Worker::winding_down() const {
+  return std::ranges::any_of(
+      std::array{Phase::kIdle, Phase::kWaiting, Phase::kLinked, Phase::kRelay},
+      [this](Phase phase) { return !sessions_[static_cast<std::size_t>(phase)].empty(); });
 }
 
 void Worker::end_all() {
@@ -186,9 +195,10 @@ void Worker::on_mail(Kill& mail) {
 
 void Worker::on_mail(Shutdown& mail) {
   stopping_ = true;
+  shutdown_ = mail.mode;
   for (const auto& acceptor : acceptors_) turn_.network.unwatch(acceptor->listener());
   acceptors_.clear();
-  if (!mail.wait) end_all();
+  if (mail.mode == ShutdownMode::kAtOnce) end_all();
 }
 
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }
@@ -216,7 +226,8 @@ void Worker::on_mail(EvictIdle& mail) {
 
 void Worker::on_mail(ServerArrives& mail) {
   pool::Pool* pool = pool_for(mail.key);
-  if (pool == nullptr || stopping_) {  // its database is gone meanwhile
+  const bool nobody_left = stopping_ && shutdown_ != ShutdownMode::kWaitForClients;
+  if (pool == nullptr || nobody_left) {  // null: its database is gone meanwhile
     turn_.network.close(mail.socket);
     process_.slots.pool(mail.key)->give_slot();
     return;

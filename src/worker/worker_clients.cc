@@ -168,6 +168,8 @@ void Worker::cancel(const wire::CancelKey& key) {
 void Worker::cancel_here(const wire::CancelKey& key) {
   const ClientSession* client = find_client(key.pid);
   if (client == nullptr || !client->accepts_key(key.secret)) return;
+  if (client->state() == ClientSession::State::kConsole)
+    return process_.control->console_canceled(index_, key.pid);
   const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
   if (most > 0 && cancels_.size() + waiting_cancels_.size() >= most) {
     log::warning("cancel request for client {} dropped: limits.max_cancel_requests is {}", key.pid,

@@ -156,6 +156,7 @@ class ClientSession final : public net::Connection,
   void begin_learning();
   void finish_learning();
   void learn_from(Bytes bytes);
+  void append_key(std::string& out) const;
   void send_welcome(const wire::ParameterList& parameters);
 
   // client_requests.cc

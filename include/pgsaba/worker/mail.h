@@ -35,8 +35,14 @@ struct Kill {
   std::string database;      // empty: all
   std::uint32_t client = 0;  // or this one client
 };
+// What a shutdown waits for, the longest wait first. No mode lets new clients in.
+enum class ShutdownMode : std::uint8_t {
+  kWaitForClients,  // until they leave by themselves
+  kWaitForTransactions,
+  kAtOnce,
+};
 struct Shutdown {
-  bool wait = true;  // for running transactions
+  ShutdownMode mode = ShutdownMode::kWaitForTransactions;
 };
 
 // --- from other workers ---
@@ -70,8 +76,10 @@ class ControlLink {
   virtual void console_opened(std::size_t worker, std::uint32_t client, std::string user,
                               bool admin) = 0;
   virtual void console_frame(std::size_t worker, std::uint32_t client, std::string frame) = 0;
+  // A cancel request came for the console.
+  virtual void console_canceled(std::size_t worker, std::uint32_t client) = 0;
   virtual void console_closed(std::size_t worker, std::uint32_t client) = 0;
-  // The worker has no clients left and is about to end.
+  // The worker has nobody left that its shutdown waits for.
   virtual void worker_drained(std::size_t worker) = 0;
 };
 

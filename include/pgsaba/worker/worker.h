@@ -99,7 +99,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void tick();
   void expire_sessions();
   void drop_unused_pools();
-  void end_idle_clients();
+  void wind_down();
+  bool winding_down() const;
+  void end_all_in(session::Phase phase);
 
   // worker_clients.cc
   void accept_clients();
@@ -150,6 +152,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   bool starving_ = false;      // clients wait and every slot is taken: other workers may help
   bool idle_limited_ = false;  // some account has a client_idle limit
   bool stopping_ = false;
+  ShutdownMode shutdown_ = ShutdownMode::kWaitForClients;  // while stopping
   bool drained_told_ = false;
 };
 
