@@ -94,6 +94,7 @@ Daemon::Daemon(DaemonOptions options)
     : options_(std::move(options)), addresses_(loop_, [this] { publish(); }) {}
 
 Daemon::~Daemon() {
+  if (keys_) keys_->stop();
   workers_.clear();
   close_listeners();
 }
@@ -186,6 +187,10 @@ Status Daemon::start_workers() {
   serving_ = true;
   patience_.reset();
   change_picture([](worker::Picture&) {});
+  keys_ = std::make_unique<KeyWorkshop>([this](std::size_t worker, worker::KeysDerived letter) {
+    process_.mailboxes[worker]->post(std::move(letter));
+  });
+  process_.key_maker = keys_.get();
   const std::size_t count = worker_count(*picture_->config);
   for (std::size_t i = 0; i < count; ++i) {
     auto worker = WorkerThread::create(i, process_, picture_);
@@ -194,6 +199,7 @@ Status Daemon::start_workers() {
     process_.mailboxes.push_back(&workers_.back()->worker().mailbox());
     process_.loads.push_back(std::make_unique<std::atomic<std::int32_t>>(0));
   }
+  keys_->start();
   for (const auto& worker : workers_) {
     for (const Listening& listening : listening_) worker->worker().listen(listening.socket);
     worker->start();

@@ -9,11 +9,12 @@ using wire::Piece;
 
 ServerConnection::ServerConnection(net::Turn& turn, ServerOwner& owner,
                                    std::shared_ptr<const ServerTarget> target,
-                                   auth::ScramKeyCache& keys, std::uint64_t id)
+                                   auth::ScramKeyDesk& keys, std::uint64_t id)
     : Connection(turn, Side::kServer),
       owner_(&owner),
       target_(std::move(target)),
-      login_(target_, keys),
+      keys_(keys),
+      login_(target_, keys.cache()),
       id_(id),
       opened_at_(turn.now) {}
 
@@ -165,7 +166,7 @@ void ServerConnection::lost(CloseReason reason) {
 
 void ServerConnection::step() {
   if (state_ == State::kClosed) return;
-  const bool paused = holder_ != nullptr && !holder_->accepts_bytes();
+  const bool paused = waits_for_keys() || (holder_ != nullptr && !holder_->accepts_bytes());
   const Bytes input = gather(!paused);
   std::size_t used = 0;
   if (state_ == State::kLogin) step_login(input, used);
@@ -179,7 +180,27 @@ void ServerConnection::drained() {
   if (holder_ != nullptr) holder_->server_drained();
 }
 
+ServerLogin::Outcome ServerConnection::ask_for_keys(std::string& out) {
+  const auto keys = keys_.ask(login_.key_request(), *this);
+  return keys ? login_.provide_keys(*keys, out) : ServerLogin::Outcome::kNeedsKeys;
+}
+
+void ServerConnection::keys_derived(const auth::ScramKeys& keys) {
+  if (state_ != State::kLogin) return;
+  std::string out;
+  const auto outcome = login_.provide_keys(keys, out);
+  send(out);
+  if (outcome == ServerLogin::Outcome::kFailed) return login_failed();
+  schedule();
+}
+
+void ServerConnection::login_failed() {
+  last_error_ = login_.error();
+  lost(CloseReason::kLoginFailed);
+}
+
 void ServerConnection::step_login(Bytes input, std::size_t& used) {
+  if (waits_for_keys()) return;  // it is our turn to speak
   std::string out;
   auto outcome = ServerLogin::Outcome::kContinue;
   while (outcome == ServerLogin::Outcome::kContinue) {
@@ -188,13 +209,11 @@ void ServerConnection::step_login(Bytes input, std::size_t& used) {
     if (piece.kind != Piece::Kind::kFrame) return lost(CloseReason::kProtocolError);
     used += piece.bytes.size();
     outcome = login_.on_message(piece.tag, piece.body(), out);
+    if (outcome == ServerLogin::Outcome::kNeedsKeys) outcome = ask_for_keys(out);
   }
   send(out);
-  if (outcome == ServerLogin::Outcome::kFailed) {
-    last_error_ = login_.error();
-    return lost(CloseReason::kLoginFailed);
-  }
-  if (outcome == ServerLogin::Outcome::kContinue) return;
+  if (outcome == ServerLogin::Outcome::kFailed) return login_failed();
+  if (outcome != ServerLogin::Outcome::kDone) return;
   state_ = State::kIdle;
   idle_since = turn().now;
   owner_->server_logged_in(*this);

@@ -78,6 +78,7 @@ void ClientSession::transition(State next) {
 
 bool ClientSession::wants_input() const {
   switch (state_) {
+    case State::kLogin:
     case State::kWelcome:
     case State::kWaiting:
       return carry_bytes() < kMaxAheadBytes;
@@ -123,7 +124,7 @@ std::size_t ClientSession::consume(Bytes input) {
       used += taken;
       continue;
     }
-    if (state_ == State::kWaiting || state_ == State::kWelcome) break;
+    if (state_ == State::kWaiting || state_ == State::kWelcome || waits_for_keys()) break;
     if (state_ == State::kRelay) {
       relay_->client_sent(rest);
       return input.size();

@@ -138,9 +138,11 @@ void ClientSession::on_login_frame(const Piece& piece) {
 
 void ClientSession::follow_login(auth::ClientLoginStep step) {
   using Kind = auth::ClientLoginStep::Kind;
-  if (step.kind == Kind::kNeedsKeys)
-    step = login_->proof->provide_keys(
-        auth::find_or_derive(host_.scram_keys(), login_->proof->key_request()));
+  if (step.kind == Kind::kNeedsKeys) {
+    const auto keys = host_.scram_keys().ask(login_->proof->key_request(), *this);
+    if (!keys) return;  // they come later
+    step = login_->proof->provide_keys(*keys);
+  }
   if (step.message) {
     std::string frame;
     wire::append_authentication(frame, static_cast<std::uint32_t>(step.message->code),
@@ -153,9 +155,15 @@ void ClientSession::follow_login(auth::ClientLoginStep step) {
         {"FATAL", std::string(step.error.sqlstate), step.error.message, step.error.detail});
 }
 
+void ClientSession::keys_derived(const auth::ScramKeys& keys) {
+  if (state_ != State::kLogin) return;
+  follow_login(login_->proof->provide_keys(keys));
+  if (state_ != State::kClosed && (has_carry() || readable())) schedule();
+}
+
 void ClientSession::login_proven() {
   if (login_->proof != nullptr && login_->proof->pass_through())
-    host_.scram_keys().remember(*login_->proof->pass_through());
+    host_.scram_keys().cache().remember(*login_->proof->pass_through());
   login_->proof.reset();
   [[maybe_unused]] const auto random = ::getrandom(secret_.data(), secret_.size(), 0);
   if (login_->console) {

@@ -19,6 +19,14 @@ constexpr Micros kTickUs = 100 * kMillisecond;
 // How often other workers are asked again while clients starve.
 constexpr Micros kStarvingTickUs = pool::Pool::kStarvationUs;
 
+auth::ScramKeyDesk::Send key_orders(const Process& process, std::size_t worker) {
+  if (process.key_maker == nullptr) return {};
+  return [maker = process.key_maker, worker](auth::ScramKeyDesk::Order order,
+                                             const auth::ScramKeyRequest& request) {
+    maker->order_keys(worker, order, request);
+  };
+}
+
 }  // namespace
 
 Worker::Worker(std::size_t index, net::Network& network, Process& process,
@@ -27,7 +35,8 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
       process_(process),
       picture_(std::move(picture)),
       turn_(network),
-      mailbox_(network) {
+      mailbox_(network),
+      scram_keys_(key_orders(process, index)) {
   turn_.now = now;
   next_tick_ = now + kTickUs;
 }
@@ -200,6 +209,8 @@ void Worker::on_mail(Shutdown& mail) {
   acceptors_.clear();
   if (mail.mode == ShutdownMode::kAtOnce) end_all();
 }
+
+void Worker::on_mail(KeysDerived& mail) { scram_keys_.deliver(mail.order, mail.keys); }
 
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }
 

@@ -65,7 +65,7 @@ class PoolHost {
   virtual ~PoolHost() = default;
   virtual net::Turn& turn() = 0;
   virtual std::size_t worker_index() const = 0;
-  virtual auth::ScramKeyCache& scram_keys() = 0;
+  virtual auth::ScramKeyDesk& scram_keys() = 0;
   virtual std::uint64_t next_id() = 0;
   // Asks for `match` before this turn ends.
   virtual void needs_match(Pool& pool) = 0;

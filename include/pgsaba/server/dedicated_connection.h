@@ -33,13 +33,13 @@ class DedicatedHolder {
   virtual void dedicated_drained() = 0;
 };
 
-class DedicatedConnection final : public net::Connection {
+class DedicatedConnection final : public net::Connection, private auth::ScramKeyWaiter {
  public:
   enum class State : std::uint8_t { kLogin, kRelay, kClosed };
 
   // `target` carries the client's own startup parameters.
   DedicatedConnection(net::Turn& turn, DedicatedHolder& holder,
-                      std::shared_ptr<const ServerTarget> target, auth::ScramKeyCache& keys,
+                      std::shared_ptr<const ServerTarget> target, auth::ScramKeyDesk& keys,
                       std::uint64_t id);
 
   // Connects and logs in; the holder hears of the outcome.
@@ -63,9 +63,13 @@ class DedicatedConnection final : public net::Connection {
 
  private:
   void step_login(Bytes input, std::size_t& used);
+  ServerLogin::Outcome ask_for_keys(std::string& out);
+  void keys_derived(const auth::ScramKeys& keys) override;
 
   DedicatedHolder& holder_;
   std::shared_ptr<const ServerTarget> target_;
+  net::Address address_;
+  auth::ScramKeyDesk& keys_;
   ServerLogin login_;
   std::uint64_t id_;
   State state_ = State::kLogin;

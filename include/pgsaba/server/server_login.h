@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/auth/secret.h"
 #include "pgsaba/auth/server_authenticator.h"
 #include "pgsaba/net/address.h"
@@ -29,15 +29,19 @@ struct ServerTarget {
 
 class ServerLogin {
  public:
-  enum class Outcome : std::uint8_t { kContinue, kDone, kFailed };
+  // kNeedsKeys: see key_request(); no message may be given before provide_keys().
+  enum class Outcome : std::uint8_t { kContinue, kNeedsKeys, kDone, kFailed };
 
-  ServerLogin(std::shared_ptr<const ServerTarget> target, auth::ScramKeyCache& keys);
+  // `keys` knows what clients have revealed of their secrets.
+  ServerLogin(std::shared_ptr<const ServerTarget> target, const auth::ScramKeyCache& keys);
   ~ServerLogin();
 
   // The first bytes to send.
   void start(std::string& out);
   // A message of the server; what is to be sent is appended to `out`.
   Outcome on_message(char tag, Bytes body, std::string& out);
+  const auth::ScramKeyRequest& key_request() const { return authenticator_->key_request(); }
+  Outcome provide_keys(const auth::ScramKeys& keys, std::string& out);
 
   // What the server said of itself, in its order.
   const wire::ParameterList& parameters() const { return parameters_; }
@@ -47,11 +51,12 @@ class ServerLogin {
 
  private:
   Outcome on_authentication(Bytes body, std::string& out);
+  Outcome follow(const auth::ServerAuthStep& step, std::string& out);
   auth::ServerCredentials credentials() const;
   Outcome fail(std::string_view sqlstate, std::string message);
 
   std::shared_ptr<const ServerTarget> target_;
-  auth::ScramKeyCache& keys_;
+  const auth::ScramKeyCache& keys_;
   std::unique_ptr<auth::ServerAuthenticator> authenticator_;
   wire::ParameterList parameters_;
   wire::CancelKey cancel_key_;

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "pgsaba/auth/client_login.h"
+#include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/session/named_statements.h"
@@ -61,7 +62,8 @@ std::string_view describe(EndReason reason);
 
 class ClientSession final : public net::Connection,
                             public pool::Waiter,
-                            public server::LeaseHolder {
+                            public server::LeaseHolder,
+                            private auth::ScramKeyWaiter {
  public:
   enum class State : std::uint8_t {
     kStartup,
@@ -150,6 +152,7 @@ class ClientSession final : public net::Connection,
   bool read_replication(const wire::StartupMessage& startup);
   void on_login_frame(const wire::Piece& piece);
   void follow_login(auth::ClientLoginStep step);
+  void keys_derived(const auth::ScramKeys& keys) override;
   void login_proven();
   void open_session();
   void begin_relay();

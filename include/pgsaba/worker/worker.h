@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/session/client_session.h"
@@ -51,7 +51,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   const config::Config& config() override { return *picture_->config; }
   const auth::UserList& users() override { return *picture_->users; }
   const auth::ClientLoginSettings& login_settings() override { return process_.login_settings; }
-  auth::ScramKeyCache& scram_keys() override { return scram_keys_; }
+  auth::ScramKeyDesk& scram_keys() override { return scram_keys_; }
   server::SettingsTable& settings() override { return settings_; }
   server::PreparedTable& prepared_statements() override { return process_.prepared_statements; }
   std::optional<wire::ErrorFields> may_log_in(std::string_view database) override;
@@ -90,6 +90,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(Reconnect& mail);
   void on_mail(Kill& mail);
   void on_mail(Shutdown& mail);
+  void on_mail(KeysDerived& mail);
   void on_mail(NewClient& mail);
   void on_mail(CancelOrder& mail);
   void on_mail(WantServer& mail);
@@ -132,7 +133,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::shared_ptr<const Picture> picture_;
   net::Turn turn_;
   Mailbox mailbox_;
-  auth::ScramKeyCache scram_keys_;
+  auth::ScramKeyDesk scram_keys_;
   server::SettingsTable settings_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;

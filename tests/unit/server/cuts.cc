@@ -106,7 +106,7 @@ std::string hear(const Requests& conversation, const std::vector<std::size_t>& c
   FakeNetwork network;
   net::Turn turn(network);
   Listener listener;
-  auth::ScramKeyCache keys;
+  auth::ScramKeyDesk keys;
   auto target = std::make_shared<const ServerTarget>();
   {
     ServerConnection server(turn, listener, target, keys, 1);
