@@ -15,8 +15,10 @@ DedicatedConnection::DedicatedConnection(net::Turn& turn, DedicatedHolder& holde
       id_(id),
       opened_at_(turn.now) {}
 
-Status DedicatedConnection::open_connection(const net::SocketOptions& options) {
-  const auto socket = turn().network.connect(target_->address, options);
+Status DedicatedConnection::open_connection(const net::Address& address,
+                                            const net::SocketOptions& options) {
+  address_ = address;
+  const auto socket = turn().network.connect(address, options);
   if (!socket) return socket.error();
   attach_connecting(*socket);
   std::string first;

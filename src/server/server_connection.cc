@@ -18,8 +18,10 @@ ServerConnection::ServerConnection(net::Turn& turn, ServerOwner& owner,
       id_(id),
       opened_at_(turn.now) {}
 
-Status ServerConnection::open_connection(const net::SocketOptions& options) {
-  const auto socket = turn().network.connect(target_->address, options);
+Status ServerConnection::open_connection(const net::Address& address,
+                                         const net::SocketOptions& options) {
+  address_ = address;
+  const auto socket = turn().network.connect(address, options);
   if (!socket) return socket.error();
   attach_connecting(*socket);
   std::string first;

@@ -83,11 +83,11 @@ std::shared_ptr<const server::ServerTarget> Worker::target_of(const pool::PoolKe
   const auto cluster = config.clusters.find(database->cluster);
   const auto addresses = picture_->addresses.find(database->cluster);
   if (cluster == config.clusters.end() || addresses == picture_->addresses.end() ||
-      key.server >= addresses->second.size() || !addresses->second[key.server])
+      key.server >= addresses->second.size() || addresses->second[key.server].empty())
     return nullptr;
   server::ServerTarget target;
   target.name = cluster->second.servers[key.server].name;
-  target.address = *addresses->second[key.server];
+  target.addresses = addresses->second[key.server];
   target.database = database->dbname.empty() ? key.database : database->dbname;
   target.user = key.user;
   if (!database->password.empty()) {
@@ -176,7 +176,7 @@ void Worker::send_server(pool::Pool& pool, std::size_t worker,
 
 void Worker::log_server(const server::ServerConnection& server, std::string_view event) {
   log::info("S-{} {}/{}@{} {}", server.id(), server.target().database, server.target().user,
-            server.target().address.to_string(), event);
+            server.address().to_string(), event);
 }
 
 }  // namespace pgsaba::worker

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "pgsaba/config/pool_settings.h"
+#include "pgsaba/pool/address_cycle.h"
 #include "pgsaba/pool/dedicated_servers.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/server/server_connection.h"
@@ -119,7 +120,10 @@ class Pool final : public server::ServerOwner {
   PoolHost& host() { return host_; }
   SlotRefusal take_slot() { return shared_->take_slot(limits()); }
   void give_slot();
-  wire::ErrorFields connect_error(const std::string& why) const;
+  // Where the next connection goes.
+  const net::Address& next_address();
+  void address_failed(const net::Address& address) { addresses_.failed(address, host_.turn().now); }
+  wire::ErrorFields connect_error(const net::Address& address, const std::string& why) const;
   wire::ErrorFields room_error() const;
 
   void cancel_began(server::ServerConnection& server) { ++server.cancels_in_flight; }
@@ -178,7 +182,9 @@ class Pool final : public server::ServerOwner {
   SlotLimits limits() const;
   bool too_many() const;
   void login_failed(const wire::ErrorFields& error);
-  void connect_failed(const std::string& why);
+  void connect_failed(const net::Address& address, const std::string& why);
+  bool serves_at(const net::Address& address) const;
+  void leave_addresses();
   void close(server::ServerConnection& server, server::CloseReason reason);
   void forget(server::ServerConnection& server);
   Servers& list_of(const server::ServerConnection& server) { return lists_[server.place]; }
@@ -204,6 +210,7 @@ class Pool final : public server::ServerOwner {
   std::size_t clients_ = 0;
   Micros used_at_ = 0;
   bool paused_ = false;
+  AddressCycle addresses_;
   Micros retry_at_ = 0;  // after a failed login or connection attempt
   Micros retry_delay_ = 0;
   Micros failing_since_ = 0;  // 0: the last attempt succeeded

@@ -43,7 +43,7 @@ class DedicatedConnection final : public net::Connection, private auth::ScramKey
                       std::uint64_t id);
 
   // Connects and logs in; the holder hears of the outcome.
-  Status open_connection(const net::SocketOptions& options);
+  Status open_connection(const net::Address& address, const net::SocketOptions& options);
   // Ends the connection and tells the holder, once.
   void lose(CloseReason reason);
   // Ends the connection; nobody is told. What the client has sent goes out first.
@@ -52,6 +52,8 @@ class DedicatedConnection final : public net::Connection, private auth::ScramKey
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }
   const ServerTarget& target() const { return *target_; }
+  // Which of the target's addresses it is connected to.
+  const net::Address& address() const { return address_; }
   const ServerLogin& login() const { return login_; }
   const DedicatedHolder& holder() const { return holder_; }
   Micros opened_at() const { return opened_at_; }

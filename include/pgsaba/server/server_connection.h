@@ -94,11 +94,13 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
                    auth::ScramKeyDesk& keys, std::uint64_t id);
 
   // Connects and logs in; the owner hears of the outcome.
-  Status open_connection(const net::SocketOptions& options);
+  Status open_connection(const net::Address& address, const net::SocketOptions& options);
 
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }
   const ServerTarget& target() const { return *target_; }
+  // Which of the target's addresses it is connected to.
+  const net::Address& address() const { return address_; }
   const std::shared_ptr<const ServerTarget>& target_ref() const { return target_; }
   const ServerLogin& login() const { return login_; }
   const Pipeline& pipeline() const { return pipeline_; }

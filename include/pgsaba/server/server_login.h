@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/auth/secret.h"
@@ -19,8 +20,8 @@ namespace pgsaba::server {
 
 // Where a pool's servers connect to, and as whom. Immutable; shared by the connections.
 struct ServerTarget {
-  std::string name;  // of the server in the configuration
-  net::Address address;
+  std::string name;                     // of the server in the configuration
+  std::vector<net::Address> addresses;  // all of this one server; never empty
   std::string database;
   std::string user;
   auth::Secret secret;

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,8 +20,9 @@ struct Picture {
   std::shared_ptr<const config::Config> config;
   std::shared_ptr<const auth::UserList> users;
   std::shared_ptr<const routing::Topology> topology;
-  // By cluster, in the order of its servers; nothing while a name could not be looked up.
-  std::map<std::string, std::vector<std::optional<net::Address>>, std::less<>> addresses;
+  // All addresses of each server, by cluster, in the order of its servers; none while a name could
+  // not be looked up.
+  std::map<std::string, std::vector<std::vector<net::Address>>, std::less<>> addresses;
   std::set<std::string, std::less<>> paused;    // databases
   std::set<std::string, std::less<>> disabled;  // databases
   bool all_paused = false;

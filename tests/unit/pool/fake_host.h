@@ -94,6 +94,7 @@ class PoolWorld {
       : host(index), book_pool(shared ? std::move(shared) : book.pool(key())) {
     auto target = std::make_shared<server::ServerTarget>();
     target->name = "one";
+    target->addresses.emplace_back();
     pool =
         std::make_unique<pool::Pool>(host, key(), std::move(target), std::move(policy), book_pool);
   }

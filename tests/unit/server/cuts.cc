@@ -110,7 +110,7 @@ std::string hear(const Requests& conversation, const std::vector<std::size_t>& c
   auto target = std::make_shared<const ServerTarget>();
   {
     ServerConnection server(turn, listener, target, keys, 1);
-    REQUIRE(server.open_connection({}).ok());
+    REQUIRE(server.open_connection({}, {}).ok());
     const net::Socket socket = server.socket();
     network.connected(socket);
     network.say(socket, login());
