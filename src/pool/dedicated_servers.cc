@@ -14,6 +14,7 @@ DedicatedServers::~DedicatedServers() { close_all(CloseReason::kShutdown); }
 
 void DedicatedServers::request(DedicatedClient& client) {
   client.dedicated_since = pool_.host().turn().now;
+  pool_.host().needs_match(pool_);  // from now on there is something to look after
   if (waiters_.empty() && open(client)) return;
   waiters_.push_back(client);
 }

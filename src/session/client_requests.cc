@@ -256,6 +256,8 @@ void ClientSession::answer_deallocate(const Piece& piece) {
   statements_->change(*deallocated_name(sql), nullptr, batches_sent_);
   statements_->all_answered();
   idle_since_ = turn().now;
+  if (state_ == State::kIdle)
+    host_.phase_changed(*this, Phase::kIdle, Phase::kIdle);  // in its order
   std::string out;
   wire::append_command_complete(out, "DEALLOCATE");
   wire::append_ready(

@@ -19,6 +19,10 @@ constexpr Micros kTickUs = 100 * kMillisecond;
 // How often other workers are asked again while clients starve.
 constexpr Micros kStarvingTickUs = pool::Pool::kStarvationUs;
 
+constexpr std::size_t kTicksPerRound = 10;  // through all pools
+constexpr std::size_t kLeastPoolsPerTick = 16;
+constexpr std::size_t kMostDropsPerTick = 8;  // each looks at all accounts
+
 auth::ScramKeyDesk::Send key_orders(const Process& process, std::size_t worker) {
   if (process.key_maker == nullptr) return {};
   return [maker = process.key_maker, worker](auth::ScramKeyDesk::Order order,
@@ -64,15 +68,14 @@ void Worker::run_turn(Micros now) {
 
 Micros Worker::timeout(Micros now) const {
   if (turn_.work_left() || !to_match_.empty()) return 0;
-  if (starving_) return std::min(kStarvingTickUs, next_tick_ - now);
+  if (!starving_.empty()) return std::min(kStarvingTickUs, next_tick_ - now);
   return std::max<Micros>(0, next_tick_ - now);
 }
 
 void Worker::match_pools() {
-  if (starving_) {
-    starving_ = false;
-    for (const auto& [key, pool] : pools_)
-      if (!pool->waiters().empty()) needs_match(*pool);
+  for (pool::Pool* pool : std::exchange(starving_, {})) {
+    pool->starves = false;
+    if (!pool->waiters().empty()) needs_match(*pool);
   }
   while (!to_match_.empty()) {
     const std::vector<pool::Pool*> pools = std::exchange(to_match_, {});
@@ -85,14 +88,14 @@ void Worker::match_pools() {
 
 void Worker::tick() {
   next_tick_ = turn_.now + kTickUs;
-  for (const auto& [key, pool] : pools_) pool->tick(turn_.now);
+  tick_pools();
+  tick_some_pools();
   expire_sessions();
   start_cancels();
-  drop_unused_pools();
   match_pools();
 }
 
-// Each list is in the order of its deadline: only its front is looked at.
+// Each list is in the order of its times: only its front is looked at.
 void Worker::expire_sessions() {
   const config::Timeouts& timeouts = picture_->config->timeouts;
   Sessions& logins = sessions_in(Phase::kLogin);
@@ -102,26 +105,58 @@ void Worker::expire_sessions() {
   sessions_in(Phase::kLinked).for_each([this](ClientSession& session) {
     session.check_limits(turn_.now);
   });
-  if (!idle_limited_) return;
-  sessions_in(Phase::kIdle).for_each([this](ClientSession& session) {
-    const Micros limit = session.account()->limits.client_idle_us;
-    if (limit > 0 && turn_.now - session.idle_since() >= limit)
-      session.end(session::EndReason::kIdleTimeout, errors::client_idle_timeout());
-  });
+  if (shortest_idle_us_ == 0) return;
+  Sessions& idle = sessions_in(Phase::kIdle);
+  for (ClientSession* session = idle.first(); session != nullptr;) {
+    ClientSession& candidate = *session;
+    const Micros time = turn_.now - candidate.idle_since();
+    if (time < shortest_idle_us_) return;
+    session = idle.next(candidate);
+    const Micros limit = candidate.account()->limits.client_idle_us;
+    if (limit > 0 && time >= limit)
+      candidate.end(session::EndReason::kIdleTimeout, errors::client_idle_timeout());
+  }
 }
 
-void Worker::drop_unused_pools() {
+// Pools that have something to lose in a fraction of a second.
+void Worker::tick_pools() {
+  for (pool::Pool* pool : std::exchange(watched_, {})) {
+    pool->watched = false;
+    pool->tick(turn_.now);
+    if (pool->urgent() && !std::exchange(pool->watched, true)) watched_.push_back(pool);
+  }
+}
+
+// All others have a turn within a second, so that thousands of idle pools cost no query its time.
+void Worker::tick_some_pools() {
+  const std::size_t share =
+      std::min(pools_.size(), std::max(kLeastPoolsPerTick, pools_.size() / kTicksPerRound + 1));
+  std::size_t dropped = 0;
+  auto at = pools_.upper_bound(last_ticked_);
+  for (std::size_t i = 0; i < share; ++i) {
+    if (at == pools_.end()) at = pools_.begin();
+    pool::Pool& pool = *at->second;
+    last_ticked_ = at->first;
+    if (!pool.watched) pool.tick(turn_.now);
+    const bool drop = dropped < kMostDropsPerTick && droppable(pool);
+    if (drop) drop_pool(pool);
+    dropped += drop ? 1 : 0;
+    at = drop ? pools_.erase(at) : std::next(at);
+  }
+}
+
+bool Worker::droppable(const pool::Pool& pool) const {
+  if (!pool.unused() || pool.match_pending || pool.watched || pool.starves) return false;
+  if (config::find_database(*picture_->config, pool.key().database) == nullptr) return true;
   const Micros limit = picture_->config->timeouts.autodb_idle_us;
-  std::erase_if(pools_, [&](const auto& entry) {
-    pool::Pool& pool = *entry.second;
-    if (!pool.unused() || pool.match_pending) return false;
-    const bool removed = config::find_database(*picture_->config, pool.key().database) == nullptr;
-    if (!removed && (limit == 0 || turn_.now - pool.used_at() < limit)) return false;
-    for (const auto& [key, account] : accounts_)
-      if (account->pool == &pool) account->pool = nullptr;
-    retired_totals_[pool.key().database] += pool.totals();  // counters never run backwards
-    return true;
-  });
+  return limit > 0 && turn_.now - pool.used_at() >= limit;
+}
+
+// Before it is destroyed: nobody must remember it, and counters never run backwards.
+void Worker::drop_pool(pool::Pool& pool) {
+  for (const auto& [key, account] : accounts_)
+    if (account->pool == &pool) account->pool = nullptr;
+  retired_totals_[pool.key().database] += pool.totals();
 }
 
 void Worker::end_all_in(Phase phase) {
@@ -165,10 +200,12 @@ void Worker::take_mail() {
   for (Mail& mail : mailbox_.take()) std::visit([this](auto& letter) { on_mail(letter); }, mail);
 }
 
+// The servers' positions make for a new picture every second; what pools and accounts are made of
+// changes rarely.
 void Worker::on_mail(NewPicture& mail) {
-  picture_ = std::move(mail.picture);
-  for (const auto& [key, account] : accounts_) refresh_account(*account);
-  reconfigure_pools();
+  const std::shared_ptr<const Picture> before = std::exchange(picture_, std::move(mail.picture));
+  if (before->config != picture_->config) refresh_accounts();
+  if (!before->same_for_pools(*picture_)) reconfigure_pools();
   for (const Phase phase : {Phase::kLogin, Phase::kWaiting})
     sessions_in(phase).for_each([](ClientSession& session) { session.follow_route(); });
 }

@@ -170,7 +170,13 @@ class Pool final : public server::ServerOwner {
   void server_cleaned(server::ServerConnection& server) override;
   void server_closed(server::ServerConnection& server, server::CloseReason reason) override;
 
-  bool match_pending = false;  // the host's mark
+  // Something here has a deadline that is a matter of less than a second.
+  bool urgent() const { return !waiters_.empty() || !opening_.empty() || !dedicated_.empty(); }
+
+  // The host's marks.
+  bool match_pending = false;
+  bool watched = false;
+  bool starves = false;
 
  private:
   void make_idle(server::ServerConnection& server);

@@ -27,6 +27,11 @@ struct Picture {
   std::set<std::string, std::less<>> disabled;  // databases
   bool all_paused = false;
 
+  // Roles and positions may differ.
+  bool same_for_pools(const Picture& other) const {
+    return config == other.config && users == other.users && addresses == other.addresses &&
+           paused == other.paused && all_paused == other.all_paused;
+  }
   bool is_paused(std::string_view database) const {
     return all_paused || paused.contains(database);
   }

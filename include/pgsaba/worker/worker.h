@@ -99,7 +99,10 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void match_pools();
   void tick();
   void expire_sessions();
-  void drop_unused_pools();
+  void tick_pools();
+  void tick_some_pools();
+  bool droppable(const pool::Pool& pool) const;
+  void drop_pool(pool::Pool& pool);
   void wind_down();
   bool winding_down() const;
   void end_all_in(session::Phase phase);
@@ -124,6 +127,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   pool::PoolPolicy policy_of(const pool::PoolKey& key) const;
   void reconfigure_pools();
   void refresh_account(session::Account& account);
+  void refresh_accounts();
 
   // worker_snapshot.cc
   stats::WorkerSnapshot snapshot();
@@ -140,6 +144,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
   std::map<std::string, stats::TrafficTotals> retired_totals_;  // by database, of dropped pools
   std::vector<pool::Pool*> to_match_;
+  std::vector<pool::Pool*> watched_;   // looked at in every tick
+  std::vector<pool::Pool*> starving_;  // clients wait, every slot is taken: others may help
+  pool::PoolKey last_ticked_;          // of those that are looked at now and then
   std::unordered_map<std::uint32_t, std::unique_ptr<session::ClientSession>> clients_;
   std::array<Sessions, 6> sessions_;  // by Phase
   std::uint32_t next_client_ = 0;
@@ -150,8 +157,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   };
   std::deque<WaitingCancel> waiting_cancels_;
   Micros next_tick_ = 0;
-  bool starving_ = false;      // clients wait and every slot is taken: other workers may help
-  bool idle_limited_ = false;  // some account has a client_idle limit
+  Micros shortest_idle_us_ = 0;  // of the accounts' client_idle limits; 0: none has one
   bool stopping_ = false;
   ShutdownMode shutdown_ = ShutdownMode::kWaitForClients;  // while stopping
   bool drained_told_ = false;
