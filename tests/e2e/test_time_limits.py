@@ -233,6 +233,8 @@ def test_database_of_any_name_is_forgotten(start_pgsaba, cluster):
         assert client.value("select current_database()") == "passing"
         time.sleep(1.5)
         assert pool_row(daemon, "passing")  # somebody is there
+        assert [(row["name"], row["database"]) for row in daemon.admin("show databases")
+                if row["name"] in ("passing", "*")] == [("passing", "passing")]
     wait_until(lambda: not pool_row(daemon, "passing"), 10, "the end of the pool")
     with daemon.connect(database="passing") as client:
         assert client.value("select current_database()") == "passing"
