@@ -48,7 +48,9 @@ constexpr std::array kServer = {
             .help = "What log and console call it; without one, host:port."},
     Setting{.name = "host",
             .access = kMember<&ServerAddress::host>,
-            .help = "A name, an address, or the directory of a Unix socket."},
+            .help =
+                "A name, an address, or the directory of a Unix socket. All addresses of a name "
+                "are used in turn, as those of one server."},
     Setting{.name = "port",
             .kind = Kind::kInteger,
             .access = kMember<&ServerAddress::port>,

@@ -53,8 +53,10 @@ constexpr std::array kTimeouts = {
             "When a client has waited this long its pool may use its reserve. 0: never."),
     timeout("failover_wait", "", kTimeout<&Timeouts::failover_wait_us>,
             "How long statements wait for a new primary while there is none."),
-    timeout("shutdown", "", kTimeout<&Timeouts::shutdown_us>,
-            "How long a shutdown waits for running transactions. 0: until they end."),
+    timeout(
+        "shutdown", "", kTimeout<&Timeouts::shutdown_us>,
+        "How long a shutdown waits for running transactions, or for clients where it was told to. "
+        "0: until they end."),
     timeout("pin_idle", "", kTimeout<&Timeouts::pin_idle_us>,
             "A client that keeps its server between transactions (max_pinned_servers) and is idle "
             "for longer is closed. 0: never."),

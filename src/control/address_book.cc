@@ -9,17 +9,17 @@ namespace pgsaba::control {
 void AddressBook::watch(const config::Config& config) {
   ttl_us_ = std::max<Micros>(kSecond, config.dns.max_ttl_us);
   failure_ttl_us_ = std::max<Micros>(kSecond, config.dns.nxdomain_ttl_us);
-  const Addresses before = std::exchange(addresses_, {});
+  std::map<std::pair<std::string, std::uint16_t>, std::vector<net::Address>> before;
+  for (const auto& entry : entries_)
+    before[{entry->host, entry->port}] = addresses_[entry->cluster][entry->server];
+  addresses_.clear();
   entries_.clear();
   pending_ = 0;
   for (const auto& [name, cluster] : config.clusters) {
     auto& known = addresses_[name];
-    const auto old = before.find(name);
     for (std::size_t i = 0; i < cluster.servers.size(); ++i) {
       const config::ServerAddress& server = cluster.servers[i];
-      const bool kept = old != before.end() && i < old->second.size() && old->second[i] &&
-                        old->second[i]->host() == server.host;
-      known.push_back(kept ? old->second[i] : std::nullopt);
+      known.push_back(before[{server.host, server.port}]);
       entries_.push_back(std::make_unique<Entry>());
       Entry& entry = *entries_.back();
       entry.cluster = name;
@@ -38,18 +38,25 @@ void AddressBook::look_up(Entry& entry) {
       [this, &entry](const net::ControlLoop::Addresses& answer) { on_answer(entry, answer); });
 }
 
+// True if the answer is another one than before. Lists come in any order, so the order is ours.
+bool AddressBook::take_over(const Entry& entry, const std::vector<net::Address>& answer) {
+  std::vector<net::Address>& place = addresses_[entry.cluster][entry.server];
+  std::vector<net::Address> next = answer;
+  std::ranges::sort(next, {}, &net::Address::to_string);
+  if (next == place) return false;
+  std::string names;
+  for (const net::Address& address : next)
+    names += (names.empty() ? "" : ", ") + address.to_string();
+  if (!place.empty()) log::info("server {} moved to {}", entry.host, names);
+  place = std::move(next);
+  return true;
+}
+
 void AddressBook::on_answer(Entry& entry, const net::ControlLoop::Addresses& answer) {
   const bool first = !entry.refresh;
   if (answer.ok()) {
     entry.failed = false;
-    auto& place = addresses_[entry.cluster][entry.server];
-    // While the address in use is still among the answers, it stays: lists come in any order.
-    const bool current = place && std::ranges::find(*answer, *place) != answer->end();
-    if (!current) {
-      if (place) log::info("server {} moved to {}", entry.host, answer->front().to_string());
-      place = answer->front();
-    }
-    if (!current && !first) on_change_();
+    if (take_over(entry, *answer) && !first) on_change_();
   } else if (!std::exchange(entry.failed, true)) {
     log::warning("cannot look up server {}: {}", entry.host, answer.error().message);
   }

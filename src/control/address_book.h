@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +15,8 @@ namespace pgsaba::control {
 
 class AddressBook {
  public:
-  using Addresses = std::map<std::string, std::vector<std::optional<net::Address>>, std::less<>>;
+  // As in worker::Picture.
+  using Addresses = std::map<std::string, std::vector<std::vector<net::Address>>, std::less<>>;
 
   AddressBook(net::ControlLoop& loop, std::function<void()> on_change)
       : loop_(loop), on_change_(std::move(on_change)) {}
@@ -41,6 +41,7 @@ class AddressBook {
 
   void look_up(Entry& entry);
   void on_answer(Entry& entry, const net::ControlLoop::Addresses& answer);
+  bool take_over(const Entry& entry, const std::vector<net::Address>& answer);
 
   net::ControlLoop& loop_;
   std::function<void()> on_change_;

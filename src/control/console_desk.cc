@@ -10,12 +10,10 @@
 namespace pgsaba::control {
 namespace {
 
-// What follows AuthenticationOk, which the worker has sent. Nobody can cancel by this key's secret:
-// it is there because clients insist on a key.
-std::string greeting(std::uint32_t client, const wire::ParameterList& parameters) {
+// What follows AuthenticationOk and the key for cancel requests, which the worker has sent.
+std::string greeting(const wire::ParameterList& parameters) {
   std::string bytes;
   for (const auto& [name, value] : parameters) wire::append_parameter_status(bytes, name, value);
-  wire::append_backend_key(bytes, {client, std::string(4, '\0')});
   wire::append_ready(bytes, wire::TransactionStatus::kIdle);
   return bytes;
 }
@@ -51,6 +49,10 @@ void ConsoleDesk::console_frame(std::size_t worker, std::uint32_t client, std::s
   post([this, key = Key{worker, client}, frame = std::move(frame)] { receive(key, frame); });
 }
 
+void ConsoleDesk::console_canceled(std::size_t worker, std::uint32_t client) {
+  post([this, key = Key{worker, client}] { cancel(key); });
+}
+
 void ConsoleDesk::console_closed(std::size_t worker, std::uint32_t client) {
   post([this, key = Key{worker, client}] { close(key); });
 }
@@ -71,15 +73,21 @@ void ConsoleDesk::open(Key key, const std::string& user, admin::Access access) {
       std::make_unique<Console>(services_, fmt::format("console C-{} of {}", key.client, user),
                                 std::move(finish_one), access);
   controls_.tell_worker(
-      key.worker,
-      worker::ConsoleOutput{
-          key.client, greeting(key.client, admin::console_parameters(user, access, version_))});
+      key.worker, worker::ConsoleOutput{
+                      key.client, greeting(admin::console_parameters(user, access, version_))});
 }
 
 void ConsoleDesk::receive(Key key, std::string_view frame) {
   const auto found = consoles_.find(key);
   if (found == consoles_.end() || frame.size() < wire::kHeaderBytes) return;
   found->second->session.receive(frame.front(), bytes_of(frame.substr(wire::kHeaderBytes)));
+  send_output(key);
+}
+
+void ConsoleDesk::cancel(Key key) {
+  const auto found = consoles_.find(key);
+  if (found == consoles_.end()) return;
+  found->second->session.cancel();
   send_output(key);
 }
 

@@ -35,6 +35,7 @@ class ConsoleDesk final : public worker::ControlLink {
   void console_opened(std::size_t worker, std::uint32_t client, std::string user,
                       bool admin) override;
   void console_frame(std::size_t worker, std::uint32_t client, std::string frame) override;
+  void console_canceled(std::size_t worker, std::uint32_t client) override;
   void console_closed(std::size_t worker, std::uint32_t client) override;
   void worker_drained(std::size_t worker) override;
 
@@ -62,6 +63,7 @@ class ConsoleDesk final : public worker::ControlLink {
   void post(net::ControlLoop::Callback callback);
   void open(Key key, const std::string& user, admin::Access access);
   void receive(Key key, std::string_view frame);
+  void cancel(Key key);
   void close(Key key);
   void finish(Key key, admin::Ticket ticket, admin::AdminReply reply);
   void send_output(Key key);

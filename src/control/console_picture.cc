@@ -161,7 +161,7 @@ std::vector<admin::DnsHost> dns_infos(const worker::Picture& picture) {
     for (std::size_t i = 0; i < std::min(servers.size(), addresses.size()); ++i) {
       const std::string& host = servers[i].host;
       if (net::Address::from_host(host, servers[i].port)) continue;
-      if (addresses[i]) found[host].insert(addresses[i]->host());
+      for (const net::Address& address : addresses[i]) found[host].insert(address.host());
     }
   }
   std::vector<admin::DnsHost> hosts;

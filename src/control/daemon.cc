@@ -69,6 +69,18 @@ void log_changed_names(const config::Difference& difference) {
   log_all("user", difference.users_changed, "changed");
 }
 
+std::string_view describe(ShutdownMode mode) {
+  switch (mode) {
+    case ShutdownMode::kWaitForClients:
+      return "clients stay until they leave";
+    case ShutdownMode::kWaitForTransactions:
+      return "running transactions may end";
+    case ShutdownMode::kAtOnce:
+      return "at once";
+  }
+  return "?";
+}
+
 // Every role is known, or will not be.
 bool told(const routing::Topology& topology) {
   return std::ranges::none_of(topology.clusters, [](const auto& cluster) {
@@ -82,6 +94,7 @@ Daemon::Daemon(DaemonOptions options)
     : options_(std::move(options)), addresses_(loop_, [this] { publish(); }) {}
 
 Daemon::~Daemon() {
+  if (keys_) keys_->stop();
   workers_.clear();
   close_listeners();
 }
@@ -174,6 +187,10 @@ Status Daemon::start_workers() {
   serving_ = true;
   patience_.reset();
   change_picture([](worker::Picture&) {});
+  keys_ = std::make_unique<KeyWorkshop>([this](std::size_t worker, worker::KeysDerived letter) {
+    process_.mailboxes[worker]->post(std::move(letter));
+  });
+  process_.key_maker = keys_.get();
   const std::size_t count = worker_count(*picture_->config);
   for (std::size_t i = 0; i < count; ++i) {
     auto worker = WorkerThread::create(i, process_, picture_);
@@ -182,6 +199,7 @@ Status Daemon::start_workers() {
     process_.mailboxes.push_back(&workers_.back()->worker().mailbox());
     process_.loads.push_back(std::make_unique<std::atomic<std::int32_t>>(0));
   }
+  keys_->start();
   for (const auto& worker : workers_) {
     for (const Listening& listening : listening_) worker->worker().listen(listening.socket);
     worker->start();
@@ -282,13 +300,17 @@ void Daemon::on_signal(int number) {
 }
 
 void Daemon::shutdown(ShutdownMode mode) {
-  // A second request does not wait for what the first one waits for.
-  const bool at_once = mode == ShutdownMode::kAtOnce || stopping_;
+  if (stopping_) {
+    if (mode == ShutdownMode::kWaitForClients) return;  // what is under way waits for no more
+    // A second request does not wait for what the first one waits for.
+    if (shutdown_ == ShutdownMode::kWaitForTransactions) mode = ShutdownMode::kAtOnce;
+  }
   stopping_ = true;
+  shutdown_ = mode;
   stop_listening();
-  log::info("shutting down, {}", at_once ? "at once" : "running transactions may end");
-  tell_workers([at_once] { return worker::Shutdown{!at_once}; });
-  if (at_once || workers_.empty()) return loop_.stop();
+  log::info("shutting down, {}", describe(mode));
+  tell_workers([mode] { return worker::Shutdown{mode}; });
+  if (mode == ShutdownMode::kAtOnce || workers_.empty()) return loop_.stop();
   const Micros limit = picture_->config->timeouts.shutdown_us;
   if (limit > 0) patience_ = loop_.after(limit, [this] { shutdown(ShutdownMode::kAtOnce); });
 }

@@ -12,6 +12,7 @@
 #include "control/cluster_monitor.h"
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
+#include "control/key_workshop.h"
 #include "control/worker_thread.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/process.h"
@@ -70,12 +71,14 @@ class Daemon final : public DaemonControls {
   AddressBook addresses_;
   std::unique_ptr<ClusterMonitor> monitor_;
   std::unique_ptr<ConsoleDesk> consoles_;
+  std::unique_ptr<KeyWorkshop> keys_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<net::Watch> signals_;
   net::Watch patience_;  // for the first word of the servers
   std::size_t drained_ = 0;
   bool serving_ = false;
   bool stopping_ = false;
+  ShutdownMode shutdown_ = ShutdownMode::kWaitForClients;  // while stopping
   int status_ = 0;
 };
 

@@ -14,7 +14,7 @@
 
 namespace pgsaba::control {
 
-enum class ShutdownMode : std::uint8_t { kAtOnce, kWaitForTransactions, kWaitForClients };
+using worker::ShutdownMode;
 
 class DaemonControls {
  public:

@@ -14,6 +14,7 @@ DedicatedServers::~DedicatedServers() { close_all(CloseReason::kShutdown); }
 
 void DedicatedServers::request(DedicatedClient& client) {
   client.dedicated_since = pool_.host().turn().now;
+  pool_.host().needs_match(pool_);  // from now on there is something to look after
   if (waiters_.empty() && open(client)) return;
   waiters_.push_back(client);
 }
@@ -39,10 +40,11 @@ void DedicatedServers::connect(DedicatedClient& client) {
       pool_.host().scram_keys(), pool_.host().next_id());
   DedicatedConnection& opened = *server;
   owned_.emplace(&opened, std::move(server));
-  const Status connecting = opened.open_connection(pool_.policy().socket);
+  const net::Address address = pool_.next_address();
+  const Status connecting = opened.open_connection(address, pool_.policy().socket);
   if (connecting.ok()) return client.dedicated_opened(opened);
   give_back(opened);
-  client.dedicated_refused(pool_.connect_error(connecting.error().message));
+  client.dedicated_refused(pool_.connect_error(address, connecting.error().message));
 }
 
 void DedicatedServers::open_waiting() {

@@ -144,7 +144,7 @@ void Pool::adopt(std::unique_ptr<ServerConnection> server) {
   ServerConnection& arrived = *server;
   owned_.emplace(&arrived, std::move(server));
   move(arrived, Place::kIdle);
-  if (worn_out(arrived) || arrived.target_ref()->address != target_->address)
+  if (worn_out(arrived) || !serves_at(arrived.address()))
     return close(arrived, CloseReason::kReconnect);
   host_.needs_match(*this);
 }
@@ -214,13 +214,36 @@ void Pool::refuse_all(const wire::ErrorFields& error) {
   publish();
 }
 
+bool Pool::serves_at(const net::Address& address) const {
+  return std::ranges::find(target_->addresses, address) != target_->addresses.end();
+}
+
+// The server's name has lost addresses: what is connected to those is replaced once it is free.
+void Pool::leave_addresses() {
+  bool any = false;
+  const auto close_now = [&](ServerConnection& server) {
+    if (serves_at(server.address())) return;
+    any = true;
+    close(server, CloseReason::kReconnect);
+  };
+  const auto close_later = [&](ServerConnection& server) {
+    if (serves_at(server.address())) return;
+    any = server.close_when_released = true;
+  };
+  idle_.for_each(close_now);
+  opening_.for_each(close_now);
+  servers_at(Place::kLent).for_each(close_later);
+  servers_at(Place::kResting).for_each(close_later);
+  if (any) welcomes().forget_learned();
+}
+
 void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolPolicy policy) {
-  const bool elsewhere = target->address != target_->address || target->user != target_->user ||
-                         target->database != target_->database ||
-                         target->secret != target_->secret || target->startup != target_->startup;
+  const bool other = target->user != target_->user || target->database != target_->database ||
+                     target->secret != target_->secret || target->startup != target_->startup;
   target_ = std::move(target);
   policy_ = std::move(policy);
-  if (elsewhere) reconnect(CloseReason::kReconnect);
+  if (other) reconnect(CloseReason::kReconnect);
+  leave_addresses();
   while (too_many() && evict_idle()) {
   }
   host_.needs_match(*this);

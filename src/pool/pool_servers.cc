@@ -76,15 +76,20 @@ bool Pool::open_one() {
   ServerConnection& opened = *server;
   owned_.emplace(&opened, std::move(server));
   move(opened, Place::kOpening);
-  const Status connecting = opened.open_connection(policy_.socket);
+  const net::Address address = next_address();
+  const Status connecting = opened.open_connection(address, policy_.socket);
   if (connecting.ok()) return true;
-  const std::string why = connecting.error().message;
   close(opened, CloseReason::kConnectFailed);
-  connect_failed(why);
+  connect_failed(address, connecting.error().message);
   return false;
 }
 
+const net::Address& Pool::next_address() {
+  return addresses_.next(target_->addresses, host_.turn().now, policy_.server_login_retry_us);
+}
+
 void Pool::server_logged_in(ServerConnection& server) {
+  addresses_.succeeded(server.address());
   failing_since_ = retry_at_ = retry_delay_ = 0;
   welcomes().learn(nullptr, server.login().parameters());
   host_.log_server(server, "logged in");
@@ -104,7 +109,7 @@ void Pool::server_closed(ServerConnection& server, CloseReason reason) {
     } else if (reason == CloseReason::kLoginFailed) {
       login_failed(error);
     } else {
-      connect_failed(std::string(describe(reason)));
+      connect_failed(server.address(), std::string(describe(reason)));
     }
   } else {
     host_.log_server(server, error.message.empty() ? describe(reason) : error.message);
@@ -122,19 +127,23 @@ void Pool::login_failed(const wire::ErrorFields& error) {
   if (owned_.size() == opening_.size()) refuse_all(failure_);
 }
 
-wire::ErrorFields Pool::connect_error(const std::string& why) const {
-  wire::ErrorFields error{"FATAL", std::string(wire::sqlstate::kConnectionFailure),
-                          "cannot connect to server " + target_->name + " (" +
-                              target_->address.to_string() + "): " + why};
+wire::ErrorFields Pool::connect_error(const net::Address& address, const std::string& why) const {
+  wire::ErrorFields error{
+      "FATAL", std::string(wire::sqlstate::kConnectionFailure),
+      "cannot connect to server " + target_->name + " (" + address.to_string() + "): " + why};
   error.hint = "Is PostgreSQL running there? The log has each attempt.";
   return error;
 }
 
-// The server may be restarting: clients wait while attempts go on, up to failover_wait.
-void Pool::connect_failed(const std::string& why) {
-  failure_ = connect_error(why);
+// The server may be restarting: clients wait while attempts go on, up to failover_wait. Another
+// address is tried at once.
+void Pool::connect_failed(const net::Address& address, const std::string& why) {
+  failure_ = connect_error(address, why);
   const Micros now = host_.turn().now;
   if (failing_since_ == 0) failing_since_ = now;
+  addresses_.failed(address, now);
+  if (addresses_.any_fresh(target_->addresses, now, policy_.server_login_retry_us))
+    return host_.needs_match(*this);
   retry_delay_ = std::clamp(retry_delay_ * 2, kFirstRetryUs,
                             std::max(kFirstRetryUs, policy_.server_login_retry_us));
   retry_at_ = now + retry_delay_;
@@ -183,8 +192,9 @@ void Pool::expire_opening(Micros now) {
   if (policy_.server_connect_us == 0) return;
   opening_.for_each([&](ServerConnection& server) {
     if (now - server.opened_at() < policy_.server_connect_us) return;
+    const net::Address address = server.address();
     close(server, CloseReason::kConnectTimeout);
-    connect_failed("no answer within server_connect");
+    connect_failed(address, "no answer within server_connect");
   });
 }
 

@@ -6,16 +6,19 @@ using wire::Piece;
 
 DedicatedConnection::DedicatedConnection(net::Turn& turn, DedicatedHolder& holder,
                                          std::shared_ptr<const ServerTarget> target,
-                                         auth::ScramKeyCache& keys, std::uint64_t id)
+                                         auth::ScramKeyDesk& keys, std::uint64_t id)
     : Connection(turn, Side::kServer),
       holder_(holder),
       target_(std::move(target)),
-      login_(target_, keys),
+      keys_(keys),
+      login_(target_, keys.cache()),
       id_(id),
       opened_at_(turn.now) {}
 
-Status DedicatedConnection::open_connection(const net::SocketOptions& options) {
-  const auto socket = turn().network.connect(target_->address, options);
+Status DedicatedConnection::open_connection(const net::Address& address,
+                                            const net::SocketOptions& options) {
+  address_ = address;
+  const auto socket = turn().network.connect(address, options);
   if (!socket) return socket.error();
   attach_connecting(*socket);
   std::string first;
@@ -38,7 +41,8 @@ void DedicatedConnection::shut() {
 
 void DedicatedConnection::step() {
   if (state_ == State::kClosed) return;
-  const Bytes input = gather(state_ == State::kLogin || holder_.accepts_bytes());
+  const bool takes_bytes = state_ == State::kLogin ? !waits_for_keys() : holder_.accepts_bytes();
+  const Bytes input = gather(takes_bytes);
   std::size_t used = 0;
   if (state_ == State::kLogin) step_login(input, used);
   if (state_ == State::kRelay && used < input.size()) {
@@ -54,7 +58,22 @@ void DedicatedConnection::drained() {
   if (state_ == State::kRelay) holder_.dedicated_drained();
 }
 
+ServerLogin::Outcome DedicatedConnection::ask_for_keys(std::string& out) {
+  const auto keys = keys_.ask(login_.key_request(), *this);
+  return keys ? login_.provide_keys(*keys, out) : ServerLogin::Outcome::kNeedsKeys;
+}
+
+void DedicatedConnection::keys_derived(const auth::ScramKeys& keys) {
+  if (state_ != State::kLogin) return;
+  std::string out;
+  const auto outcome = login_.provide_keys(keys, out);
+  send(out);
+  if (outcome == ServerLogin::Outcome::kFailed) return lose(CloseReason::kLoginFailed);
+  schedule();
+}
+
 void DedicatedConnection::step_login(Bytes input, std::size_t& used) {
+  if (waits_for_keys()) return;  // it is our turn to speak
   std::string out;
   auto outcome = ServerLogin::Outcome::kContinue;
   while (outcome == ServerLogin::Outcome::kContinue) {
@@ -63,11 +82,12 @@ void DedicatedConnection::step_login(Bytes input, std::size_t& used) {
     if (piece.kind != Piece::Kind::kFrame) return lose(CloseReason::kProtocolError);
     used += piece.bytes.size();
     outcome = login_.on_message(piece.tag, piece.body(), out);
+    if (outcome == ServerLogin::Outcome::kNeedsKeys) outcome = ask_for_keys(out);
     if (piece.tag == 'E') refusal_ = text_of(piece.bytes);
   }
   send(out);
   if (outcome == ServerLogin::Outcome::kFailed) return lose(CloseReason::kLoginFailed);
-  if (outcome == ServerLogin::Outcome::kContinue) return;
+  if (outcome != ServerLogin::Outcome::kDone) return;
   state_ = State::kRelay;
   holder_.dedicated_ready(*this);
 }

@@ -16,16 +16,19 @@ constexpr std::uint32_t kUnknownEdition = 0;
 
 ServerConnection::ServerConnection(net::Turn& turn, ServerOwner& owner,
                                    std::shared_ptr<const ServerTarget> target,
-                                   auth::ScramKeyCache& keys, std::uint64_t id)
+                                   auth::ScramKeyDesk& keys, std::uint64_t id)
     : Connection(turn, Side::kServer),
       owner_(&owner),
       target_(std::move(target)),
-      login_(target_, keys),
+      keys_(keys),
+      login_(target_, keys.cache()),
       id_(id),
       opened_at_(turn.now) {}
 
-Status ServerConnection::open_connection(const net::SocketOptions& options) {
-  const auto socket = turn().network.connect(target_->address, options);
+Status ServerConnection::open_connection(const net::Address& address,
+                                         const net::SocketOptions& options) {
+  address_ = address;
+  const auto socket = turn().network.connect(address, options);
   if (!socket) return socket.error();
   attach_connecting(*socket);
   std::string first;
@@ -210,7 +213,7 @@ void ServerConnection::lost(CloseReason reason) {
 
 void ServerConnection::step() {
   if (state_ == State::kClosed) return;
-  const bool paused = holder_ != nullptr && !holder_->accepts_bytes();
+  const bool paused = waits_for_keys() || (holder_ != nullptr && !holder_->accepts_bytes());
   const Bytes input = gather(!paused);
   std::size_t used = 0;
   if (state_ == State::kLogin) step_login(input, used);
@@ -224,7 +227,27 @@ void ServerConnection::drained() {
   if (holder_ != nullptr) holder_->server_drained();
 }
 
+ServerLogin::Outcome ServerConnection::ask_for_keys(std::string& out) {
+  const auto keys = keys_.ask(login_.key_request(), *this);
+  return keys ? login_.provide_keys(*keys, out) : ServerLogin::Outcome::kNeedsKeys;
+}
+
+void ServerConnection::keys_derived(const auth::ScramKeys& keys) {
+  if (state_ != State::kLogin) return;
+  std::string out;
+  const auto outcome = login_.provide_keys(keys, out);
+  send(out);
+  if (outcome == ServerLogin::Outcome::kFailed) return login_failed();
+  schedule();
+}
+
+void ServerConnection::login_failed() {
+  last_error_ = login_.error();
+  lost(CloseReason::kLoginFailed);
+}
+
 void ServerConnection::step_login(Bytes input, std::size_t& used) {
+  if (waits_for_keys()) return;  // it is our turn to speak
   std::string out;
   auto outcome = ServerLogin::Outcome::kContinue;
   while (outcome == ServerLogin::Outcome::kContinue) {
@@ -233,13 +256,11 @@ void ServerConnection::step_login(Bytes input, std::size_t& used) {
     if (piece.kind != Piece::Kind::kFrame) return lost(CloseReason::kProtocolError);
     used += piece.bytes.size();
     outcome = login_.on_message(piece.tag, piece.body(), out);
+    if (outcome == ServerLogin::Outcome::kNeedsKeys) outcome = ask_for_keys(out);
   }
   send(out);
-  if (outcome == ServerLogin::Outcome::kFailed) {
-    last_error_ = login_.error();
-    return lost(CloseReason::kLoginFailed);
-  }
-  if (outcome == ServerLogin::Outcome::kContinue) return;
+  if (outcome == ServerLogin::Outcome::kFailed) return login_failed();
+  if (outcome != ServerLogin::Outcome::kDone) return;
   state_ = State::kIdle;
   idle_since = turn().now;
   owner_->server_logged_in(*this);
@@ -272,6 +293,7 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
     if (piece.complete) body_swallowed_ = body_asked_ = false;
     return;
   }
+  body_swallowed_ = !piece.complete;  // until it is found to be for the client
   if (holder_ == nullptr && state_ == State::kIdle) return judge_unlent(piece, run);
   switch (piece.tag) {
     case 'Z':
@@ -286,6 +308,7 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
   // Rows come in thousands: what holds for the first holds for all that follow it.
   const bool row = piece.tag == 'D' || piece.tag == 'd';
   if (row && verdict.action == Pipeline::Action::kForward) {
+    body_swallowed_ = false;
     run.end += piece.bytes.size();
     run.end += wire::whole_frames(run.input.subspan(run.end), piece.tag);
     return;
@@ -304,9 +327,9 @@ void ServerConnection::apply(const Pipeline::Verdict& verdict, const Piece& piec
     const bool asked = verdict.entry.disposition == Disposition::kAsk && holder_ != nullptr;
     if (asked) holder_->answered(piece.bytes);
     swallow(run, piece);
-    body_swallowed_ = !piece.complete;
-    body_asked_ = asked && body_swallowed_;
+    body_asked_ = asked && !piece.complete;
   } else {
+    body_swallowed_ = false;
     run.end += piece.bytes.size();
   }
   if (verdict.finished && pipeline_.synthesis_due()) {

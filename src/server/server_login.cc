@@ -6,7 +6,8 @@
 
 namespace pgsaba::server {
 
-ServerLogin::ServerLogin(std::shared_ptr<const ServerTarget> target, auth::ScramKeyCache& keys)
+ServerLogin::ServerLogin(std::shared_ptr<const ServerTarget> target,
+                         const auth::ScramKeyCache& keys)
     : target_(std::move(target)), keys_(keys) {}
 
 ServerLogin::~ServerLogin() = default;
@@ -71,11 +72,17 @@ ServerLogin::Outcome ServerLogin::on_authentication(Bytes body, std::string& out
     return fail(wire::sqlstate::kProtocolViolation, "broken authentication request of the server");
   if (!authenticator_)
     authenticator_ = std::make_unique<auth::ServerAuthenticator>(target_->user, credentials());
-  auth::ServerAuthStep step = authenticator_->on_authentication(
-      static_cast<std::int32_t>(request->code), bytes_of(request->payload));
-  // 20 servers of one user cost one derivation: the cache remembers it.
-  if (step.kind == auth::ServerAuthStep::Kind::kNeedsKeys)
-    step = authenticator_->provide_keys(auth::find_or_derive(keys_, authenticator_->key_request()));
+  return follow(authenticator_->on_authentication(static_cast<std::int32_t>(request->code),
+                                                  bytes_of(request->payload)),
+                out);
+}
+
+ServerLogin::Outcome ServerLogin::provide_keys(const auth::ScramKeys& keys, std::string& out) {
+  return follow(authenticator_->provide_keys(keys), out);
+}
+
+ServerLogin::Outcome ServerLogin::follow(const auth::ServerAuthStep& step, std::string& out) {
+  if (step.kind == auth::ServerAuthStep::Kind::kNeedsKeys) return Outcome::kNeedsKeys;
   if (step.kind == auth::ServerAuthStep::Kind::kFailed) {
     fail(step.error.sqlstate, step.error.message);
     error_.detail = step.error.detail;

@@ -158,7 +158,10 @@ void ClientSession::server_ready() {
       return end_when_sent();
     }
   }
-  if (pipeline.empty() && idle && account_->pools_transactions()) end_lease();
+  // A Parse of which a part has come already is for this server.
+  const bool gathering = body_ == Body::kGather;
+  if (gathering) request_at_ = turn().now;
+  if (pipeline.empty() && idle && !gathering && account_->pools_transactions()) end_lease();
   if (has_carry()) schedule();
 }
 
@@ -198,7 +201,8 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   }
   request_at_ = transaction_at_ = 0;
   const std::size_t owed = was == State::kLinked ? pipeline.owed_ready() : 0;
-  const bool batch_open = in_flight && owed == 0;
+  const bool gathering = body_ == Body::kGather;
+  const bool batch_open = owed == 0 && (in_flight || gathering);
   std::string out;
   // A batch that has failed already only waits for its Sync.
   const bool first_word = batch_open && !pipeline.skipping();
@@ -223,10 +227,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
 }
 
 ClientSession::Taken ClientSession::on_orphaned(const Piece& piece) {
-  if (piece.tag == 'X') {
-    end(EndReason::kClientTerminated);
-    return Taken::kYes;
-  }
+  if (piece.tag == 'X') return leave();
   std::string named;
   if (piece.complete && piece.tag == 'B') {
     if (const auto names = wire::read_bind(piece.body()))

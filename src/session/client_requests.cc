@@ -55,11 +55,11 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
 ClientSession::Taken ClientSession::leave() {
   leaving_ = true;
   if (state_ == State::kLinked && server_->pipeline().owed_ready() > 0) return Taken::kYes;
-  if (sent_all() || server_ != nullptr) {
-    end(EndReason::kClientTerminated);
-  } else {
-    end_when_sent();
+  if (server_ != nullptr) {
+    part_from_server();
+    transition(State::kIdle);
   }
+  end_when_sent();
   return Taken::kYes;
 }
 
@@ -84,6 +84,8 @@ void ClientSession::reply(std::string_view frames) {
   told_ = own_status();
   wire::append_ready(out, told_);
   idle_since_ = turn().now;
+  if (state_ == State::kIdle)
+    host_.phase_changed(*this, Phase::kIdle, Phase::kIdle);  // in its order
   send(out);
 }
 

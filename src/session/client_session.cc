@@ -83,6 +83,7 @@ void ClientSession::transition(State next) {
 
 bool ClientSession::wants_input() const {
   switch (state_) {
+    case State::kLogin:
     case State::kWelcome:
     case State::kWaiting:
     case State::kMatching:
@@ -123,7 +124,7 @@ void ClientSession::lost_peer() {
 // Whether the next message can be looked at before something else has happened.
 bool ClientSession::takes_messages() const {
   return state_ != State::kWaiting && state_ != State::kWelcome && state_ != State::kMatching &&
-         state_ != State::kSettling;
+         state_ != State::kSettling && !waits_for_keys();
 }
 
 bool ClientSession::at_rest() const {
@@ -201,20 +202,24 @@ void ClientSession::give_up(ServerConnection& server) {
   lease_pool_->discard(server, why);
 }
 
+// Between statements the server can be cleaned; in the middle of one it is lost.
+void ClientSession::part_from_server() {
+  abandon_state();
+  ServerConnection* server = std::exchange(server_, nullptr);
+  if (server == nullptr) return;
+  if (server->pipeline().empty()) {
+    lease_pool_->give_back(*server);
+  } else {
+    give_up(*server);
+  }
+}
+
 void ClientSession::end(EndReason reason) {
   if (state_ == State::kClosed) return;
   if (reason_ == EndReason::kNone) reason_ = reason;
   if (wait_hook.linked()) lease_pool_->leave(*this);
   if (relay_) relay_->close();
-  abandon_state();
-  if (ServerConnection* server = std::exchange(server_, nullptr)) {
-    // Between statements the server can be cleaned; in the middle of one it is lost.
-    if (server->pipeline().empty()) {
-      lease_pool_->give_back(*server);
-    } else {
-      give_up(*server);
-    }
-  }
+  part_from_server();
   if (state_ == State::kConsole) host_.console_closed(*this);
   host_.log_client(*this, describe(reason_));
   if (account_ != nullptr) host_.dismiss(*account_);

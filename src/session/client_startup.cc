@@ -139,9 +139,11 @@ void ClientSession::on_login_frame(const Piece& piece) {
 
 void ClientSession::follow_login(auth::ClientLoginStep step) {
   using Kind = auth::ClientLoginStep::Kind;
-  if (step.kind == Kind::kNeedsKeys)
-    step = login_->proof->provide_keys(
-        auth::find_or_derive(host_.scram_keys(), login_->proof->key_request()));
+  if (step.kind == Kind::kNeedsKeys) {
+    const auto keys = host_.scram_keys().ask(login_->proof->key_request(), *this);
+    if (!keys) return;  // they come later
+    step = login_->proof->provide_keys(*keys);
+  }
   if (step.message) {
     std::string frame;
     wire::append_authentication(frame, static_cast<std::uint32_t>(step.message->code),
@@ -154,14 +156,21 @@ void ClientSession::follow_login(auth::ClientLoginStep step) {
         {"FATAL", std::string(step.error.sqlstate), step.error.message, step.error.detail});
 }
 
+void ClientSession::keys_derived(const auth::ScramKeys& keys) {
+  if (state_ != State::kLogin) return;
+  follow_login(login_->proof->provide_keys(keys));
+  if (state_ != State::kClosed && (has_carry() || readable())) schedule();
+}
+
 void ClientSession::login_proven() {
   if (login_->proof != nullptr && login_->proof->pass_through())
-    host_.scram_keys().remember(*login_->proof->pass_through());
+    host_.scram_keys().cache().remember(*login_->proof->pass_through());
   login_->proof.reset();
   [[maybe_unused]] const auto random = ::getrandom(secret_.data(), secret_.size(), 0);
   if (login_->console) {
     std::string ok;
     wire::append_authentication(ok, wire::auth_code::kOk, {});
+    append_key(ok);
     send(ok);
     transition(State::kConsole);
     if (!host_.console_open(*this))
@@ -250,6 +259,12 @@ static std::string cleaned_application_name(std::string_view name) {
   return clean;
 }
 
+// The key that cancels this client's statements.
+void ClientSession::append_key(std::string& out) const {
+  const std::size_t secret_bytes = login_->version >= wire::kProtocol32 ? secret_.size() : 4;
+  wire::append_backend_key(out, {id_, std::string(secret_.data(), secret_bytes)});
+}
+
 void ClientSession::send_welcome(const wire::ParameterList& parameters) {
   std::string out;
   wire::append_authentication(out, wire::auth_code::kOk, {});
@@ -259,8 +274,7 @@ void ClientSession::send_welcome(const wire::ParameterList& parameters) {
                                   own ? cleaned_application_name(login_->application_name) : value);
     note_dialect(name, value);
   }
-  const std::size_t secret_bytes = login_->version >= wire::kProtocol32 ? secret_.size() : 4;
-  wire::append_backend_key(out, {id_, std::string(secret_.data(), secret_bytes)});
+  append_key(out);
   wire::append_ready(out, wire::TransactionStatus::kIdle);
   send(out);
   host_.log_client(*this, "logged in");

@@ -97,7 +97,8 @@ void Relay::refuse(const DedicatedConnection& server, CloseReason reason) {
   if (reason == CloseReason::kLoginFailed) return client_.end(EndReason::kLoginFailed, error);
   const std::string why = reason == CloseReason::kConnectTimeout ? "no answer within server_connect"
                                                                  : std::string(describe(reason));
-  client_.end(EndReason::kNoServer, pool_->connect_error(why));
+  pool_->address_failed(server.address());  // whoever comes next goes to another one
+  client_.end(EndReason::kNoServer, pool_->connect_error(server.address(), why));
 }
 
 }  // namespace pgsaba::session

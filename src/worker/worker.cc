@@ -19,6 +19,18 @@ constexpr Micros kTickUs = 100 * kMillisecond;
 // How often other workers are asked again while clients starve.
 constexpr Micros kStarvingTickUs = pool::Pool::kStarvationUs;
 
+constexpr std::size_t kTicksPerRound = 10;  // through all pools
+constexpr std::size_t kLeastPoolsPerTick = 16;
+constexpr std::size_t kMostDropsPerTick = 8;  // each looks at all accounts
+
+auth::ScramKeyDesk::Send key_orders(const Process& process, std::size_t worker) {
+  if (process.key_maker == nullptr) return {};
+  return [maker = process.key_maker, worker](auth::ScramKeyDesk::Order order,
+                                             const auth::ScramKeyRequest& request) {
+    maker->order_keys(worker, order, request);
+  };
+}
+
 }  // namespace
 
 Worker::Worker(std::size_t index, net::Network& network, Process& process,
@@ -27,7 +39,8 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
       process_(process),
       picture_(std::move(picture)),
       turn_(network),
-      mailbox_(network) {
+      mailbox_(network),
+      scram_keys_(key_orders(process, index)) {
   turn_.now = now;
   next_tick_ = now + kTickUs;
 }
@@ -48,22 +61,21 @@ void Worker::run_turn(Micros now) {
   turn_.step_all();
   match_pools();
   if (now >= next_tick_) tick();
-  if (stopping_) end_idle_clients();
+  if (stopping_) wind_down();
   turn_.flush_all();
   turn_.sweep();
 }
 
 Micros Worker::timeout(Micros now) const {
   if (turn_.work_left() || !to_match_.empty()) return 0;
-  if (starving_) return std::min(kStarvingTickUs, next_tick_ - now);
+  if (!starving_.empty()) return std::min(kStarvingTickUs, next_tick_ - now);
   return std::max<Micros>(0, next_tick_ - now);
 }
 
 void Worker::match_pools() {
-  if (starving_) {
-    starving_ = false;
-    for (const auto& [key, pool] : pools_)
-      if (!pool->waiters().empty()) needs_match(*pool);
+  for (pool::Pool* pool : std::exchange(starving_, {})) {
+    pool->starves = false;
+    if (!pool->waiters().empty()) needs_match(*pool);
   }
   while (!to_match_.empty()) {
     const std::vector<pool::Pool*> pools = std::exchange(to_match_, {});
@@ -76,14 +88,14 @@ void Worker::match_pools() {
 
 void Worker::tick() {
   next_tick_ = turn_.now + kTickUs;
-  for (const auto& [key, pool] : pools_) pool->tick(turn_.now);
+  tick_pools();
+  tick_some_pools();
   expire_sessions();
   start_cancels();
-  drop_unused_pools();
   match_pools();
 }
 
-// Each list is in the order of its deadline: only its front is looked at.
+// Each list is in the order of its times: only its front is looked at.
 void Worker::expire_sessions() {
   const config::Timeouts& timeouts = picture_->config->timeouts;
   Sessions& logins = sessions_in(Phase::kLogin);
@@ -93,45 +105,86 @@ void Worker::expire_sessions() {
   sessions_in(Phase::kLinked).for_each([this](ClientSession& session) {
     session.check_limits(turn_.now);
   });
-  if (!idle_limited_) return;
-  sessions_in(Phase::kIdle).for_each([this](ClientSession& session) {
-    session.check_idle(turn_.now);
-  });
-}
-
-void Worker::drop_unused_pools() {
-  const Micros limit = picture_->config->timeouts.autodb_idle_us;
-  std::erase_if(pools_, [&](const auto& entry) {
-    pool::Pool& pool = *entry.second;
-    if (!pool.unused() || pool.match_pending) return false;
-    const bool removed = config::find_database(*picture_->config, pool.key().database) == nullptr;
-    if (!removed && (limit == 0 || turn_.now - pool.used_at() < limit)) return false;
-    for (const auto& [key, account] : accounts_)
-      if (account->pool == &pool) account->pool = nullptr;
-    retired_totals_[pool.key().database] += pool.totals();  // counters never run backwards
-    return true;
-  });
-}
-
-void Worker::end_idle_clients() {
+  if (shortest_idle_us_ == 0) return;
   Sessions& idle = sessions_in(Phase::kIdle);
-  while (!idle.empty()) idle.front().end(session::EndReason::kShutdown, errors::shutting_down());
-  Sessions& logins = sessions_in(Phase::kLogin);
-  while (!logins.empty())
-    logins.front().end(session::EndReason::kShutdown, errors::shutting_down());
-  Sessions& waiting = sessions_in(Phase::kWaiting);
-  while (!waiting.empty())
-    waiting.front().end(session::EndReason::kShutdown, errors::shutting_down());
-  // Neither has a transaction begun that no server knows of, nor a client that is merely pinned.
-  sessions_in(Phase::kLinked).for_each([](ClientSession& session) {
-    if (session.at_rest()) session.end(session::EndReason::kShutdown, errors::shutting_down());
-  });
-  // A stream has no end of its own, and its client will come again.
-  Sessions& relays = sessions_in(Phase::kRelay);
-  while (!relays.empty())
-    relays.front().end(session::EndReason::kShutdown, errors::shutting_down());
-  if (sessions_in(Phase::kLinked).empty() && !std::exchange(drained_told_, true))
+  for (ClientSession* session = idle.first(); session != nullptr;) {
+    ClientSession& candidate = *session;
+    const Micros time = turn_.now - candidate.idle_since();
+    if (time < shortest_idle_us_) return;
+    session = idle.next(candidate);
+    candidate.check_idle(turn_.now);
+  }
+}
+
+// Pools that have something to lose in a fraction of a second.
+void Worker::tick_pools() {
+  for (pool::Pool* pool : std::exchange(watched_, {})) {
+    pool->watched = false;
+    pool->tick(turn_.now);
+    if (pool->urgent() && !std::exchange(pool->watched, true)) watched_.push_back(pool);
+  }
+}
+
+// All others have a turn within a second, so that thousands of idle pools cost no query its time.
+void Worker::tick_some_pools() {
+  const std::size_t share =
+      std::min(pools_.size(), std::max(kLeastPoolsPerTick, pools_.size() / kTicksPerRound + 1));
+  std::size_t dropped = 0;
+  auto at = pools_.upper_bound(last_ticked_);
+  for (std::size_t i = 0; i < share; ++i) {
+    if (at == pools_.end()) at = pools_.begin();
+    pool::Pool& pool = *at->second;
+    last_ticked_ = at->first;
+    if (!pool.watched) pool.tick(turn_.now);
+    const bool drop = dropped < kMostDropsPerTick && droppable(pool);
+    if (drop) drop_pool(pool);
+    dropped += drop ? 1 : 0;
+    at = drop ? pools_.erase(at) : std::next(at);
+  }
+}
+
+bool Worker::droppable(const pool::Pool& pool) const {
+  if (!pool.unused() || pool.match_pending || pool.watched || pool.starves) return false;
+  if (config::find_database(*picture_->config, pool.key().database) == nullptr) return true;
+  const Micros limit = picture_->config->timeouts.autodb_idle_us;
+  return limit > 0 && turn_.now - pool.used_at() >= limit;
+}
+
+// Before it is destroyed: nobody must remember it, and counters never run backwards.
+void Worker::drop_pool(pool::Pool& pool) {
+  for (const auto& [key, account] : accounts_)
+    if (account->pool == &pool) account->pool = nullptr;
+  retired_totals_[pool.key().database] += pool.totals();
+}
+
+void Worker::end_all_in(Phase phase) {
+  Sessions& sessions = sessions_in(phase);
+  while (!sessions.empty())
+    sessions.front().end(session::EndReason::kShutdown, errors::shutting_down());
+}
+
+// Whoever comes to rest is let go; only where the shutdown waits for clients, they go themselves.
+void Worker::wind_down() {
+  end_all_in(Phase::kLogin);
+  if (shutdown_ != ShutdownMode::kWaitForClients) {
+    end_all_in(Phase::kIdle);
+    end_all_in(Phase::kWaiting);
+    // Neither has a transaction begun that no server knows of, nor a client that is merely pinned.
+    sessions_in(Phase::kLinked).for_each([](ClientSession& session) {
+      if (session.at_rest()) session.end(session::EndReason::kShutdown, errors::shutting_down());
+    });
+    // A stream has no end of its own, and its client will come again.
+    end_all_in(Phase::kRelay);
+  }
+  if (!winding_down() && !std::exchange(drained_told_, true))
     process_.control->worker_drained(index_);
+}
+
+// Somebody is there whom the shutdown waits for. A console is nobody: it may be what looks on.
+bool Worker::winding_down() const {
+  return std::ranges::any_of(
+      std::array{Phase::kIdle, Phase::kWaiting, Phase::kLinked, Phase::kRelay},
+      [this](Phase phase) { return !sessions_[static_cast<std::size_t>(phase)].empty(); });
 }
 
 void Worker::end_all() {
@@ -149,10 +202,12 @@ void Worker::take_mail() {
   for (Mail& mail : mailbox_.take()) std::visit([this](auto& letter) { on_mail(letter); }, mail);
 }
 
+// The servers' positions make for a new picture every second; what pools and accounts are made of
+// changes rarely.
 void Worker::on_mail(NewPicture& mail) {
-  picture_ = std::move(mail.picture);
-  for (const auto& [key, account] : accounts_) refresh_account(*account);
-  reconfigure_pools();
+  const std::shared_ptr<const Picture> before = std::exchange(picture_, std::move(mail.picture));
+  if (before->config != picture_->config) refresh_accounts();
+  if (!before->same_for_pools(*picture_)) reconfigure_pools();
   for (const Phase phase : {Phase::kLogin, Phase::kWaiting})
     sessions_in(phase).for_each([](ClientSession& session) { session.follow_route(); });
 }
@@ -188,10 +243,13 @@ void Worker::on_mail(Kill& mail) {
 
 void Worker::on_mail(Shutdown& mail) {
   stopping_ = true;
+  shutdown_ = mail.mode;
   for (const auto& acceptor : acceptors_) turn_.network.unwatch(acceptor->listener());
   acceptors_.clear();
-  if (!mail.wait) end_all();
+  if (mail.mode == ShutdownMode::kAtOnce) end_all();
 }
+
+void Worker::on_mail(KeysDerived& mail) { scram_keys_.deliver(mail.order, mail.keys); }
 
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }
 
@@ -218,7 +276,8 @@ void Worker::on_mail(EvictIdle& mail) {
 
 void Worker::on_mail(ServerArrives& mail) {
   pool::Pool* pool = pool_for(mail.key);
-  if (pool == nullptr || stopping_) {  // its database is gone meanwhile
+  const bool nobody_left = stopping_ && shutdown_ != ShutdownMode::kWaitForClients;
+  if (pool == nullptr || nobody_left) {  // null: its database is gone meanwhile
     turn_.network.close(mail.socket);
     process_.slots.pool(mail.key)->give_slot();
     return;

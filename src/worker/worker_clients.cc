@@ -168,6 +168,8 @@ void Worker::cancel(const wire::CancelKey& key) {
 void Worker::cancel_here(const wire::CancelKey& key) {
   const ClientSession* client = find_client(key.pid);
   if (client == nullptr || !client->accepts_key(key.secret)) return;
+  if (client->state() == ClientSession::State::kConsole)
+    return process_.control->console_canceled(index_, key.pid);
   const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
   if (most > 0 && cancels_.size() + waiting_cancels_.size() >= most) {
     log::warning("cancel request for client {} dropped: limits.max_cancel_requests is {}", key.pid,
@@ -199,20 +201,20 @@ void Worker::start_cancel(ClientSession& client) {
     return client.refused(errors::canceled());
   }
   if (const server::DedicatedConnection* own = client.dedicated()) {
-    send_cancel({}, own->id(), own->target().address, own->login().cancel_key());
+    send_cancel({}, own->id(), own->address(), own->login().cancel_key());
     return;
   }
   server::ServerConnection* server = client.cancel_target();
   if (server == nullptr || server->cancels_in_flight > 0) return;
   pool::Pool& pool = *client.lease_pool();
-  if (send_cancel(pool.key(), server->id(), server->target().address, server->login().cancel_key()))
+  if (send_cancel(pool.key(), server->id(), server->address(), server->login().cancel_key()))
     pool.cancel_began(*server);
 }
 
 void Worker::stop_statement(const server::ServerConnection& server) {
   const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
   if (most > 0 && cancels_.size() >= most) return;
-  send_cancel({}, server.id(), server.target().address, server.login().cancel_key());
+  send_cancel({}, server.id(), server.address(), server.login().cancel_key());
 }
 
 bool Worker::send_cancel(const pool::PoolKey& pool, std::uint64_t server_id,

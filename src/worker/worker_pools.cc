@@ -19,7 +19,14 @@ void Worker::refresh_account(session::Account& account) {
   account.limits = config::pool_settings(config, *database, config::find_user(config, server_user));
   account.max_prepared_statements = static_cast<std::size_t>(config.pool.max_prepared_statements);
   account.forced_application_name = database->application_name;
-  idle_limited_ = idle_limited_ || account.limits.client_idle_us > 0;
+  const Micros idle = account.limits.client_idle_us;
+  if (idle > 0)
+    shortest_idle_us_ = shortest_idle_us_ == 0 ? idle : std::min(idle, shortest_idle_us_);
+}
+
+void Worker::refresh_accounts() {
+  shortest_idle_us_ = 0;
+  for (const auto& [key, account] : accounts_) refresh_account(*account);
 }
 
 pool::Pool* Worker::route(session::Account& account, wire::ErrorFields& why) {
@@ -83,11 +90,11 @@ std::shared_ptr<const server::ServerTarget> Worker::target_of(const pool::PoolKe
   const auto cluster = config.clusters.find(database->cluster);
   const auto addresses = picture_->addresses.find(database->cluster);
   if (cluster == config.clusters.end() || addresses == picture_->addresses.end() ||
-      key.server >= addresses->second.size() || !addresses->second[key.server])
+      key.server >= addresses->second.size() || addresses->second[key.server].empty())
     return nullptr;
   server::ServerTarget target;
   target.name = cluster->second.servers[key.server].name;
-  target.address = *addresses->second[key.server];
+  target.addresses = addresses->second[key.server];
   target.database = database->dbname.empty() ? key.database : database->dbname;
   target.user = key.user;
   if (!database->password.empty()) {
@@ -141,12 +148,13 @@ void Worker::reconfigure_pools() {
 }
 
 void Worker::needs_match(pool::Pool& pool) {
+  if (!std::exchange(pool.watched, true)) watched_.push_back(&pool);
   if (std::exchange(pool.match_pending, true)) return;
   to_match_.push_back(&pool);
 }
 
 void Worker::short_of_servers(pool::Pool& pool, pool::SlotRefusal refusal) {
-  starving_ = true;
+  if (!std::exchange(pool.starves, true)) starving_.push_back(&pool);
   for (std::size_t i = 0; i < process_.mailboxes.size(); ++i) {
     if (i == index_) continue;
     if (refusal != pool::SlotRefusal::kPool) {
@@ -176,7 +184,7 @@ void Worker::send_server(pool::Pool& pool, std::size_t worker,
 
 void Worker::log_server(const server::ServerConnection& server, std::string_view event) {
   log::info("S-{} {}/{}@{} {}", server.id(), server.target().database, server.target().user,
-            server.target().address.to_string(), event);
+            server.address().to_string(), event);
 }
 
 }  // namespace pgsaba::worker

@@ -1,13 +1,18 @@
 """Cancel requests reach exactly the statement they were meant for."""
 # ctest-labels: threads
 
+import os
+import pty
+import signal
 import socket
+import subprocess
 import threading
 
 import pytest
 
 from harness import messages
 from harness.messages import error_fields
+from harness.processes import wait_until
 
 
 def cancel(daemon, client, secret=None):
@@ -93,3 +98,101 @@ def test_protocol_3_2_has_a_long_secret(start_pgsaba):
     cancel(daemon, client)
     assert sqlstates(client.read_until_ready()) == ["57014"]
     client.close()
+
+
+# The admin console
+
+
+@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
+def paused_daemon(start_pgsaba, request):
+    """A daemon, a client in a transaction, and a console whose PAUSE waits for it."""
+    daemon = start_pgsaba({"workers": request.param})
+    holder = daemon.connect()
+    holder.query("begin; select 1")
+    console = daemon.connect(database="pgsaba")
+    console.send(messages.query("pause postgres"))
+    assert console.is_silent(0.2)
+    yield daemon, holder, console
+    console.close()
+    holder.close()
+
+
+def test_it_ends_a_command_of_the_console(paused_daemon):
+    """A PAUSE that still waits is taken back; the console goes on."""
+    daemon, holder, console = paused_daemon
+    assert any(console.backend_secret)
+    cancel(daemon, console, bytes(byte ^ 1 for byte in console.backend_secret))
+    assert console.is_silent(0.2)
+    cancel(daemon, console)
+    assert sqlstates(console.read_until_ready()) == ["57014"]
+    holder.query("commit")
+    with daemon.connect() as other:
+        assert other.value("select 1") == "1"
+    assert sqlstates(console.query("show version")) == []
+    cancel(daemon, console)  # too late
+    assert console.is_silent(0.1)
+    assert sqlstates(console.query("pause postgres")) == []
+    assert sqlstates(console.query("resume postgres")) == []
+
+
+def is_paused(daemon):
+    return [row["paused"] for row in daemon.admin("show databases") if row["name"] == "postgres"]
+
+
+def read_all(terminal):
+    said = b""
+    try:
+        while chunk := os.read(terminal, 4096):
+            said += chunk
+    except OSError:  # how a terminal ends
+        pass
+    return said.decode(errors="replace")
+
+
+def test_psql_ends_a_command_of_the_console(start_pgsaba):
+    """As an administrator does it: Ctrl-C, then the next command in the same session."""
+    daemon = start_pgsaba()
+    terminal, inner = pty.openpty()
+    with daemon.connect() as holder:
+        holder.query("begin; select 1")
+        psql = subprocess.Popen(
+            ["psql", "-X", "-n", "-P", "pager=off", "-h", daemon.host, "-p", str(daemon.port),
+             "-U", "postgres", "pgsaba"], stdin=inner, stdout=inner, stderr=inner)
+        os.close(inner)
+        try:
+            os.write(terminal, b"pause postgres;\n")
+            wait_until(lambda: is_paused(daemon) == ["1"], 10, "the pause")
+            psql.send_signal(signal.SIGINT)
+            wait_until(lambda: is_paused(daemon) == ["0"], 10, "its end")
+            os.write(terminal, b"show version;\n\\q\n")
+            said = read_all(terminal)
+            assert psql.wait(10) == 0
+        finally:
+            psql.kill()
+            psql.wait()
+            os.close(terminal)
+    assert "canceling statement due to user request" in said
+    assert "pgsaba 0" in said
+
+
+# PgBouncer's traps: there, the first leaves every client hanging, the second the console.
+
+
+def test_resume_lifts_a_kill_of_all(start_pgsaba):
+    daemon = start_pgsaba()
+    daemon.connect()
+    with daemon.connect(database="pgsaba") as console:
+        assert sqlstates(console.query("kill")) == []
+        assert sqlstates(console.query("resume")) == []
+    with daemon.connect() as client:
+        assert client.value("select 1") == "1"
+
+
+def test_resume_from_elsewhere_ends_a_pause_that_waits(paused_daemon):
+    daemon, holder, console = paused_daemon
+    with daemon.connect(database="pgsaba") as other:
+        assert sqlstates(other.query("resume postgres")) == []
+    assert sqlstates(console.read_until_ready()) == ["55000"]
+    holder.query("commit")
+    with daemon.connect() as client:
+        assert client.value("select 1") == "1"

@@ -3,12 +3,15 @@
 import hashlib
 import itertools
 import struct
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from harness import messages as m
 from harness.client import RawClient, ServerError
 from harness.cluster import TRUST, PostgresCluster
 from harness.conversations import begin, refusal, tags
+from harness.processes import wait_until
 
 PASSWORD = 'a "quoted" pässword'
 FILES = itertools.count()
@@ -57,6 +60,15 @@ def requests(client):
             for frame in client.login_frames if frame.tag == b"R"]
 
 
+def processor_time(daemon):
+    """Nanoseconds that each thread of the daemon has run, by the thread's name."""
+    times = {}
+    for task in Path(f"/proc/{daemon.pid}/task").iterdir():
+        name = (task / "comm").read_text().strip()
+        times[name] = int((task / "schedstat").read_text().split()[0])
+    return times
+
+
 # Clients
 
 
@@ -98,6 +110,46 @@ def test_an_unknown_user_is_not_told_apart(start, cluster, kind, secret):
 def test_md5_secret_cannot_be_checked_by_scram(start):
     daemon = start("scram-sha-256", ("by_trust", md5_secret("by_trust")))
     assert refusal(daemon.where, user="by_trust", password=PASSWORD)["C"] == "28P01"
+
+
+def wrong_password(daemon, number):
+    with pytest.raises(ServerError) as refused:
+        daemon.connect(user="by_trust", password=f"wrong {number}")
+    return refused.value.sqlstate
+
+
+def test_wrong_passwords_cost_the_query_threads_nothing(start, cluster):
+    """Each guess has to be hashed 4,096 times: another thread does that."""
+    daemon = start("plain", ("by_trust", stored(cluster, "by_scram")), ("postgres", "secret"))
+    with daemon.connect(password="secret") as busy, ThreadPoolExecutor(8) as guessers:
+        before = processor_time(daemon)
+        for sqlstate in guessers.map(lambda number: wrong_password(daemon, number), range(200)):
+            assert sqlstate == "28P01"
+            assert busy.value("select 1") == "1"
+        after = processor_time(daemon)
+    spent = {name: after[name] - before[name] for name in ("keys", "worker-0")}
+    assert spent["keys"] > spent["worker-0"], spent
+    with daemon.connect(user="by_trust", password=PASSWORD) as client:
+        assert client.value("select 1") == "1"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_clients_that_leave_while_their_password_is_hashed(start, cluster, workers):
+    daemon = start("plain", ("by_trust", stored(cluster, "by_scram")), ("postgres", "secret"),
+                   workers=workers)
+    for _ in range(10):
+        leaving = [RawClient(daemon.where, login=False) for _ in range(20)]
+        for number, client in enumerate(leaving):
+            client.send(m.startup({"user": "by_trust", "database": "postgres"}))
+            client.read()
+            client.send(m.password(m.text(f"wrong {number % 7}")))  # some ask for the same
+        for client in leaving:
+            client.close()
+    with daemon.connect(user="by_trust", password=PASSWORD) as client:
+        assert client.value("select 1") == "1"
+    with daemon.connect(database="pgsaba", password="secret") as console:
+        wait_until(lambda: tags(console.query("show clients")).count(b"D") == 1, 10,
+                   "the end of the others")
 
 
 def test_trust_with_a_file_knows_only_its_users(start):

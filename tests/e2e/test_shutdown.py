@@ -128,6 +128,64 @@ def test_session_mode_counts_a_session_as_running(start_pgsaba):
     assert daemon.wait() == 0
 
 
+# SHUTDOWN WAIT_FOR_CLIENTS
+
+
+def wait_for_clients(daemon):
+    with daemon.connect(database="pgsaba") as console:
+        assert tags(console.query("shutdown wait_for_clients")) == b"CZ"
+    wait_until(lambda: not accepts(daemon), 10, "the end of listening")
+
+
+def test_clients_stay_until_they_leave(daemon):
+    idle, busy = daemon.connect(), daemon.connect()
+    begin(busy)
+    onlooker = daemon.connect(database="pgsaba")  # nobody waits for it
+    wait_for_clients(daemon)
+    busy.rows("commit")
+    for _ in range(3):
+        assert idle.value("select 1") == "1" and busy.value("select 2") == "2"
+    idle.close()
+    assert busy.value("select 3") == "3"
+    assert tags(onlooker.query("show clients")).startswith(b"TD")
+    assert daemon.is_running()
+    busy.close()
+    assert daemon.wait() == 0
+    assert is_told(onlooker)
+
+
+def test_a_login_that_began_before_is_refused(daemon):
+    with RawClient(daemon.where, login=False) as late, daemon.connect() as client:
+        wait_for_clients(daemon)
+        assert is_told(late)
+        assert client.value("select 1") == "1"
+    assert daemon.wait() == 0
+
+
+def test_waiting_for_clients_can_be_cut_short(daemon):
+    """First to running transactions, then to nothing; the other way round nothing gets longer."""
+    idle, busy = daemon.connect(), daemon.connect()
+    begin(busy)
+    console = daemon.connect(database="pgsaba")
+    console.query("shutdown wait_for_clients")
+    assert idle.value("select 1") == "1"
+    daemon.send_signal(signal.SIGTERM)
+    assert is_told(idle)
+    console.query("shutdown wait_for_clients")
+    assert busy.value("select 1") == "1" and daemon.is_running()
+    daemon.send_signal(signal.SIGTERM)
+    assert is_told(busy)
+    assert daemon.wait() == 0
+
+
+def test_waiting_for_clients_has_a_limit_if_one_is_set(start_pgsaba):
+    daemon = start_pgsaba({"timeouts": {"shutdown": "700ms"}})
+    with daemon.connect() as idle:
+        wait_for_clients(daemon)
+        assert is_told(idle)
+    assert daemon.wait() == 0
+
+
 # Not even begun
 
 

@@ -1,5 +1,6 @@
 """Where pgsaba listens and where it connects to: TCP over IPv4 and IPv6, Unix sockets, names."""
 
+import itertools
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ from harness.processes import free_port, wait_until
 
 ABSTRACT = f"@pgsaba_e2e_{os.getpid()}"
 PIDFD_GETFD = 438  # every architecture's number
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -88,29 +90,100 @@ def hosts(directory):
     return path, bind
 
 
-def test_moving_name_is_followed(pgsaba_binary, directory, cluster, hosts):
+@pytest.fixture
+def start_named(pgsaba_binary, directory, cluster, hosts):
+    """Starts a daemon whose server is called db.moving.test, with the addresses given; and a
+    function that gives the name others."""
     path, bind = hosts
-    wrapper = directory.path / "pgsaba_with_hosts"
-    wrapper.write_text(f"#!/bin/sh\nexec unshare -m sh -c '{bind} && exec \"$@\"' sh "
-                       f"{shlex.quote(pgsaba_binary)} \"$@\"\n")
-    wrapper.chmod(0o755)
-    path.write_text("127.0.0.1 db.moving.test\n")
-    changes = {**server_at(cluster, "db.moving.test"), "dns": {"max_ttl": "1s"}}
-    daemon = Pgsaba(wrapper, directory, [cluster], changes, "moving").start()
-    try:
-        with daemon.connect() as client:
-            assert server_address(client) == "127.0.0.1"
-            client.rows("begin")
-            path.write_text("::1 db.moving.test\n")
-            daemon.wait_for_log(r"db\.moving\.test moved to \[::1\]")
-            assert server_address(client) == "127.0.0.1"  # a transaction stays where it is
-            client.rows("commit")
-            assert server_address(client) == "::1"
-            path.write_text("127.0.0.1 elsewhere.test\n")  # no answer is no news
-            daemon.wait_for_log("cannot look up server db.moving.test")
-            assert server_address(client) == "::1"
-    finally:
+    started = []
+
+    def name_is(*addresses):
+        path.write_text("".join(f"{address} db.moving.test\n" for address in addresses)
+                        or "127.0.0.1 elsewhere.test\n")
+
+    def start(*addresses, **changes):
+        wrapper = directory.path / "pgsaba_with_hosts"
+        wrapper.write_text(f"#!/bin/sh\nexec unshare -m sh -c '{bind} && exec \"$@\"' sh "
+                           f"{shlex.quote(pgsaba_binary)} \"$@\"\n")
+        wrapper.chmod(0o755)
+        name_is(*addresses)
+        settings = {**server_at(cluster, "db.moving.test"), "dns": {"max_ttl": "1s"}, **changes}
+        started.append(Pgsaba(wrapper, directory, [cluster], settings, f"moving_{next(NUMBERS)}"))
+        return started[-1].start(), name_is
+
+    yield start
+    for daemon in started:
         daemon.stop()
+
+
+def test_moving_name_is_followed(start_named):
+    daemon, name_is = start_named("127.0.0.1")
+    with daemon.connect() as client:
+        assert server_address(client) == "127.0.0.1"
+        client.rows("begin")
+        name_is("::1")
+        daemon.wait_for_log(r"db\.moving\.test moved to \[::1\]")
+        assert server_address(client) == "127.0.0.1"  # a transaction stays where it is
+        client.rows("commit")
+        assert server_address(client) == "::1"
+        name_is()  # no answer is no news
+        daemon.wait_for_log("cannot look up server db.moving.test")
+        assert server_address(client) == "::1"
+        daemon.reload({"pool": {"max_prepared_statements": 7}})
+        daemon.wait_for_log("configuration reloaded")
+        with daemon.connect(database="pgsaba") as console:
+            assert console.query("show databases")
+        with RawClient(daemon.where, options={"application_name": "new"}) as other:
+            assert server_address(other) == "::1"  # nor is a reload
+
+
+def clients_in_transactions(daemon, count):
+    """Clients that have a server each, and the servers' addresses."""
+    clients = [daemon.connect() for _ in range(count)]
+    for client in clients:
+        client.rows("begin")
+    return clients, [server_address(client) for client in clients]
+
+
+def test_all_addresses_of_a_name_are_used(start_named):
+    daemon, name_is = start_named("127.0.0.1", "::1")
+    clients, addresses = clients_in_transactions(daemon, 4)
+    assert sorted(addresses) == ["127.0.0.1"] * 2 + ["::1"] * 2
+    holder = clients.pop(addresses.index("127.0.0.1"))
+    for client in clients:
+        client.close()
+    name_is("::1")
+    daemon.wait_for_log(r"db\.moving\.test moved to \[::1\]:\d+\n")
+    wait_until(lambda: [row["addr"] for row in daemon.admin("show servers")].count("127.0.0.1")
+               == 1, 10, "the end of the other one there")
+    assert server_address(holder) == "127.0.0.1"  # a transaction stays where it is
+    holder.rows("commit")
+    assert clients_in_transactions(daemon, 4)[1] == ["::1"] * 4
+
+
+@pytest.mark.parametrize("dead", ["127.0.0.2", "127.0.0.2 127.0.0.3"])
+def test_a_dead_address_is_passed_over(start_named, dead):
+    """Nobody listens there: the next one is tried at once, and the dead one is left alone."""
+    daemon, _ = start_named(*dead.split(), "127.0.0.1",
+                            timeouts={"server_login_retry": "600s", "failover_wait": "3s"})
+    assert clients_in_transactions(daemon, 4)[1] == ["127.0.0.1"] * 4
+    for address in dead.split():
+        assert daemon.log.count(f"@{address}:") <= 2, daemon.log
+
+
+def test_cancel_goes_to_the_address_of_its_server(start_named):
+    daemon, _ = start_named("127.0.0.1", "::1")
+    clients = [daemon.connect() for _ in range(2)]
+    for client in clients:
+        client.send(m.query("select pg_sleep(60)"))
+    for client in clients:
+        assert client.is_silent(0.1)
+        with RawClient(daemon.where, login=False) as other:
+            other.send(m.cancel_request(client.backend_pid, client.backend_secret))
+            other.read_to_end()
+        errors = [frame for frame in client.read_until_ready() if frame.tag == b"E"]
+        assert m.error_fields(errors[0])["C"] == "57014"
+        client.close()
 
 
 # Towards clients

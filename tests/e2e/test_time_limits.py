@@ -233,6 +233,38 @@ def test_database_of_any_name_is_forgotten(start_pgsaba, cluster):
         assert client.value("select current_database()") == "passing"
         time.sleep(1.5)
         assert pool_row(daemon, "passing")  # somebody is there
+        assert [(row["name"], row["database"]) for row in daemon.admin("show databases")
+                if row["name"] in ("passing", "*")] == [("passing", "passing")]
     wait_until(lambda: not pool_row(daemon, "passing"), 10, "the end of the pool")
     with daemon.connect(database="passing") as client:
         assert client.value("select current_database()") == "passing"
+
+
+def test_many_pools_are_forgotten_as_well(start_pgsaba, cluster):
+    """More than are looked at in one tick."""
+    users = [f"passer_by_{number}" for number in range(60)]
+    make_roles(cluster, *users)
+    daemon = start_pgsaba({"databases": {"*": {"cluster": "main", "pool_size": 1}},
+                           "timeouts": {"autodb_idle": "1s", "server_idle": "300ms"}})
+    for user in users:
+        with daemon.connect(user=user, database="template1") as client:
+            assert client.value("select current_user") == user
+
+    def pools():
+        return [row for row in daemon.admin("show pools") if row["database"] == "template1"]
+
+    wait_until(lambda: server_count(cluster) == 0, 10, "the end of all servers")
+    wait_until(lambda: pools() == [], 10, "the end of all pools")
+
+
+def test_client_idle_of_one_user_among_others(start_pgsaba, cluster):
+    """Limits of different length: the patient ones do not stand in front of the hasty one."""
+    make_roles(cluster, "brief")
+    daemon = start_pgsaba({"users": {"brief": {"client_idle": "300ms"}},
+                           "timeouts": {"client_idle": "60s"}})
+    patient = [daemon.connect() for _ in range(3)]
+    brief = daemon.connect(user="brief")
+    assert last_error(brief)["C"] == "57P05"
+    for client in patient:
+        assert client.value("select 1") == "1"
+        client.close()

@@ -103,7 +103,7 @@ std::shared_ptr<const worker::Picture> World::picture() const {
   picture->config = std::move(config);
   picture->users = std::make_shared<auth::UserList>();
   picture->topology = std::move(topology);
-  picture->addresses["main"] = {*net::Address::from_host("127.0.0.1", 5432)};
+  picture->addresses["main"] = {{*net::Address::from_host("127.0.0.1", 5432)}};
   return picture;
 }
 

@@ -68,6 +68,7 @@ class World {
    public:
     void console_opened(std::size_t, std::uint32_t, std::string, bool) override {}
     void console_frame(std::size_t, std::uint32_t, std::string) override {}
+    void console_canceled(std::size_t, std::uint32_t) override {}
     void console_closed(std::size_t, std::uint32_t) override {}
     void worker_drained(std::size_t) override {}
   };

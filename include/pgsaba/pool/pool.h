@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "pgsaba/config/pool_settings.h"
+#include "pgsaba/pool/address_cycle.h"
 #include "pgsaba/pool/dedicated_servers.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/server/server_connection.h"
@@ -65,7 +66,7 @@ class PoolHost {
   virtual ~PoolHost() = default;
   virtual net::Turn& turn() = 0;
   virtual std::size_t worker_index() const = 0;
-  virtual auth::ScramKeyCache& scram_keys() = 0;
+  virtual auth::ScramKeyDesk& scram_keys() = 0;
   virtual std::uint64_t next_id() = 0;
   // Asks for `match` before this turn ends.
   virtual void needs_match(Pool& pool) = 0;
@@ -119,7 +120,10 @@ class Pool final : public server::ServerOwner {
   PoolHost& host() { return host_; }
   SlotRefusal take_slot() { return shared_->take_slot(limits()); }
   void give_slot();
-  wire::ErrorFields connect_error(const std::string& why) const;
+  // Where the next connection goes.
+  const net::Address& next_address();
+  void address_failed(const net::Address& address) { addresses_.failed(address, host_.turn().now); }
+  wire::ErrorFields connect_error(const net::Address& address, const std::string& why) const;
   wire::ErrorFields room_error() const;
 
   // A client keeps its server between transactions; false: too many do.
@@ -170,7 +174,13 @@ class Pool final : public server::ServerOwner {
   void server_cleaned(server::ServerConnection& server) override;
   void server_closed(server::ServerConnection& server, server::CloseReason reason) override;
 
-  bool match_pending = false;  // the host's mark
+  // Something here has a deadline that is a matter of less than a second.
+  bool urgent() const { return !waiters_.empty() || !opening_.empty() || !dedicated_.empty(); }
+
+  // The host's marks.
+  bool match_pending = false;
+  bool watched = false;
+  bool starves = false;
 
  private:
   void make_idle(server::ServerConnection& server);
@@ -183,7 +193,9 @@ class Pool final : public server::ServerOwner {
   std::int32_t pin_limit() const;
   bool too_many() const;
   void login_failed(const wire::ErrorFields& error);
-  void connect_failed(const std::string& why);
+  void connect_failed(const net::Address& address, const std::string& why);
+  bool serves_at(const net::Address& address) const;
+  void leave_addresses();
   void close(server::ServerConnection& server, server::CloseReason reason);
   void forget(server::ServerConnection& server);
   Servers& list_of(const server::ServerConnection& server) { return lists_[server.place]; }
@@ -209,6 +221,7 @@ class Pool final : public server::ServerOwner {
   std::size_t clients_ = 0;
   Micros used_at_ = 0;
   bool paused_ = false;
+  AddressCycle addresses_;
   Micros retry_at_ = 0;  // after a failed login or connection attempt
   Micros retry_delay_ = 0;
   Micros failing_since_ = 0;  // 0: the last attempt succeeded

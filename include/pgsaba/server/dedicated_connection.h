@@ -33,17 +33,17 @@ class DedicatedHolder {
   virtual void dedicated_drained() = 0;
 };
 
-class DedicatedConnection final : public net::Connection {
+class DedicatedConnection final : public net::Connection, private auth::ScramKeyWaiter {
  public:
   enum class State : std::uint8_t { kLogin, kRelay, kClosed };
 
   // `target` carries the client's own startup parameters.
   DedicatedConnection(net::Turn& turn, DedicatedHolder& holder,
-                      std::shared_ptr<const ServerTarget> target, auth::ScramKeyCache& keys,
+                      std::shared_ptr<const ServerTarget> target, auth::ScramKeyDesk& keys,
                       std::uint64_t id);
 
   // Connects and logs in; the holder hears of the outcome.
-  Status open_connection(const net::SocketOptions& options);
+  Status open_connection(const net::Address& address, const net::SocketOptions& options);
   // Ends the connection and tells the holder, once.
   void lose(CloseReason reason);
   // Ends the connection; nobody is told. What the client has sent goes out first.
@@ -52,6 +52,8 @@ class DedicatedConnection final : public net::Connection {
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }
   const ServerTarget& target() const { return *target_; }
+  // Which of the target's addresses it is connected to.
+  const net::Address& address() const { return address_; }
   const ServerLogin& login() const { return login_; }
   const DedicatedHolder& holder() const { return holder_; }
   Micros opened_at() const { return opened_at_; }
@@ -63,9 +65,13 @@ class DedicatedConnection final : public net::Connection {
 
  private:
   void step_login(Bytes input, std::size_t& used);
+  ServerLogin::Outcome ask_for_keys(std::string& out);
+  void keys_derived(const auth::ScramKeys& keys) override;
 
   DedicatedHolder& holder_;
   std::shared_ptr<const ServerTarget> target_;
+  net::Address address_;
+  auth::ScramKeyDesk& keys_;
   ServerLogin login_;
   std::uint64_t id_;
   State state_ = State::kLogin;

@@ -16,7 +16,7 @@
 #include <string>
 #include <string_view>
 
-#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/auth/secret.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/server/pipeline.h"
@@ -95,19 +95,21 @@ class ServerOwner {
   virtual void server_closed(ServerConnection& server, CloseReason reason) = 0;
 };
 
-class ServerConnection final : public net::Connection {
+class ServerConnection final : public net::Connection, private auth::ScramKeyWaiter {
  public:
   enum class State : std::uint8_t { kLogin, kIdle, kLent, kCleaning, kClosed };
 
   ServerConnection(net::Turn& turn, ServerOwner& owner, std::shared_ptr<const ServerTarget> target,
-                   auth::ScramKeyCache& keys, std::uint64_t id);
+                   auth::ScramKeyDesk& keys, std::uint64_t id);
 
   // Connects and logs in; the owner hears of the outcome.
-  Status open_connection(const net::SocketOptions& options);
+  Status open_connection(const net::Address& address, const net::SocketOptions& options);
 
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }
   const ServerTarget& target() const { return *target_; }
+  // Which of the target's addresses it is connected to.
+  const net::Address& address() const { return address_; }
   const std::shared_ptr<const ServerTarget>& target_ref() const { return target_; }
   const ServerLogin& login() const { return login_; }
   const Pipeline& pipeline() const { return pipeline_; }
@@ -190,6 +192,9 @@ class ServerConnection final : public net::Connection {
 
  private:
   void step_login(Bytes input, std::size_t& used);
+  ServerLogin::Outcome ask_for_keys(std::string& out);
+  void keys_derived(const auth::ScramKeys& keys) override;
+  void login_failed();
   void step_replies(Bytes input, std::size_t& used);
   // Judges one frame; the bytes in `run` that came before it go to the client first if need be.
   struct Run {
@@ -215,6 +220,8 @@ class ServerConnection final : public net::Connection {
 
   ServerOwner* owner_;
   std::shared_ptr<const ServerTarget> target_;
+  net::Address address_;
+  auth::ScramKeyDesk& keys_;
   ServerLogin login_;
   std::uint64_t id_;
   State state_ = State::kLogin;

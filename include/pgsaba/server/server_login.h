@@ -6,8 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/auth/secret.h"
 #include "pgsaba/auth/server_authenticator.h"
 #include "pgsaba/net/address.h"
@@ -19,8 +20,8 @@ namespace pgsaba::server {
 
 // Where a pool's servers connect to, and as whom. Immutable; shared by the connections.
 struct ServerTarget {
-  std::string name;  // of the server in the configuration
-  net::Address address;
+  std::string name;                     // of the server in the configuration
+  std::vector<net::Address> addresses;  // all of this one server; never empty
   std::string database;
   std::string user;
   auth::Secret secret;
@@ -29,15 +30,19 @@ struct ServerTarget {
 
 class ServerLogin {
  public:
-  enum class Outcome : std::uint8_t { kContinue, kDone, kFailed };
+  // kNeedsKeys: see key_request(); no message may be given before provide_keys().
+  enum class Outcome : std::uint8_t { kContinue, kNeedsKeys, kDone, kFailed };
 
-  ServerLogin(std::shared_ptr<const ServerTarget> target, auth::ScramKeyCache& keys);
+  // `keys` knows what clients have revealed of their secrets.
+  ServerLogin(std::shared_ptr<const ServerTarget> target, const auth::ScramKeyCache& keys);
   ~ServerLogin();
 
   // The first bytes to send.
   void start(std::string& out);
   // A message of the server; what is to be sent is appended to `out`.
   Outcome on_message(char tag, Bytes body, std::string& out);
+  const auth::ScramKeyRequest& key_request() const { return authenticator_->key_request(); }
+  Outcome provide_keys(const auth::ScramKeys& keys, std::string& out);
 
   // What the server said of itself, in its order.
   const wire::ParameterList& parameters() const { return parameters_; }
@@ -47,11 +52,12 @@ class ServerLogin {
 
  private:
   Outcome on_authentication(Bytes body, std::string& out);
+  Outcome follow(const auth::ServerAuthStep& step, std::string& out);
   auth::ServerCredentials credentials() const;
   Outcome fail(std::string_view sqlstate, std::string message);
 
   std::shared_ptr<const ServerTarget> target_;
-  auth::ScramKeyCache& keys_;
+  const auth::ScramKeyCache& keys_;
   std::unique_ptr<auth::ServerAuthenticator> authenticator_;
   wire::ParameterList parameters_;
   wire::CancelKey cancel_key_;

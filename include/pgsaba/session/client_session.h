@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "pgsaba/auth/client_login.h"
+#include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/session/named_statements.h"
@@ -72,7 +73,8 @@ std::string_view describe(EndReason reason);
 
 class ClientSession final : public net::Connection,
                             public pool::Waiter,
-                            public server::LeaseHolder {
+                            public server::LeaseHolder,
+                            private auth::ScramKeyWaiter {
  public:
   enum class State : std::uint8_t {
     kStartup,
@@ -176,12 +178,14 @@ class ClientSession final : public net::Connection,
   bool read_replication(const wire::StartupMessage& startup);
   void on_login_frame(const wire::Piece& piece);
   void follow_login(auth::ClientLoginStep step);
+  void keys_derived(const auth::ScramKeys& keys) override;
   void login_proven();
   void open_session();
   void begin_relay();
   void begin_learning();
   void finish_learning();
   void learn_from(Bytes bytes);
+  void append_key(std::string& out) const;
   void send_welcome(const wire::ParameterList& parameters);
 
   // client_requests.cc
@@ -243,6 +247,7 @@ class ClientSession final : public net::Connection,
   std::string lost_state();
 
   void end_when_sent();
+  void part_from_server();
   void give_up(server::ServerConnection& server);
 
   SessionHost& host_;

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "pgsaba/auth/client_login.h"
-#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/auth/userlist.h"
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/connection.h"
@@ -34,7 +34,7 @@ class SessionHost {
   virtual const config::Config& config() = 0;
   virtual const auth::UserList& users() = 0;
   virtual const auth::ClientLoginSettings& login_settings() = 0;
-  virtual auth::ScramKeyCache& scram_keys() = 0;
+  virtual auth::ScramKeyDesk& scram_keys() = 0;
   virtual server::SettingsTable& settings() = 0;
   virtual server::PreparedTable& prepared_statements() = 0;
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "pgsaba/auth/scram_keys.h"
 #include "pgsaba/net/mailbox.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/server/server_connection.h"
@@ -35,8 +36,20 @@ struct Kill {
   std::string database;      // empty: all
   std::uint32_t client = 0;  // or this one client
 };
+// What a shutdown waits for, the longest wait first. No mode lets new clients in.
+enum class ShutdownMode : std::uint8_t {
+  kWaitForClients,  // until they leave by themselves
+  kWaitForTransactions,
+  kAtOnce,
+};
 struct Shutdown {
-  bool wait = true;  // for running transactions
+  ShutdownMode mode = ShutdownMode::kWaitForTransactions;
+};
+
+// --- from the thread that derives keys ---
+struct KeysDerived {
+  std::uint64_t order = 0;
+  auth::ScramKeys keys;
 };
 
 // --- from other workers ---
@@ -59,8 +72,9 @@ struct ServerArrives {
   net::Socket socket = net::kNoSocket;
 };
 
-using Mail = std::variant<NewPicture, SnapshotRequest, ConsoleOutput, Reconnect, Kill, Shutdown,
-                          NewClient, CancelOrder, WantServer, EvictIdle, ServerArrives>;
+using Mail =
+    std::variant<NewPicture, SnapshotRequest, ConsoleOutput, Reconnect, Kill, Shutdown, KeysDerived,
+                 NewClient, CancelOrder, WantServer, EvictIdle, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
 
 // Implemented by the control thread; every call may come from any worker's thread.
@@ -70,9 +84,20 @@ class ControlLink {
   virtual void console_opened(std::size_t worker, std::uint32_t client, std::string user,
                               bool admin) = 0;
   virtual void console_frame(std::size_t worker, std::uint32_t client, std::string frame) = 0;
+  // A cancel request came for the console.
+  virtual void console_canceled(std::size_t worker, std::uint32_t client) = 0;
   virtual void console_closed(std::size_t worker, std::uint32_t client) = 0;
-  // The worker has no clients left and is about to end.
+  // The worker has nobody left that its shutdown waits for.
   virtual void worker_drained(std::size_t worker) = 0;
+};
+
+// Derives keys away from the threads that serve queries; every call may come from any worker's
+// thread, the answer is KeysDerived.
+class KeyMaker {
+ public:
+  virtual ~KeyMaker() = default;
+  virtual void order_keys(std::size_t worker, std::uint64_t order,
+                          const auth::ScramKeyRequest& request) = 0;
 };
 
 }  // namespace pgsaba::worker

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,12 +20,18 @@ struct Picture {
   std::shared_ptr<const config::Config> config;
   std::shared_ptr<const auth::UserList> users;
   std::shared_ptr<const routing::Topology> topology;
-  // By cluster, in the order of its servers; nothing while a name could not be looked up.
-  std::map<std::string, std::vector<std::optional<net::Address>>, std::less<>> addresses;
+  // All addresses of each server, by cluster, in the order of its servers; none while a name could
+  // not be looked up.
+  std::map<std::string, std::vector<std::vector<net::Address>>, std::less<>> addresses;
   std::set<std::string, std::less<>> paused;    // databases
   std::set<std::string, std::less<>> disabled;  // databases
   bool all_paused = false;
 
+  // Roles and positions may differ.
+  bool same_for_pools(const Picture& other) const {
+    return config == other.config && users == other.users && addresses == other.addresses &&
+           paused == other.paused && all_paused == other.all_paused;
+  }
   bool is_paused(std::string_view database) const {
     return all_paused || paused.contains(database);
   }

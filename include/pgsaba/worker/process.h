@@ -42,6 +42,7 @@ struct Process {
   std::vector<Mailbox*> mailboxes;                                // by worker
   std::vector<std::unique_ptr<std::atomic<std::int32_t>>> loads;  // clients, by worker
   ControlLink* control = nullptr;
+  KeyMaker* key_maker = nullptr;  // null: workers derive keys themselves
 };
 
 }  // namespace pgsaba::worker

@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "pgsaba/auth/scram_key_cache.h"
+#include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/session/client_session.h"
@@ -51,7 +51,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   const config::Config& config() override { return *picture_->config; }
   const auth::UserList& users() override { return *picture_->users; }
   const auth::ClientLoginSettings& login_settings() override { return process_.login_settings; }
-  auth::ScramKeyCache& scram_keys() override { return scram_keys_; }
+  auth::ScramKeyDesk& scram_keys() override { return scram_keys_; }
   server::SettingsTable& settings() override { return settings_; }
   server::PreparedTable& prepared_statements() override { return process_.prepared_statements; }
   std::optional<wire::ErrorFields> may_log_in(std::string_view database) override;
@@ -90,6 +90,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(Reconnect& mail);
   void on_mail(Kill& mail);
   void on_mail(Shutdown& mail);
+  void on_mail(KeysDerived& mail);
   void on_mail(NewClient& mail);
   void on_mail(CancelOrder& mail);
   void on_mail(WantServer& mail);
@@ -98,8 +99,13 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void match_pools();
   void tick();
   void expire_sessions();
-  void drop_unused_pools();
-  void end_idle_clients();
+  void tick_pools();
+  void tick_some_pools();
+  bool droppable(const pool::Pool& pool) const;
+  void drop_pool(pool::Pool& pool);
+  void wind_down();
+  bool winding_down() const;
+  void end_all_in(session::Phase phase);
 
   // worker_clients.cc
   void accept_clients();
@@ -121,6 +127,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   pool::PoolPolicy policy_of(const pool::PoolKey& key) const;
   void reconfigure_pools();
   void refresh_account(session::Account& account);
+  void refresh_accounts();
 
   // worker_snapshot.cc
   stats::WorkerSnapshot snapshot();
@@ -130,13 +137,16 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::shared_ptr<const Picture> picture_;
   net::Turn turn_;
   Mailbox mailbox_;
-  auth::ScramKeyCache scram_keys_;
+  auth::ScramKeyDesk scram_keys_;
   server::SettingsTable settings_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
   std::map<std::string, stats::TrafficTotals> retired_totals_;  // by database, of dropped pools
   std::vector<pool::Pool*> to_match_;
+  std::vector<pool::Pool*> watched_;   // looked at in every tick
+  std::vector<pool::Pool*> starving_;  // clients wait, every slot is taken: others may help
+  pool::PoolKey last_ticked_;          // of those that are looked at now and then
   std::unordered_map<std::uint32_t, std::unique_ptr<session::ClientSession>> clients_;
   std::array<Sessions, 6> sessions_;  // by Phase
   std::uint32_t next_client_ = 0;
@@ -147,9 +157,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   };
   std::deque<WaitingCancel> waiting_cancels_;
   Micros next_tick_ = 0;
-  bool starving_ = false;      // clients wait and every slot is taken: other workers may help
-  bool idle_limited_ = false;  // some account has a client_idle limit
+  Micros shortest_idle_us_ = 0;  // of the accounts' client_idle limits; 0: none has one
   bool stopping_ = false;
+  ShutdownMode shutdown_ = ShutdownMode::kWaitForClients;  // while stopping
   bool drained_told_ = false;
 };
 

@@ -88,6 +88,10 @@ class Pgsaba:
         if self._process.poll() is not None:
             raise RuntimeError(f"{self.name} ended with {self._process.returncode}:\n{self.log}")
         socket.create_connection(self.where, 1).close()
+        if any(listener.get("unix") == str(self.socket_directory)
+               for listener in self.config["listen"]):
+            with socket.socket(socket.AF_UNIX) as probe:  # opened after the other
+                probe.connect(str(self.unix_socket))
         return True
 
     def is_running(self):

@@ -22,13 +22,12 @@ bool holds(const std::string& text, const std::string& part) { return count(text
 
 }  // namespace
 
-TEST_CASE("a console is greeted with parameters, a key and readiness") {
+TEST_CASE("a console is greeted with parameters and readiness") {
   DeskHarness harness;
   harness.desk.console_opened(0, 7, "root", true);
   REQUIRE(harness.run_until([&] { return !harness.daemon.outputs[7].empty(); }));
   const std::string bytes = harness.daemon.outputs[7];
   CHECK(holds(bytes, "session_authorization"));
-  CHECK(holds(bytes, std::string("K\0\0\0\14\0\0\0\7\0\0\0\0", 13)));
   CHECK(bytes.ends_with(std::string("Z\0\0\0\5I", 6)));
   CHECK(harness.desk.size() == 1);
   harness.close(7);
@@ -168,6 +167,38 @@ TEST_CASE("a PAUSE that waits is taken back when its console goes") {
   harness.close(1);
   CHECK(harness.daemon.current.paused.empty());
   CHECK(holds(harness.rest_of_answer(2), "E:55000 the pause was lifted"));
+}
+
+TEST_CASE("a PAUSE that waits is taken back when it is cancelled, and the console goes on") {
+  DeskHarness harness;
+  harness.open(1);
+  harness.add_pool("app", 1);
+  harness.send(1, "PAUSE app; SHOW VERSION");
+  REQUIRE(harness.run_until([&] { return harness.daemon.current.paused.contains("app"); }));
+  harness.desk.console_canceled(0, 1);
+  const std::string said = harness.rest_of_answer(1);
+  CHECK(holds(said, "E:57014"));
+  CHECK_FALSE(holds(said, "pgsaba"));  // nor does the rest of the string run
+  CHECK_FALSE(harness.daemon.current.paused.contains("app"));
+  CHECK(harness.answer(1, "SHOW VERSION") == "T:1 | D:pgsaba 0.1.0 | C:SHOW | Z:I");
+}
+
+TEST_CASE("a cancelled WAIT_CLOSE ends, and one that comes too late does nothing") {
+  DeskHarness harness;
+  harness.open(1);
+  stats::ServerRow row;
+  row.database = "app";
+  row.close_needed = true;
+  harness.daemon.snapshots[0].servers.push_back(row);
+  harness.send(1, "WAIT_CLOSE app");
+  harness.run_for(20 * kMillisecond);
+  harness.desk.console_canceled(0, 1);
+  CHECK(harness.rest_of_answer(1) == "E:57014 canceling statement due to user request | Z:I");
+  harness.desk.console_canceled(0, 1);
+  harness.desk.console_canceled(0, 9);
+  harness.run_for(5 * kMillisecond);
+  CHECK(harness.take(1).empty());
+  CHECK(holds(harness.answer(1, "SHOW VERSION"), "C:SHOW"));
 }
 
 TEST_CASE("who joins a PAUSE does not take it back") {

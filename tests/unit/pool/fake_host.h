@@ -26,7 +26,7 @@ class FakeHost final : public pool::PoolHost {
 
   net::Turn& turn() override { return turn_; }
   std::size_t worker_index() const override { return index_; }
-  auth::ScramKeyCache& scram_keys() override { return keys_; }
+  auth::ScramKeyDesk& scram_keys() override { return keys_; }
   std::uint64_t next_id() override { return ++last_id_; }
   void needs_match(pool::Pool&) override { match_wanted = true; }
   void short_of_servers(pool::Pool&, pool::SlotRefusal refusal) override {
@@ -47,7 +47,7 @@ class FakeHost final : public pool::PoolHost {
  private:
   std::size_t index_;
   net::Turn turn_;
-  auth::ScramKeyCache keys_;
+  auth::ScramKeyDesk keys_;
   std::uint64_t last_id_ = 0;
 };
 
@@ -98,6 +98,7 @@ class PoolWorld {
       : host(index), book_pool(shared ? std::move(shared) : book.pool(key())) {
     auto target = std::make_shared<server::ServerTarget>();
     target->name = "one";
+    target->addresses.emplace_back();
     pool =
         std::make_unique<pool::Pool>(host, key(), std::move(target), std::move(policy), book_pool);
   }

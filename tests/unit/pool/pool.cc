@@ -286,3 +286,78 @@ TEST_CASE("an idle server goes to a worker whose clients wait") {
   CHECK(waiting->server != nullptr);
   CHECK(shared->servers.held() == 2);  // the slot travels with its server
 }
+
+namespace {
+
+net::Address address_of(const char* host) { return *net::Address::from_host(host, 5432); }
+
+std::shared_ptr<const server::ServerTarget> target_at(std::vector<net::Address> addresses) {
+  auto target = std::make_shared<server::ServerTarget>();
+  target->name = "one";
+  target->addresses = std::move(addresses);
+  return target;
+}
+
+std::vector<net::Address> addresses_in_use(PoolWorld& world, Place place) {
+  std::vector<net::Address> found;
+  world.pool->servers_at(place).for_each(
+      [&](server::ServerConnection& server) { found.push_back(server.address()); });
+  return found;
+}
+
+// What connects now is refused.
+void break_opening(PoolWorld& world) {
+  std::vector<net::Socket> sockets;
+  world.pool->servers_at(Place::kOpening).for_each([&](server::ServerConnection& server) {
+    sockets.push_back(server.socket());
+  });
+  for (const net::Socket socket : sockets) world.host.network.hang_up(socket);
+  world.step();
+}
+
+}  // namespace
+
+TEST_CASE("servers are spread over the addresses of a name") {
+  PoolWorld world;
+  const std::vector both{address_of("10.0.0.1"), address_of("10.0.0.2")};
+  world.pool->reconfigure(target_at(both), PoolWorld::default_policy());
+  const auto first = world.client();
+  const auto second = world.client();
+  CHECK(addresses_in_use(world, Place::kOpening) == both);
+}
+
+TEST_CASE("a failed connection goes on to the next address at once, a round of failures waits") {
+  PoolWorld world;
+  world.pool->reconfigure(target_at({address_of("10.0.0.1"), address_of("10.0.0.2")}),
+                          PoolWorld::default_policy());
+  const auto client = world.client();
+  REQUIRE(addresses_in_use(world, Place::kOpening) == std::vector{address_of("10.0.0.1")});
+  break_opening(world);
+  REQUIRE(addresses_in_use(world, Place::kOpening) == std::vector{address_of("10.0.0.2")});
+  break_opening(world);
+  CHECK(addresses_in_use(world, Place::kOpening).empty());
+  world.pass(200 * kMillisecond);
+  CHECK(addresses_in_use(world, Place::kOpening) == std::vector{address_of("10.0.0.1")});
+  CHECK(client->refusal.empty());
+}
+
+TEST_CASE("what is connected to an address that is gone is replaced when it is free") {
+  PoolWorld world;
+  world.pool->reconfigure(target_at({address_of("10.0.0.1"), address_of("10.0.0.2")}),
+                          PoolWorld::default_policy());
+  const auto first = world.client();
+  const auto second = world.client();
+  world.log_in();
+  REQUIRE(first->server != nullptr);
+  REQUIRE(second->server != nullptr);
+  const auto other = [&](const FakeClient& client) { return client.server->address(); };
+  FakeClient& stays = other(*first) == address_of("10.0.0.2") ? *first : *second;
+  FakeClient& moves = &stays == first.get() ? *second : *first;
+  world.pool->reconfigure(target_at({address_of("10.0.0.2"), address_of("10.0.0.3")}),
+                          PoolWorld::default_policy());
+  CHECK(moves.server->close_when_released);
+  CHECK_FALSE(stays.server->close_when_released);
+  world.give_back(moves);
+  world.give_back(stays);
+  CHECK(addresses_in_use(world, Place::kIdle) == std::vector{address_of("10.0.0.2")});
+}

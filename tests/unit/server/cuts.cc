@@ -111,11 +111,11 @@ std::string hear(const Requests& conversation, const std::vector<std::size_t>& c
   FakeNetwork network;
   net::Turn turn(network);
   Listener listener;
-  auth::ScramKeyCache keys;
+  auth::ScramKeyDesk keys;
   auto target = std::make_shared<const ServerTarget>();
   {
     ServerConnection server(turn, listener, target, keys, 1);
-    REQUIRE(server.open_connection({}).ok());
+    REQUIRE(server.open_connection({}, {}).ok());
     const net::Socket socket = server.socket();
     network.connected(socket);
     network.say(socket, login());
