@@ -226,6 +226,7 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
     if (piece.complete) body_swallowed_ = false;
     return;
   }
+  body_swallowed_ = !piece.complete;  // until it is found to be for the client
   if (holder_ == nullptr && state_ == State::kIdle) return judge_unlent(piece, run);
   switch (piece.tag) {
     case 'Z':
@@ -240,6 +241,7 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
   // Rows come in thousands: what holds for the first holds for all that follow it.
   const bool row = piece.tag == 'D' || piece.tag == 'd';
   if (row && verdict.action == Pipeline::Action::kForward) {
+    body_swallowed_ = false;
     run.end += piece.bytes.size();
     run.end += wire::whole_frames(run.input.subspan(run.end), piece.tag);
     return;
@@ -256,8 +258,8 @@ void ServerConnection::apply(const Pipeline::Verdict& verdict, const Piece& piec
   }
   if (verdict.action == Pipeline::Action::kSwallow) {
     swallow(run, piece);
-    body_swallowed_ = !piece.complete;
   } else {
+    body_swallowed_ = false;
     run.end += piece.bytes.size();
   }
   if (verdict.finished && pipeline_.synthesis_due()) {
@@ -321,7 +323,6 @@ void ServerConnection::judge_unlent(const Piece& piece, Run& run) {
     return lost(CloseReason::kProtocolError);
   if (piece.tag == 'S') note_parameter(piece.body(), true);
   swallow(run, piece);
-  body_swallowed_ = !piece.complete;
 }
 
 void ServerConnection::note_parameter(Bytes body, bool ours) {
