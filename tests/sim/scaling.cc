@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "pgsaba/base/log.h"
@@ -15,6 +16,7 @@ using namespace pgsaba::sim;
 
 namespace {
 
+constexpr std::array<std::size_t, 5> kWorkers = {1, 2, 4, 8, 16};
 constexpr int kClientsPerWorker = 24;
 constexpr Micros kWarmUp = 60 * kMillisecond;
 constexpr Micros kWindow = 120 * kMillisecond;
@@ -54,7 +56,7 @@ Pace play(const Load& load, std::size_t workers) {
 
 void check(const Load& load) {
   std::size_t alone = 0;
-  for (const std::size_t workers : {1, 2, 4, 8, 16}) {
+  for (const std::size_t workers : kWorkers) {
     const Pace pace = play(load, workers);
     for (const std::string& finding : pace.findings) FAIL(finding);
     if (workers == 1) alone = pace.transactions;
