@@ -69,11 +69,11 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
 ClientSession::Taken ClientSession::leave() {
   leaving_ = true;
   if (state_ == State::kLinked && server_->pipeline().owed_ready() > 0) return Taken::kYes;
-  if (sent_all() || server_ != nullptr) {
-    end(EndReason::kClientTerminated);
-  } else {
-    end_when_sent();
+  if (server_ != nullptr) {
+    part_from_server();
+    transition(State::kIdle);
   }
+  end_when_sent();
   return Taken::kYes;
 }
 
@@ -455,7 +455,10 @@ void ClientSession::server_ready() {
       return end_when_sent();
     }
   }
-  if (pipeline.empty() && idle && account_->pools_transactions()) unlink();
+  // A Parse of which a part has come already is for this server.
+  const bool gathering = body_ == Body::kGather;
+  if (gathering) request_at_ = turn().now;
+  if (pipeline.empty() && idle && !gathering && account_->pools_transactions()) unlink();
   if (has_carry()) schedule();
 }
 
@@ -485,7 +488,8 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   }
   request_at_ = transaction_at_ = 0;
   const std::size_t owed = pipeline.owed_ready();
-  const bool batch_open = in_flight && owed == 0;
+  const bool gathering = body_ == Body::kGather;
+  const bool batch_open = owed == 0 && (in_flight || gathering);
   std::string out;
   // A batch that has failed already only waits for its Sync.
   const bool first_word = batch_open && !pipeline.skipping();
@@ -510,10 +514,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
 }
 
 ClientSession::Taken ClientSession::on_orphaned(const Piece& piece) {
-  if (piece.tag == 'X') {
-    end(EndReason::kClientTerminated);
-    return Taken::kYes;
-  }
+  if (piece.tag == 'X') return leave();
   std::string named;
   if (piece.complete && piece.tag == 'B') {
     if (const auto names = wire::read_bind(piece.body()))

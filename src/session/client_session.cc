@@ -182,19 +182,23 @@ void ClientSession::give_up(ServerConnection& server) {
   lease_pool_->discard(server, why);
 }
 
+// Between statements the server can be cleaned; in the middle of one it is lost.
+void ClientSession::part_from_server() {
+  ServerConnection* server = std::exchange(server_, nullptr);
+  if (server == nullptr) return;
+  if (server->pipeline().empty()) {
+    lease_pool_->give_back(*server);
+  } else {
+    give_up(*server);
+  }
+}
+
 void ClientSession::end(EndReason reason) {
   if (state_ == State::kClosed) return;
   if (reason_ == EndReason::kNone) reason_ = reason;
   if (wait_hook.linked()) lease_pool_->leave(*this);
   if (relay_) relay_->close();
-  if (ServerConnection* server = std::exchange(server_, nullptr)) {
-    // Between statements the server can be cleaned; in the middle of one it is lost.
-    if (server->pipeline().empty()) {
-      lease_pool_->give_back(*server);
-    } else {
-      give_up(*server);
-    }
-  }
+  part_from_server();
   if (state_ == State::kConsole) host_.console_closed(*this);
   host_.log_client(*this, describe(reason_));
   if (account_ != nullptr) host_.dismiss(*account_);

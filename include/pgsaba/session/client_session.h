@@ -183,6 +183,7 @@ class ClientSession final : public net::Connection,
   NamedStatements& names();
   Taken leave();
   void end_when_sent();
+  void part_from_server();
   void give_up(server::ServerConnection& server);
 
   SessionHost& host_;
