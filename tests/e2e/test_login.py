@@ -1,4 +1,5 @@
 """Logging in, as a client at pgsaba and as pgsaba at PostgreSQL. Parameters: test_startup.py."""
+# ctest-labels: threads
 
 import hashlib
 import itertools

@@ -1,4 +1,5 @@
 """Replication connections: each has a server of its own, and every byte passes as it is."""
+# ctest-labels: threads
 
 import signal
 import time

@@ -60,6 +60,7 @@ def test_a_statement_survives_failover_wait_as_an_error(before_fake):
         server_connect="400ms", server_login_retry="100ms", failover_wait="600ms"))
     with daemon.connect() as client:
         assert client.value("one") == "one"
+        daemon.wait_for_log("S-.*server closed")  # "two" is not to meet it
         frames = client.query("two")
         assert tags(frames) == b"EZ" and error_of(frames)["C"] == "08006"
         assert error_of(frames)["S"] == "ERROR"

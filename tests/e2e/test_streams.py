@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from harness import messages as m
 from harness.client import ConnectionEnded, RawClient
-from harness.conversations import error_of, tags
+from harness.conversations import begin, error_of, tags
+from harness.processes import wait_until
 
 MEGABYTE = 1 << 20
 ROWS_MB = int(os.environ.get("PGSABA_TEST_STREAM_MB", "300"))
@@ -211,3 +212,28 @@ def test_a_message_beyond_the_limit(start_pgsaba):
         error = m.error_fields(frames[-1])
         assert (error["S"], error["C"]) == ("FATAL", "08P01")
         assert other.value("select 1") == "1"
+
+
+@pytest.mark.parametrize("kilobytes", range(150, 550, 25))
+def test_terminate_behind_an_answer_that_is_still_on_its_way(daemon, cluster, kilobytes):
+    """The server has said all of it and the client says goodbye before it has read that. Some of
+    these sizes leave a rest with us: more than a socket takes, less than makes us wait."""
+    with RawClient(daemon.unix_socket) as client:
+        server = begin(client)
+        client.send(m.query(f"select repeat('x', {kilobytes * 1024})"))
+        wait_until(lambda: cluster.value("select state from pg_stat_activity where pid = %s",
+                                         [server]) == "idle in transaction", 10, "its last word")
+        client.send(m.terminate())
+        frames = client.read_to_end()
+        assert tags(frames) == b"TDCZ" and len(frames[1].body) > kilobytes * 1024
+
+
+def test_a_large_parse_that_comes_across_an_answer(daemon):
+    """A part of it is here when the batch before it is answered: it is not lost with the server."""
+    parse = m.parse("large", "select 1 /*" + "x" * 60_000 + "*/")
+    slow = m.parse("", "select pg_sleep(0.3)") + m.bind() + m.execute() + m.sync()
+    with daemon.connect() as client:
+        client.send(slow + parse[:40_000])
+        assert tags(client.read_until_ready()) == b"12DCZ"
+        client.send(parse[40_000:] + m.bind("", "large") + m.execute() + m.sync())
+        assert tags(client.read_until_ready()) == b"12DCZ"

@@ -39,6 +39,10 @@ class SimClient final : public Actor {
   bool waits() const { return !finished_ && socket_ != net::kNoSocket && (owed_ > 0 || !in_); }
   std::size_t batches_done() const { return batches_done_; }
   std::string describe() const;
+  // Which worker has it: the upper bits of its key, as cancel requests find their way.
+  std::size_t worker() const { return key_.pid >> 25; }
+  // Closes the connection, whatever is going on.
+  void finish();
 
  private:
   void read();
@@ -60,7 +64,6 @@ class SimClient final : public Actor {
   void say_rest();
   void maybe_cancel();
   void accuse(const std::string& what);
-  void finish();
 
   int id_;
   SimKernel& kernel_;

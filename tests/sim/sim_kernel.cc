@@ -69,17 +69,20 @@ void SimKernel::pump(Socket from) {
   if (sender.peer == net::kNoSocket || !ends_.contains(sender.peer)) return;
   const Socket to = sender.peer;
   End& receiver = end(to);
-  while (!sender.backlog.empty()) {
+  while (sender.under_way < sender.backlog.size()) {
     const std::size_t used = receiver.inbox.size() + receiver.coming;
     const std::size_t room = receiver.room > used ? receiver.room - used : 0;
+    const std::size_t left = sender.backlog.size() - sender.under_way;
     const std::size_t piece =
-        std::min({room, sender.backlog.size(), random.between<std::size_t>(1, habits.max_piece)});
+        std::min({room, left, random.between<std::size_t>(1, habits.max_piece)});
     if (piece == 0) return;
     receiver.coming += piece;
     at(arrival_at(receiver),
-       [this, to, bytes = sender.backlog.substr(0, piece)] { arrive(to, bytes); });
-    sender.backlog.erase(0, piece);
+       [this, to, bytes = sender.backlog.substr(sender.under_way, piece)] { arrive(to, bytes); });
+    sender.under_way += piece;
   }
+  sender.backlog.clear();
+  sender.under_way = 0;
   if (std::exchange(sender.close_after, false))
     at(arrival_at(receiver), [this, to] { arrive_end(to, false); });
 }
@@ -144,6 +147,7 @@ void SimKernel::actor_close(Socket socket, bool reset) {
   const Socket to = closing.peer;
   if (reset) {
     closing.backlog.clear();
+    closing.under_way = 0;
     at(arrival_at(end(to)), [this, to] { arrive_end(to, true); });
   } else {
     closing.close_after = true;

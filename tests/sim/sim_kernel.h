@@ -80,7 +80,8 @@ class SimKernel {
     std::size_t room = 0;    // for both
     bool ended = false;      // the peer said that no more comes
     bool reset = false;
-    std::string backlog;  // of an actor: waits for room at the worker's end
+    std::string backlog;        // of an actor: waits for room at the worker's end
+    std::size_t under_way = 0;  // of the backlog, at its front
     bool close_after = false;
     Micros last_arrival = 0;
     // of a worker's end

@@ -10,6 +10,15 @@ namespace {
 constexpr Micros kPatienceUs = 3 * kSecond;   // beyond query_wait, until a client counts as stuck
 constexpr Micros kLongestUs = 600 * kSecond;  // of a run
 constexpr int kMostIdleTurns = 200;
+constexpr NetworkHabits kEvenNetwork{30, 60'000, 128'000, 0, 0};
+
+NetworkHabits random_network(Random& random) {
+  NetworkHabits habits;
+  habits.max_delay = random.between<Micros>(1, 400);
+  habits.max_piece = random.chance(30) ? 7 : random.between<std::size_t>(50, 60'000);
+  habits.short_write_percent = random.chance(50) ? 0 : 10;
+  return habits;
+}
 
 }  // namespace
 
@@ -54,10 +63,7 @@ std::string Outcome::text() const {
 
 World::World(Scenario scenario)
     : scenario_(scenario), kernel_(scenario.seed), judge_(kernel_.now), back_end_(kernel_, judge_) {
-  Random& random = kernel_.random;
-  kernel_.habits.max_delay = random.between<Micros>(1, 400);
-  kernel_.habits.max_piece = random.chance(30) ? 7 : random.between<std::size_t>(50, 60'000);
-  kernel_.habits.short_write_percent = random.chance(50) ? 0 : 10;
+  kernel_.habits = scenario.event_cost_us > 0 ? kEvenNetwork : random_network(kernel_.random);
   back_end_.starting_until = scenario.starting_us;
   kernel_.serve([this](net::Socket socket) { return back_end_.accept(socket); });
   process_.control = &control_;
@@ -75,7 +81,7 @@ World::World(Scenario scenario)
   slots_ = process_.slots.pool({"db", "u", 0});
   add_clients();
   for (int i = 0; i < scenario.kills; ++i)
-    kernel_.at(random.below(scenario.busy_us) + 2'000, [this] { back_end_.kill_one(); });
+    kernel_.at(kernel_.random.below(scenario.busy_us) + 2'000, [this] { back_end_.kill_one(); });
 }
 
 World::~World() {
@@ -111,8 +117,6 @@ void World::add_clients() {
   for (int i = 0; i < scenario_.clients; ++i) {
     ClientHabits habits = scenario_.client;
     habits.query_wait_us = scenario_.query_wait_us;
-    if (static_cast<std::size_t>(i) % scenario_.workers >= scenario_.loaded_workers)
-      habits.batches = 0;
     habits.own_time_zone = kernel_.random.chance(10);
     clients_.push_back(std::make_unique<SimClient>(i, kernel_, judge_, habits, scenario_.workload));
     kernel_.at(kernel_.random.below<Micros>(scenario_.workload.plain ? 1 : 5'000),
@@ -138,6 +142,24 @@ Outcome World::run() {
   outcome.refused = judge_.refused;
   outcome.turns = turns_;
   return outcome;
+}
+
+Pace World::measure(Micros warm_up, Micros window) {
+  run_until(kernel_.now + warm_up);
+  const std::size_t transactions = judge_.transactions;
+  const std::size_t lent = kernel_.moved_sockets;
+  run_until(kernel_.now + window);
+  return {judge_.transactions - transactions, kernel_.moved_sockets - lent, judge_.findings()};
+}
+
+void World::thin_out(std::size_t first_worker, int left) {
+  std::vector<int> seen(places_.size());
+  for (const auto& client : clients_)
+    if (client->worker() >= first_worker && ++seen[client->worker()] > left) client->finish();
+}
+
+void World::run_until(Micros when) {
+  while (kernel_.now < when && judge_.findings().empty()) step();
 }
 
 bool World::over() const {
@@ -168,14 +190,22 @@ void World::step() {
 void World::run_turn(Place& place) {
   ++turns_;
   const bool called = place.network->pending();
+  const std::uint64_t events = kernel_.events_reported;
   place.network->wait(0);
+  const Micros cost = turn_cost(kernel_.events_reported - events);
   place.worker->run_turn(kernel_.now);
   const Micros pause = place.worker->timeout(kernel_.now);
   place.idle_turns = called || pause > 0 ? 0 : place.idle_turns + 1;
   if (place.idle_turns > kMostIdleTurns) judge_.accuse("a worker turns without rest and work");
-  place.free_at = kernel_.now + kernel_.random.between<Micros>(1, scenario_.turn_cost_us);
+  place.free_at = kernel_.now + cost;
   place.wake_at = std::max(place.free_at, kernel_.now + pause);
   check_limits();
+}
+
+Micros World::turn_cost(std::uint64_t events) {
+  if (scenario_.event_cost_us == 0)
+    return kernel_.random.between<Micros>(1, scenario_.turn_cost_us);
+  return scenario_.turn_cost_us + scenario_.event_cost_us * static_cast<Micros>(events);
 }
 
 // ---- judging -----------------------------------------------------------------------------------

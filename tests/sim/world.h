@@ -27,10 +27,10 @@ struct Scenario {
   int kills = 0;             // of back end processes, at random times
   Micros busy_us = 300'000;  // about how long the clients work: when the kills come
   Micros turn_cost_us = 20;  // the longest turn of a worker
+  // If not 0: every turn costs turn_cost_us and this much for each event, and the network is even.
+  Micros event_cost_us = 0;
   ClientHabits client;
   WorkloadHabits workload;
-  // For skewed loads: only clients whose number modulo `workers` is below this have work to do.
-  std::size_t loaded_workers = 64;
 
   // A scenario of which everything is chosen by the seed.
   static Scenario random(std::uint64_t seed);
@@ -49,12 +49,23 @@ struct Outcome {
   std::string text() const;
 };
 
+// What was done in a stretch of virtual time.
+struct Pace {
+  std::size_t transactions = 0;
+  std::size_t lent_servers = 0;
+  std::vector<std::string> findings;
+};
+
 class World {
  public:
   explicit World(Scenario scenario);
   ~World();
 
   Outcome run();
+  // For clients that never finish: lets time pass, counts for a while, and stops in the middle.
+  Pace measure(Micros warm_up, Micros window);
+  // Skews the load: of the clients of each worker from this one on, all but `left` go away.
+  void thin_out(std::size_t first_worker, int left);
 
  private:
   struct Place {
@@ -77,7 +88,9 @@ class World {
   void add_clients();
   void step();
   Place* choose_ready();
+  void run_until(Micros when);
   void run_turn(Place& place);
+  Micros turn_cost(std::uint64_t events);
   void check_limits();
   void check_progress();
   void check_rest();

@@ -50,6 +50,7 @@ class Buffer {
   Bytes view() const { return {block_.data + head_, size()}; }
 
   void append(BufferPool& pool, Bytes bytes) {
+    if (bytes.empty()) return;  // memcpy takes no null pointer, even for nothing
     std::memcpy(reserve(pool, bytes.size()), bytes.data(), bytes.size());
     tail_ += bytes.size();
   }

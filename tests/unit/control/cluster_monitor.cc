@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +26,22 @@ using routing::PrimaryState;
 using routing::ServerRole;
 
 namespace {
+
+// A variable of the environment that has another value for a while.
+class ScopedVariable {
+ public:
+  ScopedVariable(const char* name, const std::string& value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    ::setenv(name, value.c_str(), 1);
+  }
+  ScopedVariable(const ScopedVariable&) = delete;
+  ScopedVariable& operator=(const ScopedVariable&) = delete;
+  ~ScopedVariable() { before_ ? ::setenv(name_, before_->c_str(), 1) : ::unsetenv(name_); }
+
+ private:
+  const char* name_;
+  std::optional<std::string> before_;
+};
 
 // A loop with one monitor, which runs until a picture fits.
 struct Watching {
@@ -197,18 +215,15 @@ TEST_CASE("roles, lag, restarts and promotion on real servers, and nothing left 
 
 TEST_CASE("a start that is interrupted leaves nothing behind" *
           doctest::skip(!find_postgres_bindir().ok())) {
-  const auto directories = [] {
-    long count = 0;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(std::filesystem::temp_directory_path())) {
-      count += entry.path().filename().string().starts_with("pgsaba-demo-") ? 1 : 0;
-    }
-    return count;
-  };
-  const long before = directories();
+  // A place of its own: others may make and remove theirs in the usual one meanwhile.
+  std::string place = std::filesystem::temp_directory_path() / "pgsaba-unit-XXXXXX";
+  REQUIRE(::mkdtemp(place.data()) != nullptr);
+  std::filesystem::permissions(place, std::filesystem::perms{0755});
+  const ScopedVariable temporary("TMPDIR", place);
   const Micros patience = monotonic_now() + 300 * kMillisecond;  // some way into initdb
   const auto started = ThrowawayCluster::start([&] { return monotonic_now() > patience; });
   REQUIRE_FALSE(started.ok());
   CHECK(started.error().message == "interrupted");
-  CHECK(directories() == before);
+  CHECK(std::filesystem::is_empty(place));
+  std::filesystem::remove_all(place);
 }

@@ -178,6 +178,23 @@ TEST_CASE("a message that has begun to pass is cut off by the server's end") {
   CHECK(hear(conversation, {}).find("lost: ") != std::string::npos);
 }
 
+TEST_CASE(
+    "a large message that nobody may send, or of which the client hears otherwise, in any cut") {
+  const std::string before = frame('C', zeros("SET|")) + frame('Z', "I");
+  const std::string last_words[] = {
+      frame('Z', std::string(40'000, 'I')), frame('V', std::string(40'000, 'v')),
+      frame('E', zeros("SFATAL|C57P01|Mbye|D") + std::string(40'000, 'd') + zeros("||"))};
+  for (const std::string& words : last_words) {
+    const Requests conversation{"large", a_session, before + words, false};
+    const std::string expected = hear(conversation, {});
+    CHECK(expected.find("lost: ") != std::string::npos);
+    for (std::size_t cut = 0; cut <= conversation.replies.size(); cut += 1 + cut / 9)
+      CHECK(hear(conversation, {cut}) == expected);
+    for (std::size_t cut = 32'700; cut <= 32'900; ++cut)
+      REQUIRE(hear(conversation, {cut}) == expected);
+  }
+}
+
 TEST_CASE("random cuts of large messages, forwarded and swallowed") {
   Requests conversation{"large", a_session, {}, false};
   conversation.replies = frame('T', std::string(50'000, 't')) +
