@@ -29,10 +29,11 @@ def merged(base, changes):
 
 class Pgsaba:
     """One daemon. `servers` are PostgresClusters that form the cluster "main"; `changes` are laid
-    over the default configuration, in which everybody in the database "postgres" is trusted."""
+    over the default configuration, in which everybody in the database "postgres" is trusted.
+    `under` is a command that runs the daemon, and ends with its status."""
 
-    def __init__(self, binary, directory, servers, changes=None, name="pgsaba"):
-        self.binary, self.name = str(binary), name
+    def __init__(self, binary, directory, servers, changes=None, name="pgsaba", under=()):
+        self.binary, self.name, self.under = str(binary), name, [*under]
         self.host, self.port = "127.0.0.1", free_port()
         self.socket_directory = directory.make(f"{name}.socket")
         self.config_path = directory.path / f"{name}.yaml"
@@ -80,7 +81,8 @@ class Pgsaba:
         # A sanitizer's report must not look like any exit status of ours.
         env = {**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":exitcode=99"}
         with open(self.log_path, "ab") as log:
-            self._process = spawn([self.binary, "serve", "-c", str(self.config_path)], log, env=env)
+            command = [*self.under, self.binary, "serve", "-c", str(self.config_path)]
+            self._process = spawn(command, log, env=env)
         wait_until(self._accepts, timeout, f"{self.name} accepting connections")
         return self
 
