@@ -117,6 +117,45 @@ void ServerConnection::need_statement(const PreparedStatement& statement, std::s
   send(frames);
 }
 
+bool ServerConnection::need_names(const StatementsByName& wanted) {
+  std::string frames;
+  const bool batch_open = pipeline_.batch_open();
+  const auto edition_of = [](const PreparedStatement& statement) {
+    return std::pair(statement.id, statement.edition.load(std::memory_order_relaxed));
+  };
+  for (auto at = named_.begin(); at != named_.end();) {
+    const auto same = wanted.find(at->first);
+    if (same != wanted.end() && edition_of(*same->second) == at->second) {
+      ++at;
+      continue;
+    }
+    wire::append_close_statement(frames, at->first);
+    pipeline_.expect({Request::kClose, Disposition::kSwallow});
+    at = named_.erase(at);
+  }
+  for (const auto& [name, statement] : wanted) {
+    if (named_.contains(name)) continue;
+    wire::append_parse(frames, name, statement->rest);
+    pipeline_.expect({Request::kParse, Disposition::kSwallow});
+    named_.emplace(name, edition_of(*statement));
+  }
+  if (frames.empty()) return false;
+  if (!batch_open) {  // a query follows: an error of ours must not make the server skip it
+    wire::append_sync(frames);
+    pipeline_.expect({Request::kSync, Disposition::kSwallow});
+  }
+  send(frames);
+  return true;
+}
+
+// One without a statement is there, but cannot be made again.
+void ServerConnection::names_are(const StatementsByName& names) {
+  named_.clear();
+  for (const auto& [name, statement] : names)
+    named_[name] = statement ? std::pair(statement->id, statement->edition.load())
+                             : std::pair<std::uint32_t, std::uint32_t>(0, 0);
+}
+
 // An earlier one is still there if an error skipped its DEALLOCATE. The empty text makes a
 // statement even in a failed transaction.
 void ServerConnection::need_scratch_statement() {
@@ -173,6 +212,7 @@ void ServerConnection::clean(std::string_view sql, bool resets_session) {
     settings_known_ = true;
     taint_ = Taint::kNone;
     statements_.forget_all();
+    named_.clear();
   }
   send_query(sql, Disposition::kSwallow);
 }
@@ -375,13 +415,12 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     return lost(of_ours ? CloseReason::kNotClean : CloseReason::kServerError);
   }
   forget_skipped();  // the entry that failed is among them
-  if (verdict.entry.statement == 0 || !piece.complete || holder_ == nullptr)
-    return apply(verdict, piece, run);
-  pass_on(run);
   const std::uint32_t id = verdict.entry.statement;
-  if (error.sqlstate == wire::sqlstate::kFeatureNotSupported &&
+  if (holder_ != nullptr && error.sqlstate == wire::sqlstate::kFeatureNotSupported &&
       error.routine == "RevalidateCachedQuery")
     holder_->statement_outdated(id);
+  if (id == 0 || !piece.complete || holder_ == nullptr) return apply(verdict, piece, run);
+  pass_on(run);
   const std::string renamed =
       wire::rename_in_error(piece.bytes, server_statement_name(id), holder_->statement_name(id));
   holder_->server_sent(bytes_of(renamed));
@@ -418,6 +457,7 @@ void ServerConnection::note_command(Bytes body) {
   if ((tag == "SET" || tag == "RESET") && holder_ != nullptr) holder_->setting_done();
   if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
   statements_.forget_all();
+  named_.clear();
   pipeline_.for_each_alteration([this](const Expected& entry) {  // sent since, and to come
     entry.teaches ? statements_.learn(entry.statement, kUnknownEdition)
                   : statements_.forget(entry.statement);

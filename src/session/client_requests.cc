@@ -184,7 +184,11 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   may_commit_ = query_.command == Command::kCommit ||
                 query_.command == Command::kPrepareTransaction ||
                 (query_.effects & sql::effect::kTransaction) != 0;
-  note_statement(query_.effects, piece.complete ? query_text(piece) : std::string_view());
+  const std::string_view text = piece.complete ? query_text(piece) : std::string_view();
+  sql::Effects effects = query_.effects;
+  // EXECUTE uses names, and changes none.
+  if (query_.command == Command::kExecute && query_.single) effects &= ~sql::effect::kPrepared;
+  note_statement(effects | match_names(query_.effects, text), text);
   drop_unnamed_statement();
   ++batches_sent_;
   forward(Request::kQuery, piece);

@@ -73,7 +73,7 @@ void ClientSession::answer_complete() {
   const Bytes frames = text ? bytes_of(*text) : Bytes();
   if (state_ == State::kMatching) return match_answered(frames);
   if (state_ != State::kSettling) return;
-  const StateAnswer answer = read_answer(frames);
+  const StateAnswer answer = read_answer(frames, dialect_);
   transition(State::kLinked);
   apply_answer(answer);
   settled();
@@ -114,6 +114,7 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
     const auto reason = static_cast<PinReason>(i);
     if (decided.has(reason)) pins_.set(reason, answer.pins.has(reason));
   }
+  if (decided.has(PinReason::kPrepared)) pins_.set(PinReason::kPrepared, !keep_prepared(answer));
   server::SettingsTable& table = host_.settings();
   server::SettingsRef actual = settings_;
   if (answer.all_settings && settings_) {

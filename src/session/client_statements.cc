@@ -129,6 +129,11 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (in_doubt(names->statement)) return Taken::kNotYet;
   if (request_at_ == 0) request_at_ = turn().now;
+  if (prepared_ && prepared_->contains(names->statement)) {  // the server refuses the duplicate
+    match_names(sql::effect::kPrepared, {});
+    server_->forward(Request::kParse, frame);
+    return Taken::kYes;
+  }
   const std::size_t limit = account_->max_prepared_statements;
   if (const server::PreparedRef existing = find_statement(names->statement)) {
     if (server_->unsure_of(existing->id)) return Taken::kNotYet;
@@ -157,12 +162,14 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   if (ours && in_doubt(names->statement)) return Taken::kNotYet;
   const server::PreparedRef statement = ours ? find_statement(names->statement) : nullptr;
   if (!statement) {
-    if (ours) note_statement(sql::effect::kUnknownCode, {});  // made by PREPARE, if there is any
+    if (ours) match_names(sql::effect::kPrepared, {});
+    if (ours) note_statement(effects_of_prepared(names->statement), {});
     forward(Request::kBind, piece);
     return Taken::kYes;
   }
   if (server_->unsure_of(statement->id)) return Taken::kNotYet;
-  note_statement(statement->effects.load(std::memory_order_relaxed), statement->query(),
+  const sql::Effects effects = statement->effects.load(std::memory_order_relaxed);
+  note_statement(effects | match_names(effects, statement->query()), statement->query(),
                  piece.body());
   if (request_at_ == 0) request_at_ = turn().now;
   server_->need_statement(*statement, account_->max_prepared_statements);
@@ -180,9 +187,67 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   return Taken::kYes;
 }
 
+// Of a statement prepared by SQL that is bound by protocol.
+sql::Effects ClientSession::effects_of_prepared(std::string_view name) const {
+  if (!prepared_) return 0;
+  const auto found = prepared_->find(name);
+  if (found == prepared_->end()) return 0;
+  return found->second ? found->second->effects.load(std::memory_order_relaxed) : sql::effect::kAll;
+}
+
+// Before a statement that may use statements by name: the server gets those that the client has
+// prepared by SQL, and those prepared by protocol that it names. Returns what they may leave
+// behind.
+sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view sql) {
+  constexpr sql::Effects kByName = sql::effect::kPrepared | sql::effect::kUnknownCode;
+  const bool failed = server_->pipeline().status() == wire::TransactionStatus::kFailed;
+  if ((effects & kByName) == 0 || failed || pins_.has(PinReason::kPrepared)) return 0;
+  server::StatementsByName wanted = prepared_ ? *prepared_ : server::StatementsByName();
+  sql::Effects found = 0;
+  for (const std::string& name : sql::prepared_names(sql, dialect_)) {
+    if (auto statement = find_statement(name)) wanted[name] = std::move(statement);
+    const auto named = wanted.find(name);
+    if (named != wanted.end()) found |= named->second->effects.load(std::memory_order_relaxed);
+  }
+  // Which parameters an EXECUTE sets is not to be seen from its text.
+  if ((found & sql::effect::kSetting) != 0) found |= sql::effect::kAnySetting;
+  if (server_->need_names(wanted)) found |= sql::effect::kPrepared;
+  return found;
+}
+
+// What the server says it has under the client's own names. False: there is something that cannot
+// be made again elsewhere.
+bool ClientSession::keep_prepared(const StateAnswer& answer) {
+  server::StatementsByName mine;
+  server::StatementsByName there;
+  for (const StateAnswer::Prepared& one : answer.prepared) {
+    server::PreparedRef statement;
+    if (one.rest) {
+      statement = host_.prepared_statements().intern(*one.rest);
+      const sql::Statement read = sql::read_statement(statement->query(), dialect_);
+      statement->effects.fetch_or(read.effects, std::memory_order_relaxed);
+    } else if (prepared_ && prepared_->contains(one.name)) {
+      statement = prepared_->at(one.name);
+    } else if (find_statement(one.name)) {
+      there[one.name] = find_statement(one.name);
+      continue;
+    } else if (!one.by_sql && account_->max_prepared_statements == 0) {
+      continue;
+    }
+    mine[one.name] = there[one.name] = statement;
+  }
+  server_->names_are(there);
+  bool whole = true;
+  for (const auto& [name, statement] : mine) whole = whole && statement != nullptr;
+  prepared_ = mine.empty() ? nullptr : std::make_unique<server::StatementsByName>(std::move(mine));
+  return whole;
+}
+
 ClientSession::Taken ClientSession::bind_unnamed(const Piece& piece) {
   match_unnamed_statement();
-  if (unnamed_) note_statement(unnamed_->effects, unnamed_->query(), piece.body());
+  if (unnamed_)
+    note_statement(unnamed_->effects | match_names(unnamed_->effects, unnamed_->query()),
+                   unnamed_->query(), piece.body());
   forward(Request::kBind, piece);
   return Taken::kYes;
 }
@@ -196,6 +261,10 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   if (!statement) {
     const bool unnamed = object && object->kind == 'S' && object->name.empty();
     if (unnamed && account_->pools_transactions()) match_unnamed_statement();
+    if (named && prepared_) {
+      match_names(sql::effect::kPrepared, {});
+      if (piece.tag == 'C') traces().add({}, sql::effect::kPrepared, dialect_);
+    }
     if (unnamed && piece.tag == 'C') {
       drop_unnamed_statement();
       server_->unnamed_is(0);
@@ -231,6 +300,9 @@ void ClientSession::statements_discarded() {
 }
 
 void ClientSession::statement_outdated(std::uint32_t id) {
+  if (id == 0 && prepared_)
+    for (const auto& [name, statement] : *prepared_)
+      if (statement) statement->edition.fetch_add(1, std::memory_order_relaxed);
   if (const auto statement = statements_ ? statements_->with_id(id) : nullptr)
     statement->edition.fetch_add(1, std::memory_order_relaxed);
 }

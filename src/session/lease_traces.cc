@@ -1,6 +1,7 @@
 #include "session/lease_traces.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "pgsaba/wire/frame.h"
 #include "pgsaba/wire/frontend.h"
@@ -25,7 +26,9 @@ constexpr std::string_view kAskCursors =
 constexpr std::string_view kAskChannels =
     "SELECT 'n', c FROM pg_catalog.pg_listening_channels() AS c;";
 constexpr std::string_view kAskPrepared =
-    "SELECT 'p' WHERE EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql);";
+    "SELECT 'p', name, statement, from_sql, parameter_types::pg_catalog.oid[] FROM "
+    "pg_catalog.pg_prepared_statements WHERE pg_catalog.left(name, 8) OPERATOR(pg_catalog.<>) "
+    "'_pgsaba_';";
 // Lists no custom parameters, and not who the session acts as.
 constexpr std::string_view kAskSettings =
     "SELECT 'a';SELECT 's', name, setting FROM pg_catalog.pg_settings WHERE source "
@@ -135,7 +138,44 @@ bool StateAnswer::mentions(std::string_view name) const {
   return std::ranges::any_of(settings, [name](const auto& one) { return one.first == name; });
 }
 
-StateAnswer read_answer(Bytes frames) {
+namespace {
+
+// "{23,25}" as Parse carries parameter types.
+void append_types(std::string& rest, std::string_view array) {
+  std::vector<std::uint32_t> types;
+  for (std::size_t at = 1; at + 1 < array.size();) {
+    const std::size_t end = std::min(array.find_first_of(",}", at), array.size());
+    std::uint32_t type = 0;
+    std::from_chars(array.data() + at, array.data() + end, type);
+    types.push_back(type);
+    at = end + 1;
+  }
+  const auto append = [&rest](std::uint32_t value, unsigned bytes) {
+    for (unsigned shift = bytes * 8; shift > 0; shift -= 8)
+      rest.push_back(static_cast<char>(value >> (shift - 8) & 0xffU));
+  };
+  append(static_cast<std::uint32_t>(types.size()), 2);
+  for (const std::uint32_t type : types) append(type, 4);
+}
+
+using Row = std::vector<std::optional<std::string_view>>;
+
+StateAnswer::Prepared read_prepared(const Row& row, const sql::Dialect& dialect) {
+  StateAnswer::Prepared one{std::string(*row[1]), row[3] == "t", std::nullopt};
+  if (!one.by_sql) return one;
+  // The text is that of the whole string; of several statements it would be too much.
+  const auto command = sql::prepared_command(*row[2], dialect);
+  const bool fits =
+      command && command->verb == sql::PreparedCommand::Verb::kPrepare && command->name == one.name;
+  if (!fits) return one;
+  one.rest = std::string(command->query) + '\0';
+  append_types(*one.rest, *row[4]);
+  return one;
+}
+
+}  // namespace
+
+StateAnswer read_answer(Bytes frames, const sql::Dialect& dialect) {
   StateAnswer answer;
   wire::FrameReader reader(wire::Direction::kFromServer);
   for (std::size_t at = 0; at < frames.size();) {
@@ -172,7 +212,8 @@ StateAnswer read_answer(Bytes frames) {
         answer.channels.push_back(text(1));
         break;
       case 'p':
-        answer.pins.set(PinReason::kPrepared);
+        if (row.size() == 5 && row[1] && row[2] && row[3] && row[4])
+          answer.prepared.push_back(read_prepared(row, dialect));
         break;
       default:
         break;

@@ -61,10 +61,17 @@ struct StateAnswer {
   std::vector<std::pair<std::string, std::optional<std::string>>> settings;
   Pins pins;  // the reasons found
   std::vector<std::string> channels;
+  struct Prepared {
+    std::string name;
+    bool by_sql = false;
+    // Text and parameter types as Parse carries them; without: only its name is known.
+    std::optional<std::string> rest;
+  };
+  std::vector<Prepared> prepared;
 
   bool mentions(std::string_view name) const;
 };
-StateAnswer read_answer(Bytes frames);
+StateAnswer read_answer(Bytes frames, const sql::Dialect& dialect);
 
 // The error among what a server answered, if there is one.
 std::optional<wire::ErrorFields> error_in(Bytes frames);

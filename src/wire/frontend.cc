@@ -47,6 +47,8 @@ void append_describe_statement(std::string& out, std::string_view name) {
   MessageWriter(out).begin('D').byte('S').string(name).end();
 }
 
+void append_sync(std::string& out) { MessageWriter(out).begin('S').end(); }
+
 void append_terminate(std::string& out) { MessageWriter(out).begin('X').end(); }
 
 std::optional<ParseNames> read_parse(Bytes body) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,6 +36,9 @@ using PreparedRef = std::shared_ptr<const PreparedStatement>;
 
 // The name that servers know a statement by.
 std::string server_statement_name(std::uint32_t id);
+
+// What a client calls by name in SQL: PREPARE, EXECUTE, DEALLOCATE.
+using StatementsByName = std::map<std::string, PreparedRef, std::less<>>;
 
 // Any thread; touched when a statement is parsed, never when it runs.
 class PreparedTable {

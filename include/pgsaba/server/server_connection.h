@@ -156,6 +156,11 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   // Whatever unnamed statement it has is somebody else's: the server must refuse to use it.
   void drop_unnamed();
   void unnamed_is(std::uint64_t owner) { unnamed_owner_ = owner; }
+  // For SQL that uses statements by name: under the client's own names the server has just these.
+  // False: it had them already. Replies are swallowed.
+  bool need_names(const StatementsByName& wanted);
+  // What it really has under such names, as it says itself.
+  void names_are(const StatementsByName& names);
   // A statement made to be deallocated: its DEALLOCATE stands for that of any other.
   void need_scratch_statement();
   // A message that pgsaba answers in its turn.
@@ -234,6 +239,8 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool body_asked_ = false;      // it belongs to the answer of a question
   Taint taint_ = Taint::kNone;
   std::uint64_t unnamed_owner_ = 0;
+  std::map<std::string, std::pair<std::uint32_t, std::uint32_t>, std::less<>>
+      named_;  // id, edition
   ServerStatements statements_;
   wire::ErrorFields last_error_;
   bool last_error_told_ = false;

@@ -220,6 +220,9 @@ class ClientSession final : public net::Connection,
   server::PreparedRef find_statement(std::string_view name) const;
   bool in_doubt(std::string_view name) const;
   NamedStatements& names();
+  sql::Effects match_names(sql::Effects effects, std::string_view sql);
+  sql::Effects effects_of_prepared(std::string_view name) const;
+  bool keep_prepared(const StateAnswer& answer);
 
   // client_lease.cc
   Taken acquire();
@@ -272,6 +275,7 @@ class ClientSession final : public net::Connection,
   server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
   std::string begin_sql_;               // the BEGIN that waits; empty: none does
   std::unique_ptr<LeaseTraces> traces_;
+  std::unique_ptr<server::StatementsByName> prepared_;  // by SQL
   std::unique_ptr<UnnamedStatement> unnamed_;
   std::unique_ptr<std::string> answer_;  // of a question that is under way
   std::uint32_t unnamed_count_ = 0;

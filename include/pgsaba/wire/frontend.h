@@ -26,6 +26,7 @@ void append_query(std::string& out, std::string_view sql);
 void append_parse(std::string& out, std::string_view name, std::string_view rest);
 void append_close_statement(std::string& out, std::string_view name);
 void append_describe_statement(std::string& out, std::string_view name);
+void append_sync(std::string& out);
 void append_terminate(std::string& out);
 
 // Parse: its statement name, and the rest (query text, parameter types) as one key.
