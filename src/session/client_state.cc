@@ -39,11 +39,11 @@ void ClientSession::note_statement(sql::Effects effects, std::string_view text,
 sql::Effects ClientSession::guard_sequences(sql::Effects effects) {
   constexpr sql::Effects kDraws = effect::kSequence | effect::kInsert;
   if ((effects & (effect::kSequenceRead | kDraws)) == 0) return effects;
-  if ((effects & effect::kInsert) != 0 && account_->reads_sequences) effects |= effect::kSequence;
+  if ((effects & effect::kInsert) != 0 && reads_sequences_) effects |= effect::kSequence;
   const bool drew = pins_.has(PinReason::kSequence) || drew_in_lease_;
   if ((effects & kDraws) != 0) drew_in_lease_ = true;
   if ((effects & effect::kSequenceRead) == 0) return effects;
-  account_->reads_sequences = true;
+  reads_sequences_ = true;
   if (!drew && (effects & kDraws) == 0 && server_->pipeline().empty() &&
       server_->pipeline().status() != wire::TransactionStatus::kFailed)
     server_->forget_sequences();
@@ -169,8 +169,10 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
 void ClientSession::settled() {
   const sql::Effects effects = traces_->effects();
   traces_->clear();
-  if ((effects & effect::kSequence) != 0) pins_.set(PinReason::kSequence);
-  if ((effects & effect::kIrreversible) != 0 && effects != effect::kAll) {
+  // What could not be read is not taken for the rare things that no question finds.
+  const bool unread = (effects & kLasting) == kLasting;
+  if ((effects & effect::kSequence) != 0 && !unread) pins_.set(PinReason::kSequence);
+  if ((effects & effect::kIrreversible) != 0 && !unread) {
     pins_.set(PinReason::kIrreversible);
     server_->taint(ServerConnection::Taint::kForGood);
   }
@@ -218,7 +220,8 @@ void ClientSession::abandon_state() {
   if (server_ == nullptr) return;
   const bool traced = traces_ && traces_->effects() != 0;
   if (traced || pins_.any()) server_->taint(ServerConnection::Taint::kState);
-  if (traced && (traces_->effects() & effect::kIrreversible) != 0)
+  if (traced && (traces_->effects() & effect::kIrreversible) != 0 &&
+      (traces_->effects() & kLasting) != kLasting)
     server_->taint(ServerConnection::Taint::kForGood);
   if (traces_) traces_->clear();
   pins_.clear();

@@ -18,8 +18,7 @@ struct Account {
   std::string forced_application_name;  // of the database entry; empty: the client's own
   pool::Pool* pool = nullptr;           // the route's answer, good for `route_generation`
   std::uint64_t route_generation = 0;
-  std::size_t clients = 0;       // of this worker
-  bool reads_sequences = false;  // somebody has asked for currval or lastval
+  std::size_t clients = 0;  // of this worker
 
   bool pools_transactions() const { return limits.pool_mode != config::PoolMode::kSession; }
 };

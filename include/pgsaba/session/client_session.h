@@ -264,7 +264,8 @@ class ClientSession final : public net::Connection,
   bool leaving_ = false;        // it said Terminate behind statements that still run
   bool may_commit_ = false;     // what runs now may end the transaction with success
   bool pin_counted_ = false;
-  bool drew_in_lease_ = false;  // from a sequence
+  bool drew_in_lease_ = false;    // from a sequence
+  bool reads_sequences_ = false;  // it has asked for currval or lastval before
   Pins pins_;
   std::uint8_t statements_in_lease_ = 0;  // at most 255 are counted
   sql::Dialect dialect_;
