@@ -27,7 +27,7 @@ class ModelSession {
  public:
   explicit ModelSession(ModelSettings defaults = {});
 
-  void feed(std::string_view bytes) { input_.append(bytes); }
+  void feed(std::string_view bytes);
   bool has_message() const;
   std::string_view message() const;  // the next whole one, header included
   // What the next message will execute; empty if nothing. Unique for each execution.
@@ -81,6 +81,7 @@ class ModelSession {
   std::string canonical(const std::string& name) const;
 
   std::string input_;
+  std::size_t ignored_ = 0;  // bytes to come that belong to a refused message
   ModelSettings defaults_;
   ModelSettings current_;
   ModelSettings at_begin_;  // what a rollback returns to
