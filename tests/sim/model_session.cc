@@ -182,6 +182,7 @@ void ModelSession::refuse_batch(std::string& out) {
   while (has_message() && std::string_view("dcfHSC").find(message()[0]) != std::string_view::npos)
     run(false, out);
   if (input_.size() < wire::kHeaderBytes) return;
+  if (status_ == 'T') status_ = 'E';
   if (input_[0] != 'Q') {
     skipping_ = in_batch_ = true;
     return;
@@ -373,6 +374,7 @@ bool ModelSession::run_statement(std::string_view sql, std::string_view echo, bo
                                  std::string& out) {
   const auto words = words_of(sql);
   const std::string& verb = words[0];
+  block_is_fresh_ = verb == "BEGIN";
   const auto failed = [&](std::string_view state, std::string_view message) {
     fail(state, message, out);
     return false;
