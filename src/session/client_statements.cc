@@ -263,9 +263,9 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   if (!statement) {
     const bool unnamed = object && object->kind == 'S' && object->name.empty();
     if (unnamed && account_->pools_transactions()) match_unnamed_statement();
-    if (named && prepared_) {
+    if (named && account_->pools_transactions()) {
       match_names(sql::effect::kPrepared, {});
-      if (piece.tag == 'C') traces().add({}, sql::effect::kPrepared, dialect_);
+      if (piece.tag == 'C' && prepared_) traces().add({}, sql::effect::kPrepared, dialect_);
     }
     if (unnamed && piece.tag == 'C') {
       drop_unnamed_statement();
