@@ -69,6 +69,7 @@ void ClientSession::setting_done() {
 
 // ReadyForQuery 'I', and nothing is owed: the server may go, if nothing of the client's is in it.
 void ClientSession::end_lease() {
+  if (pins_.has(PinReason::kUnknown)) traces().add_unread();  // it is asked again
   if (traces_ && traces_->effects() != 0) return settle();
   if (!pins_.any()) unlink();
 }
