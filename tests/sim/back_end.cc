@@ -127,7 +127,7 @@ void BackEndProcess::inspect(std::string_view message) {
     return found == session_.settings().end() ? std::string() : found->second;
   };
   const std::string own = "c" + std::to_string(*client) + "x";
-  for (const char* name : {"search_path", "application_name"}) {
+  for (const char* name : {"search_path", "application_name", "work_mem"}) {
     const std::string value = setting(name);
     if (!value.empty() && !value.starts_with(own))
       judge.accuse(who + " runs with " + name + " " + value);

@@ -45,6 +45,18 @@ std::string verb_of(std::string_view sql) {
 }
 
 bool returns_rows(std::string_view sql) { return verb_of(sql) == "SELECT"; }
+
+// What stands behind a SQL word that tells pgsaba what to expect of it.
+bool is_toy_verb(std::string_view word) {
+  static constexpr std::string_view kVerbs[] = {"SLEEP",  "FAIL",   "SYNTAX",
+                                                "NOTICE", "COPYIN", "COPYOUT"};
+  return std::ranges::find(kVerbs, word) != std::end(kVerbs);
+}
+
+std::string unquoted(std::string text) {
+  std::erase(text, '\'');
+  return text;
+}
 bool ends_block(std::string_view sql) {
   const std::string verb = verb_of(sql);
   return verb == "COMMIT" || verb == "ROLLBACK";
@@ -70,13 +82,12 @@ std::string row_text(std::string_view echo, std::size_t index, std::size_t bytes
   return text;
 }
 
-void data_row(std::string& out, const std::string& text) {
-  MessageWriter(out)
-      .begin('D')
-      .int16(1)
-      .int32(static_cast<std::uint32_t>(text.size()))
-      .raw(text)
-      .end();
+void data_row(std::string& out, const std::vector<std::string>& columns) {
+  MessageWriter row(out);
+  row.begin('D').int16(static_cast<std::uint16_t>(columns.size()));
+  for (const std::string& text : columns)
+    row.int32(static_cast<std::uint32_t>(text.size())).raw(text);
+  row.end();
 }
 
 void copy_response(std::string& out, char tag) {
@@ -99,6 +110,7 @@ std::vector<std::string> words_of(std::string_view sql) {
     }
   }
   if (!word.empty()) words.push_back(word);
+  if (words.size() > 1 && is_toy_verb(words[1])) words.erase(words.begin());
   return words;
 }
 
@@ -340,7 +352,7 @@ void ModelSession::execute(std::string_view body, bool cancelled, std::string& o
   const std::size_t rows = number_in(words, 1);
   std::size_t sent = 0;
   while (portal.position < rows && (limit == 0 || sent < limit)) {
-    data_row(out, row_text(portal.parameter, portal.position++, number_in(words, 2)));
+    data_row(out, {row_text(portal.parameter, portal.position++, number_in(words, 2))});
     ++sent;
   }
   if (limit != 0 && sent == limit) return simple_reply(out, 's');
@@ -400,12 +412,13 @@ bool ModelSession::run_statement(std::string_view sql, std::string_view echo, bo
     wire::append_command_complete(out, "COPY " + words[1]);
     return true;
   }
+  if (verb == "SELECT" && words[1].starts_with('\'')) return answer_question(sql, out);
   if (verb == "NOTICE")
     wire::append_error(out, 'N', {"NOTICE", "00000", "notice of " + std::string(echo)});
   if (verb == "SELECT" && words.size() == 3) {
     row_description(out);
     for (std::size_t i = 0; i < number_in(words, 1); ++i)
-      data_row(out, row_text(echo, i, number_in(words, 2)));
+      data_row(out, {row_text(echo, i, number_in(words, 2))});
     wire::append_command_complete(out, "SELECT " + words[1]);
     return true;
   }
@@ -440,8 +453,11 @@ bool ModelSession::end_transaction(bool commit, std::string& out) {
 bool ModelSession::run_session_command(const std::vector<std::string>& words, std::string& out) {
   const std::string& verb = words[0];
   std::string tag = verb;
-  if (verb == "SET" && words.size() > 2) {
-    set(words[1], words[2]);
+  if (verb == "SET" && words.size() > 3) {
+    set(words[1], unquoted(words[3]));
+  } else if (verb == "SHOW") {
+    row_description(out);
+    data_row(out, {value_of(words[1])});
   } else if (verb == "RESET" && words.size() > 1 && words[1] == "ALL") {
     current_ = defaults_;
   } else if (verb == "RESET" && words.size() > 1) {
@@ -461,13 +477,47 @@ bool ModelSession::run_session_command(const std::vector<std::string>& words, st
     const std::size_t value = call.find('\'', name_end + 1) + 1;
     set(call.substr(name, name_end - name), call.substr(value, call.find('\'', value) - value));
     row_description(out);
-    data_row(out, "set");
+    data_row(out, {"set"});
     tag = "SELECT 1";
   } else if (verb == "UPDATE") {
     tag += " " + words[1];
   }
   wire::append_command_complete(out, tag);
   return true;
+}
+
+// pgsaba asks what is left in the session. There are no temporary objects here, no advisory locks,
+// cursors or channels: questions for those find nothing.
+bool ModelSession::answer_question(std::string_view sql, std::string& out) {
+  const char kind = sql[sql.find('\'') + 1];
+  std::vector<std::vector<std::string>> rows;
+  if (kind == 'a') rows.push_back({"a"});
+  if (kind == 'p') {
+    for (const auto& [name, text] : statements_)
+      if (!name.empty() && !name.starts_with("_pgsaba_"))
+        rows.push_back({"p", name, text, "f", "{25}"});
+  } else if (kind == 's' && sql.find("pg_settings") != std::string_view::npos) {
+    for (const auto& [name, value] : current_) {
+      const auto original = defaults_.find(name);
+      if (value != (original == defaults_.end() ? "" : original->second))
+        rows.push_back({"s", name, value});
+    }
+  } else if (kind == 's') {  // SELECT 's', E'name',pg_catalog.current_setting( E'name',true)
+    const std::size_t begin = sql.find("E'") + 2;
+    const std::string name(sql.substr(begin, sql.find('\'', begin) - begin));
+    rows.push_back({"s", name, value_of(name)});
+  }
+  row_description(out);
+  for (const auto& row : rows) data_row(out, row);
+  wire::append_command_complete(out, "SELECT " + std::to_string(rows.size()));
+  return true;
+}
+
+std::string ModelSession::value_of(const std::string& name) const {
+  if (name == "role") return "none";
+  if (name == "session_authorization") return "u";
+  const auto found = current_.find(canonical(name));
+  return found == current_.end() ? "" : found->second;
 }
 
 // Parameter names know no case.

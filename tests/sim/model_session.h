@@ -4,11 +4,14 @@
 // pgsaba's answers are compared with. Pure: no clock, no chance. One thread.
 //
 // The rules are those of src/backend/tcop/postgres.c; the language is a toy:
-//   SELECT rows bytes | UPDATE n | SLEEP microseconds | FAIL | SYNTAX | NOTICE
-//   BEGIN | COMMIT | ROLLBACK | SET name value | RESET name | RESET ALL
-//   COPYIN bad_line | COPYOUT rows bytes | DEALLOCATE ALL | DISCARD ALL
-// joined by ';', with a comment at the end that carries the client's tag. The set_config that
-// pgsaba sends is understood too.
+//   SELECT rows bytes | SELECT SLEEP microseconds | SELECT FAIL | SELECT SYNTAX
+//   UPDATE n | DROP NOTICE | COPY COPYIN bad_line | COPY COPYOUT rows bytes
+//   BEGIN | COMMIT | ROLLBACK | SET name TO value | RESET name | RESET ALL | SHOW name
+//   DEALLOCATE ALL | DISCARD ALL
+// joined by ';', with a comment at the end that carries the client's tag. The first word of each is
+// one of SQL: pgsaba reads it to see what a statement may leave behind (DROP: temporary objects). A
+// parameter's name or value may be quoted. The set_config and the questions that pgsaba sends are
+// understood too.
 #pragma once
 
 #include <cstdint>
@@ -74,6 +77,7 @@ class ModelSession {
   bool run_statement(std::string_view sql, std::string_view echo, bool cancelled, std::string& out);
   bool run_transaction_command(std::string_view verb, std::string& out);
   bool run_session_command(const std::vector<std::string>& words, std::string& out);
+  bool answer_question(std::string_view sql, std::string& out);
   bool end_transaction(bool commit, std::string& out);
   void fail(std::string_view sqlstate, std::string_view message, std::string& out);
   void fail_extended(std::string_view sqlstate, std::string_view message, std::string& out);
@@ -81,6 +85,7 @@ class ModelSession {
   void ready(std::string& out);
   void report(std::string& out);
   void set(const std::string& name, const std::string& value);
+  std::string value_of(const std::string& name) const;
   std::string canonical(const std::string& name) const;
 
   std::string input_;

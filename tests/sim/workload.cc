@@ -39,32 +39,57 @@ void append_empty(std::string& out, char tag) { MessageWriter(out).begin(tag).en
 std::string Workload::make() { return make_tag(client_, next_tag_++); }
 
 std::string Workload::statement(char status) {
-  if (random_.chance(habits_.failure_percent)) return random_.chance(50) ? "FAIL" : "SYNTAX";
+  if (random_.chance(habits_.failure_percent))
+    return random_.chance(50) ? "SELECT FAIL" : "SELECT SYNTAX";
   if (status == 'E' && random_.chance(60)) return "ROLLBACK";
   if (status == 'T' && random_.chance(35)) return random_.chance(70) ? "COMMIT" : "ROLLBACK";
   if (status == 'I' && random_.chance(habits_.transaction_percent)) return "BEGIN";
   if (random_.chance(habits_.big_percent))
     return "SELECT " + std::to_string(random_.between(1, 6)) + " " +
            std::to_string(random_.between(20'000, 70'000));
-  switch (random_.below(6)) {
+  switch (random_.below(7)) {
     case 0:
       return "UPDATE " + std::to_string(random_.below(9));
     case 1:
-      return "SLEEP " + std::to_string(random_.below(habits_.sleep_us + 1));
+      return "SELECT SLEEP " + std::to_string(random_.below(habits_.sleep_us + 1));
     case 2:
-      return "NOTICE";
+      return "DROP NOTICE";
     case 3:
-      return "COPYOUT " + std::to_string(random_.below(5)) + " 50";
+      return "COPY COPYOUT " + std::to_string(random_.below(5)) + " 50";
+    case 4:
+      return random_.chance(50) ? "SHOW search_path" : "SHOW work_mem";
     default:
       return "SELECT " + std::to_string(random_.below(8)) + " " +
              std::to_string(random_.below(300));
   }
 }
 
+// What a SET leaves behind is read from its text, or reported by the server, or asked for.
+std::string Workload::setting() {
+  const std::string mine = "c" + std::to_string(client_) + "x" + std::to_string(next_tag_);
+  switch (random_.below(8)) {
+    case 0:
+    case 1:
+      return "SET application_name TO '" + mine + "'";
+    case 2:
+    case 3:
+      return "SET search_path TO " + mine;
+    case 4:
+      return "SET work_mem TO '" + mine + "'";
+    case 5:
+      return random_.chance(50) ? "RESET search_path" : "RESET work_mem";
+    case 6:
+      return "RESET ALL";
+    default:
+      return random_.chance(50) ? "SET TimeZone TO 'Asia/Tokyo'" : "SET TimeZone TO 'UTC'";
+  }
+}
+
 Batch Workload::next(char status, bool alone) {
   if (habits_.plain) {
     Batch batch;
-    wire::append_query(batch.bytes, "SLEEP " + std::to_string(habits_.sleep_us) + " -- " + make());
+    wire::append_query(batch.bytes,
+                       "SELECT SLEEP " + std::to_string(habits_.sleep_us) + " -- " + make());
     return batch;
   }
   if (alone && random_.chance(habits_.copy_percent)) return copy_in();
@@ -74,12 +99,9 @@ Batch Workload::next(char status, bool alone) {
 Batch Workload::simple(char status, bool alone) {
   Batch batch;
   std::string sql;
-  const std::string mine = "c" + std::to_string(client_) + "x" + std::to_string(next_tag_);
   if (random_.chance(habits_.settings_percent)) {
-    const bool shown = random_.chance(60);
-    sql = std::string("SET ") + (shown ? "application_name " : "search_path ") + mine;
-  } else if (random_.chance(habits_.settings_percent) && random_.chance(30)) {
-    sql = random_.chance(50) ? "SET TimeZone Asia/Tokyo" : "SET TimeZone UTC";
+    sql = setting();
+    if (random_.chance(25)) sql += "; " + (random_.chance(40) ? setting() : statement(status));
   } else if (alone && random_.chance(habits_.discard_percent)) {
     sql = "DEALLOCATE ALL";  // what is sent behind it may yet find statements that it ends
     batch.exclusive = true;
@@ -145,7 +167,7 @@ Batch Workload::copy_in() {
   Batch batch;
   const int lines = random_.below(6);
   const int bad = random_.chance(25) ? random_.between(1, 6) : 0;
-  std::string sql = random_.chance(15) ? "FAIL" : "COPYIN " + std::to_string(bad);
+  std::string sql = random_.chance(15) ? "SELECT FAIL" : "COPY COPYIN " + std::to_string(bad);
   sql += " -- " + make();
   const bool extended = random_.chance(50);
   batch.copy = random_.chance(60) ? CopyStyle::kAsk : CopyStyle::kBlind;

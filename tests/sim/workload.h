@@ -50,6 +50,7 @@ class Workload {
  private:
   std::string make();
   std::string statement(char status);
+  std::string setting();
   Batch simple(char status, bool alone);
   Batch extended(char status);
   Batch copy_in();
