@@ -38,7 +38,8 @@ void ClientSession::note_statement(sql::Effects effects, std::string_view text,
 // another client drew there.
 sql::Effects ClientSession::guard_sequences(sql::Effects effects) {
   constexpr sql::Effects kDraws = effect::kSequence | effect::kInsert;
-  if ((effects & (effect::kSequenceRead | kDraws)) == 0) return effects;
+  const bool unread = (effects & effect::kAll) == effect::kAll;
+  if (unread || (effects & (effect::kSequenceRead | kDraws)) == 0) return effects;
   if ((effects & effect::kInsert) != 0 && reads_sequences_) effects |= effect::kSequence;
   const bool drew = pins_.has(PinReason::kSequence) || drew_in_lease_;
   if ((effects & kDraws) != 0) drew_in_lease_ = true;

@@ -82,11 +82,12 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
   if (request_at_ == 0) request_at_ = turn().now;
   body_ = Body::kForward;
   std::uint32_t change = 0;
-  if (parse && account_->pools_transactions())
-    guard_sequences(sql::read_statement(text, dialect_).effects & sql::effect::kSequenceRead);
   if (account_->pools_transactions() && (!parse || parse->statement.empty())) {
     change = kUnnamedChange;
     keep_unnamed_statement(parse ? parse->rest : std::string_view());
+    // The last moment before the batch begins.
+    if (unnamed_->effects != sql::effect::kAll)
+      guard_sequences(unnamed_->effects & sql::effect::kSequenceRead);
   }
   server_->forward(Request::kParse, piece.bytes, 0, change);
   if (change != 0 && unnamed_) server_->unnamed_is(unnamed_->number);
