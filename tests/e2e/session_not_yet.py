@@ -3,7 +3,7 @@ module goes with the last one. CROWD is test_sessions_at_once, LEAKS is test_lea
 
 import pytest
 
-GROUPS = ["stale_plans", "views"]  # succeed where a direct connection fails: each server plans anew
+GROUPS = ["stale_plans", "views", "set_elsewhere"]  # succeed where a direct connection fails: each server plans anew
 CASES = [
     # A custom parameter stays on its server as an empty placeholder; one that is set out of sight is
     # in no list of the server's.
