@@ -17,6 +17,9 @@ using wire::MessageWriter;
 
 namespace {
 
+constexpr std::string_view kAborted =
+    "current transaction is aborted, commands ignored until end of transaction block";
+
 std::string_view without_comment(std::string_view sql) { return sql.substr(0, sql.find("--")); }
 
 std::vector<std::string_view> statements_in(std::string_view sql) {
@@ -43,7 +46,10 @@ std::string verb_of(std::string_view sql) {
   return words.empty() ? "" : words[0];
 }
 
-bool returns_rows(std::string_view sql) { return verb_of(sql) == "SELECT"; }
+bool returns_rows(std::string_view sql) {
+  const std::string verb = verb_of(sql);
+  return verb == "SELECT" || verb == "SHOW";
+}
 
 // What stands behind a SQL word that tells pgsaba what to expect of it.
 bool is_toy_verb(std::string_view word) {
@@ -170,7 +176,14 @@ void ModelSession::run(bool cancelled, std::string& out) {
   if (copy_ != Copy::kNone) return copy_message(tag, body, out);
   if (tag == 'S') return sync(out);
   if (skipping_ || tag == 'H' || tag == 'd' || tag == 'c' || tag == 'f') return;
-  if (tag == 'Q') return simple_query(body.substr(0, body.find('\0')), cancelled, out);
+  if (tag == 'Q') {
+    const std::string_view sql = body.substr(0, body.find('\0'));
+    const auto statements = statements_in(sql);
+    const bool begins = status_ == 'I' && statements.size() == 1 && verb_of(sql) == "BEGIN";
+    unsent_block_ = begins || (unsent_block_ && statements.empty());
+    return simple_query(sql, cancelled, out);
+  }
+  unsent_block_ = false;
   in_batch_ = true;
   switch (tag) {
     case 'P':
@@ -193,6 +206,8 @@ void ModelSession::refuse_batch(std::string& out) {
   while (has_message() && std::string_view("dcfHSC").find(message()[0]) != std::string_view::npos)
     run(false, out);
   if (!has_message()) return;
+  if (status_ == 'T') status_ = 'E';
+  unsent_block_ = false;
   if (message()[0] != 'Q') {
     skipping_ = in_batch_ = true;
     return;
@@ -338,14 +353,17 @@ void ModelSession::execute(std::string_view body, bool cancelled, std::string& o
     return;
   }
   const auto words = words_of(portal.sql);
-  const std::size_t rows = number_in(words, 1);
+  const bool show = words[0] == "SHOW";
+  const std::size_t rows = show ? 1 : number_in(words, 1);
   std::size_t sent = 0;
   while (portal.position < rows && (limit == 0 || sent < limit)) {
-    data_row(out, {row_text(portal.parameter, portal.position++, number_in(words, 2))});
+    const std::size_t row = portal.position++;
+    data_row(out,
+             {show ? value_of(words[1]) : row_text(portal.parameter, row, number_in(words, 2))});
     ++sent;
   }
   if (limit != 0 && sent == limit) return simple_reply(out, 's');
-  wire::append_command_complete(out, "SELECT " + std::to_string(sent));
+  wire::append_command_complete(out, show ? "SHOW" : "SELECT " + std::to_string(sent));
 }
 
 void ModelSession::close(std::string_view body) {
@@ -367,7 +385,7 @@ void ModelSession::sync(std::string& out) {
 bool ModelSession::refused_in_failed_block(std::string_view sql, std::string& out) {
   const bool empty = words_of(sql).empty();
   if (status_ != 'E' || ends_block(sql) || empty) return false;
-  fail_extended("25P02", "current transaction is aborted", out);
+  fail_extended("25P02", kAborted, out);
   return true;
 }
 
@@ -379,7 +397,7 @@ bool ModelSession::run_statement(std::string_view sql, std::string_view echo, bo
     fail(state, message, out);
     return false;
   };
-  if (status_ == 'E' && !ends_block(sql)) return failed("25P02", "current transaction is aborted");
+  if (status_ == 'E' && !ends_block(sql)) return failed("25P02", kAborted);
   if (cancelled) return failed("57014", "canceling statement due to user request");
   if (verb == "FAIL") return failed("22012", "division by zero in " + std::string(echo));
   if (verb == "BEGIN" || verb == "COMMIT" || verb == "ROLLBACK")

@@ -46,6 +46,8 @@ class ModelSession {
   bool copying_in() const { return copy_ != Copy::kNone; }
   // Between two batches, in no transaction: here a pooler may change the client.
   bool at_rest() const { return status_ == 'I' && !in_batch_ && copy_ == Copy::kNone; }
+  // In a block of which nothing but a BEGIN as a query of its own has come: pgsaba has not sent it.
+  bool in_unsent_block() const { return unsent_block_; }
   // Reported parameters whose value is not the default.
   const ModelSettings& settings() const { return current_; }
   const ModelSettings& reported() const { return reported_; }
@@ -99,6 +101,7 @@ class ModelSession {
   char status_ = 'I';
   bool in_batch_ = false;  // extended messages since the last Sync
   bool skipping_ = false;  // an error waits for its Sync
+  bool unsent_block_ = false;
   bool terminated_ = false;
 };
 

@@ -163,8 +163,9 @@ bool SimClient::explained(std::string_view frame, const wire::ErrorFields& error
   if (!waited && !cancelled) return false;
   if (cancelled && !cancels_) accuse("is cancelled without having asked for it");
   if (waited) refused(error);
+  if (direct_.status() != 'I' && !direct_.in_unsent_block())
+    accuse("is refused inside a transaction: " + printable(frame));
   direct_.refuse_batch(expected_);
-  if (direct_.status() != 'I') accuse("is refused inside a transaction: " + printable(frame));
   return true;
 }
 

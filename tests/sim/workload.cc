@@ -67,7 +67,7 @@ std::string Workload::statement(char status) {
 // What a SET leaves behind is read from its text, or reported by the server, or asked for.
 std::string Workload::setting() {
   const std::string mine = "c" + std::to_string(client_) + "x" + std::to_string(next_tag_);
-  switch (random_.below(8)) {
+  switch (random_.below(7)) {
     case 0:
     case 1:
       return "SET application_name TO '" + mine + "'";
@@ -78,8 +78,6 @@ std::string Workload::setting() {
       return "SET work_mem TO '" + mine + "'";
     case 5:
       return random_.chance(50) ? "RESET search_path" : "RESET work_mem";
-    case 6:
-      return "RESET ALL";
     default:
       return random_.chance(50) ? "SET TimeZone TO 'Asia/Tokyo'" : "SET TimeZone TO 'UTC'";
   }
