@@ -41,6 +41,7 @@ Status ServerConnection::open_connection(const net::Address& address,
 
 void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
+  has_failed_ = false;
   state_ = State::kLent;
 }
 
@@ -72,6 +73,10 @@ void ServerConnection::settings_are(SettingsRef settings) {
 }
 
 void ServerConnection::begin(std::string_view sql) { send_query(sql, Disposition::kSwallow); }
+
+void ServerConnection::forget_sequences() {
+  send_query("DISCARD SEQUENCES", Disposition::kSwallow);
+}
 
 void ServerConnection::ask(std::string_view sql) { send_query(sql, Disposition::kAsk); }
 
@@ -414,6 +419,7 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     last_error_ = error;
     return lost(of_ours ? CloseReason::kNotClean : CloseReason::kServerError);
   }
+  has_failed_ = true;
   forget_skipped();  // the entry that failed is among them
   const std::uint32_t id = verdict.entry.statement;
   if (holder_ != nullptr && error.sqlstate == wire::sqlstate::kFeatureNotSupported &&

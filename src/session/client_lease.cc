@@ -56,6 +56,7 @@ void ClientSession::follow_route() {
 void ClientSession::link(ServerConnection& server) {
   server_ = &server;
   statements_in_lease_ = 0;
+  drew_in_lease_ = false;
   server.lend(*this);
   if (server.match(settings_)) return transition(State::kMatching);
   matched();
@@ -119,6 +120,7 @@ void ClientSession::parameter_changed(std::string_view name, std::string_view va
   const std::string key = server::lower_case(name);
   // Who the session acts as is found out by asking: the message does not tell of every change.
   if (!server::is_settable(key) || key == "session_authorization") return;
+  if (key == "client_encoding") reread_settings();
   settings_ = host_.settings().with(settings_, key, value);
   server_->settings_are(settings_);
 }

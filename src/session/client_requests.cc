@@ -156,6 +156,7 @@ bool ClientSession::end_unbegun(std::string_view sql) {
   if (!end) return false;
   drop_unnamed_statement();
   if (!end->chain) {
+    begin_sql_.clear();
     transaction_at_ = 0;
     transition(State::kIdle);
   }

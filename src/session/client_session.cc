@@ -207,7 +207,10 @@ void ClientSession::part_from_server() {
   abandon_state();
   ServerConnection* server = std::exchange(server_, nullptr);
   if (server == nullptr) return;
-  if (server->pipeline().empty()) {
+  // A question of ours that is still under way is followed by the cleaning.
+  const bool only_asked = state_ == State::kSettling || state_ == State::kMatching;
+  if (only_asked) server->taint(ServerConnection::Taint::kState);
+  if (server->pipeline().empty() || only_asked) {
     lease_pool_->give_back(*server);
   } else {
     give_up(*server);

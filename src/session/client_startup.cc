@@ -58,6 +58,14 @@ bool ClientSession::negotiate(const wire::StartupMessage& startup) {
 }
 
 bool ClientSession::read_parameters(const wire::StartupMessage& startup) {
+  // Parameters of the packet are stronger than those in `options`, wherever they stand.
+  const std::string* options = relay_ ? nullptr : startup.find("options");
+  if (options != nullptr) {
+    if (const auto bad = read_startup_options(*options, login_->settings)) {
+      end(EndReason::kLoginFailed, errors::startup_option(*bad));
+      return false;
+    }
+  }
   for (const auto& [name, value] : startup.parameters) {
     if (name == "user") {
       login_->user = value;
@@ -65,14 +73,8 @@ bool ClientSession::read_parameters(const wire::StartupMessage& startup) {
       login_->database = value;
     } else if (name == "application_name") {
       login_->application_name = value;
-    } else if (relay_) {
+    } else if (relay_ || name == "options") {
       continue;  // its own server reads the rest
-    } else if (name == "options") {
-      const auto bad = read_startup_options(value, login_->settings);
-      if (bad) {
-        end(EndReason::kLoginFailed, errors::startup_option(*bad));
-        return false;
-      }
     } else if (!name.starts_with("_pq_.") && name != "replication") {
       login_->settings.push_back({server::lower_case(name), value});
     }

@@ -1,5 +1,7 @@
 // The part of ClientSession that keeps what belongs to the client when its server goes to others:
 // what statements may have left behind, what the server says is there, and what follows from it.
+#include <algorithm>
+
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
 #include "session/client_login_state.h"
@@ -23,7 +25,7 @@ LeaseTraces& ClientSession::traces() {
 void ClientSession::note_statement(sql::Effects effects, std::string_view text,
                                    std::optional<Bytes> bind) {
   if (statements_in_lease_ < std::numeric_limits<std::uint8_t>::max()) ++statements_in_lease_;
-  effects &= kLasting;
+  effects = guard_sequences(effects) & kLasting;
   if (effects == 0 || !account_->pools_transactions()) return;
   if (text.empty()) return traces().add_unread();
   const auto mode = account_->limits.unknown_code;
@@ -31,9 +33,35 @@ void ClientSession::note_statement(sql::Effects effects, std::string_view text,
   if (effects != 0) traces().add(text, effects, dialect_, bind);
 }
 
+// currval() and lastval() tell of the session's own past: where they are asked, what draws from a
+// sequence keeps its server for a while. Whoever asks without having drawn must not be told what
+// another client drew there.
+sql::Effects ClientSession::guard_sequences(sql::Effects effects) {
+  constexpr sql::Effects kDraws = effect::kSequence | effect::kInsert;
+  const bool unread = (effects & effect::kAll) == effect::kAll;
+  if (unread || (effects & (effect::kSequenceRead | kDraws)) == 0) return effects;
+  if ((effects & effect::kInsert) != 0 && reads_sequences_) effects |= effect::kSequence;
+  const bool drew = pins_.has(PinReason::kSequence) || drew_in_lease_;
+  if ((effects & kDraws) != 0) drew_in_lease_ = true;
+  if ((effects & effect::kSequenceRead) == 0) return effects;
+  reads_sequences_ = true;
+  if (!drew && (effects & kDraws) == 0 && server_->pipeline().empty() &&
+      server_->pipeline().status() != wire::TransactionStatus::kFailed)
+    server_->forget_sequences();
+  return effects;
+}
+
 void ClientSession::note_dialect(std::string_view name, std::string_view value) {
   if (name == "standard_conforming_strings") dialect_.standard_strings = value != "off";
   if (name == "client_encoding") dialect_.encoding = sql::encoding_of(value);
+}
+
+// The client's encoding changes: values that are not ASCII have other bytes from now on.
+void ClientSession::reread_settings() {
+  if (!settings_) return;
+  const auto beyond_ascii = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  for (const server::Setting& setting : *settings_)
+    if (std::ranges::any_of(setting.value, beyond_ascii)) traces().reread(setting.name);
 }
 
 void ClientSession::setting_done() {
@@ -42,6 +70,7 @@ void ClientSession::setting_done() {
 
 // ReadyForQuery 'I', and nothing is owed: the server may go, if nothing of the client's is in it.
 void ClientSession::end_lease() {
+  if (pins_.has(PinReason::kUnknown)) traces().add_unread();  // it is asked again
   if (traces_ && traces_->effects() != 0) return settle();
   if (!pins_.any()) unlink();
 }
@@ -56,6 +85,7 @@ void ClientSession::settle() {
     server_->taint(ServerConnection::Taint::kState);
     return settled();
   }
+  if (server_->has_failed()) traces_->failed();
   const std::string question = traces_->question(settings_);
   if (question.empty()) return settled();
   answer_ = std::make_unique<std::string>();
@@ -141,8 +171,10 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
 void ClientSession::settled() {
   const sql::Effects effects = traces_->effects();
   traces_->clear();
-  if ((effects & effect::kSequence) != 0) pins_.set(PinReason::kSequence);
-  if ((effects & effect::kIrreversible) != 0 && effects != effect::kAll) {
+  // What could not be read is not taken for the rare things that no question finds.
+  const bool unread = (effects & kLasting) == kLasting;
+  if ((effects & effect::kSequence) != 0 && !unread) pins_.set(PinReason::kSequence);
+  if ((effects & effect::kIrreversible) != 0 && !unread) {
     pins_.set(PinReason::kIrreversible);
     server_->taint(ServerConnection::Taint::kForGood);
   }
@@ -190,7 +222,8 @@ void ClientSession::abandon_state() {
   if (server_ == nullptr) return;
   const bool traced = traces_ && traces_->effects() != 0;
   if (traced || pins_.any()) server_->taint(ServerConnection::Taint::kState);
-  if (traced && (traces_->effects() & effect::kIrreversible) != 0)
+  if (traced && (traces_->effects() & effect::kIrreversible) != 0 &&
+      (traces_->effects() & kLasting) != kLasting)
     server_->taint(ServerConnection::Taint::kForGood);
   if (traces_) traces_->clear();
   pins_.clear();

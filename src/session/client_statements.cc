@@ -85,6 +85,9 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
   if (account_->pools_transactions() && (!parse || parse->statement.empty())) {
     change = kUnnamedChange;
     keep_unnamed_statement(parse ? parse->rest : std::string_view());
+    // The last moment before the batch begins.
+    if (unnamed_->effects != sql::effect::kAll)
+      guard_sequences(unnamed_->effects & sql::effect::kSequenceRead);
   }
   server_->forward(Request::kParse, piece.bytes, 0, change);
   if (change != 0 && unnamed_) server_->unnamed_is(unnamed_->number);
@@ -261,9 +264,9 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   if (!statement) {
     const bool unnamed = object && object->kind == 'S' && object->name.empty();
     if (unnamed && account_->pools_transactions()) match_unnamed_statement();
-    if (named && prepared_) {
+    if (named && account_->pools_transactions()) {
       match_names(sql::effect::kPrepared, {});
-      if (piece.tag == 'C') traces().add({}, sql::effect::kPrepared, dialect_);
+      if (piece.tag == 'C' && prepared_) traces().add({}, sql::effect::kPrepared, dialect_);
     }
     if (unnamed && piece.tag == 'C') {
       drop_unnamed_statement();

@@ -4,6 +4,7 @@
 // which has one only once a statement was suspicious.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,8 +31,18 @@ class LeaseTraces {
   // it may name a parameter.
   void add(std::string_view sql, sql::Effects effects, const sql::Dialect& dialect,
            std::optional<Bytes> bind = std::nullopt);
+  // The value of a parameter has to be asked for.
+  void reread(const std::string& name) {
+    effects_ |= sql::effect::kSetting;
+    plain_.reset();
+    if (std::ranges::find(names_, name) == names_.end()) names_.push_back(name);
+  }
   // A text too long to be read.
   void add_unread() { effects_ |= sql::effect::kAll; }
+  // A statement failed: a parameter that was named may not have been set, and may be none that can.
+  void failed() {
+    if ((effects_ & sql::effect::kSetting) != 0) effects_ |= sql::effect::kAnySetting;
+  }
   // The server confirmed a SET or RESET.
   void setting_done() { ++confirmed_; }
   void clear() { *this = {}; }

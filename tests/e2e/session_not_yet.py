@@ -3,10 +3,22 @@ module goes with the last one. CROWD is test_sessions_at_once, LEAKS is test_lea
 
 import pytest
 
-GROUPS = ["bad_set", "cursors", "custom", "libraries", "locks", "mixed_statements", "notifications",
-          "protocol_statements", "reset", "role", "sequences", "set", "set_config", "set_elsewhere",
-          "several", "sql_statements", "stale_plans", "startup", "temporary", "undo", "views"]
-CASES = ["begin-concurrently", "begin-isolation_setting"]
+GROUPS = ["stale_plans", "views"]  # succeed where a direct connection fails: each server plans anew
+CASES = [
+    # A custom parameter stays on its server as an empty placeholder; one that is set out of sight is
+    # in no list of the server's.
+    "custom-of_others", "custom-list", "set_config-by_row", "set_config-executed",
+    "set_elsewhere-in_a_function_reported", "set_elsewhere-in_a_function_bound",
+    "set_elsewhere-statement_in_a_function", "set_elsewhere-do_block_perform",
+    "set_elsewhere-update_pg_settings", "set_elsewhere-function_fails",
+    # RESET goes back to the server's default first, and to the startup packet's value after it.
+    "startup-application_name", "startup-reset_to_it", "startup-role",
+    # Settings in force when a statement was parsed are not kept with it.
+    "protocol_statements-standard_conforming_strings_at_parse", "sql_statements-settings_at_prepare",
+    # Sequences behind functions and columns are not seen.
+    "sequences-currval", "sequences-lastval_of_two", "sequences-in_a_block", "sequences-serial",
+    "sequences-identity", "sequences-extended",
+    "sql_statements-names_of_a_pooler", "temporary-function"]
 CROWD = True
 LEAKS = True
 REASON = "the daemon does not keep this yet"
@@ -16,7 +28,7 @@ not_yet_without_leaks = pytest.mark.xfail(LEAKS, reason=REASON, strict=False)
 
 
 def is_lacking(name):
-    return name.split("-")[0] in GROUPS or name in CASES
+    return name.split("-", maxsplit=1)[0] in GROUPS or name in CASES
 
 
 def not_yet(name):

@@ -20,7 +20,7 @@ def roles(cluster):
 def start_all(clients):
     """Everybody asks for a transaction, whether there is room or not."""
     for client in clients:
-        client.send(m.query("begin"))
+        client.send(m.query("begin; select 1"))
 
 
 def finish_all(clients):
@@ -59,7 +59,7 @@ def test_reserve_pool(start_pgsaba, cluster):
                            "timeouts": {"reserve_pool": "1s"}})
     with daemon.connect() as holder, daemon.connect() as waiter, daemon.connect() as last:
         begin(holder)
-        waiter.send(m.query("begin"))
+        waiter.send(m.query("begin; select 1"))
         assert waiter.is_silent(0.5)
         assert waiter.read_until_ready()[-1].body == b"T"
         last.send(m.query("select 1"))

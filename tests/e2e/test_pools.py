@@ -57,7 +57,7 @@ def test_session_mode_rolls_back_what_a_lost_client_began(start_pgsaba, cluster)
     daemon = start_pgsaba(database(pool_size=1, pool_mode="session"))
     cluster.sql("create table left_open (id int)")
     one = daemon.connect()
-    one.rows("begin")
+    one.rows("begin; select 1")
     one.rows("insert into left_open values (1)")
     one.abandon()
     with daemon.connect() as other:
@@ -78,7 +78,7 @@ def test_statement_mode_refuses_blocks(start_pgsaba):
     daemon = start_pgsaba(database(pool_size=1, pool_mode="statement"))
     with daemon.connect() as client, daemon.connect() as other:
         assert client.value("select 1") == "1"
-        client.send(m.query("begin"))
+        client.send(m.query("begin; select 1"))
         error = last_error(client)
         assert (error["S"], error["C"]) == ("FATAL", "0A000")
         assert "statement pooling mode" in error["M"] and "pool_mode" in error["H"]
@@ -103,7 +103,7 @@ def test_modes_per_database_and_user(start_pgsaba):
     assert pool_row(daemon, user="alice")["sv_active"] == "1"  # the session holds it
     assert pool_row(daemon)["sv_active"] == "0"
     for client in clients[3:]:
-        client.send(m.query("begin"))
+        client.send(m.query("begin; select 1"))
         assert last_error(client)["C"] == "0A000"
     for client in clients[:3]:
         client.close()
@@ -194,9 +194,9 @@ def test_servers_are_opened_several_at_once(start_pgsaba, cluster):
     try:
         started = time.monotonic()
         for client in clients:
-            client.send(m.query("begin"))
+            client.send(m.query("begin; select 1"))
         for client in clients:
-            assert tags(client.read_until_ready()) == b"CZ"
+            assert tags(client.read_until_ready()) == b"CTDCZ"
         assert time.monotonic() - started < 5
         assert server_count(cluster) == 8
     finally:

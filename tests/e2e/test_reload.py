@@ -46,7 +46,7 @@ def where(client):
 def test_pool_size_grows_for_those_who_wait(daemon):
     clients = [daemon.connect() for _ in range(4)]
     for client in clients:
-        client.send(m.query("begin"))
+        client.send(m.query("begin; select 1"))
     wait_for_waiters(daemon, 3)
     reload(daemon, {"databases": {"postgres": {"pool_size": 4}}})
     for client in clients:
@@ -74,13 +74,13 @@ def test_a_smaller_pool_shrinks_as_servers_become_free(daemon, cluster):
 
 def test_mode_and_limits(daemon):
     with daemon.connect() as client:
-        assert client.query("begin")[-1].body == b"T"
+        assert client.query("begin; select 1")[-1].body == b"T"
         client.rows("commit")
         reload(daemon, {"databases": {"postgres": {"pool_mode": "statement"}},
                         "timeouts": {"query_wait": "300ms"}})
         assert pool_row(daemon)["pool_mode"] == "statement"
     client = daemon.connect()
-    client.send(m.query("begin"))
+    client.send(m.query("begin; select 1"))
     assert last_error(client)["C"] == "0A000"
 
 
@@ -145,7 +145,7 @@ def test_the_first_transaction_right_after_a_reload(daemon, cluster, elsewhere):
     def work():
         with daemon.connect() as client:
             while not over.is_set():
-                client.rows("begin")
+                client.rows("begin; select 1")
                 first = where(client)
                 if where(client) != first:
                     failures.append("a transaction moved")
@@ -231,7 +231,7 @@ def test_a_bad_file_changes_nothing(daemon, changes, words):
     assert f"({daemon.config_path}:{line})" in refused
     clients = [daemon.connect() for _ in range(2)]
     for client in clients:
-        client.send(m.query("begin"))
+        client.send(m.query("begin; select 1"))
     wait_for_waiters(daemon, 1)  # pool_size is still one
     daemon.config = good
     for client in clients:

@@ -134,7 +134,7 @@ def test_a_late_cancel_request_never_meets_the_next_client(before_fake):
     def server(connection):
         connection.welcome()
         sql = connection.query()
-        assert sql == "slow" and cancel_arrived.wait(10)
+        assert sql == "select slow" and cancel_arrived.wait(10)
         events.append("statement ends")
         connection.answer(sql)
         sql = connection.query()
@@ -145,15 +145,15 @@ def test_a_late_cancel_request_never_meets_the_next_client(before_fake):
 
     pgsaba, fake = before_fake(server, changes=ONE, on_cancel=on_cancel)
     with pgsaba.connect() as first, pgsaba.connect() as second:
-        first.send(m.query("slow"))
+        first.send(m.query("select slow"))
         wait_until(lambda: len(fake.connections) == 1, 5, "server connection")
-        second.send(m.query("next"))
+        second.send(m.query("select next"))
         with pgsaba.connect(login=False) as canceller:
             canceller.send(m.cancel_request(first.backend_pid, first.backend_secret))
             canceller.read_to_end()
         assert first.read_until_ready()[-1].body == b"I"
         assert b"next" in second.read_until_ready()[1].body
-    assert events == ["cancel arrives", "statement ends", "cancel is through", "next begins"]
+    assert events == ["cancel arrives", "statement ends", "cancel is through", "select next begins"]
 
 
 def test_a_cancel_request_of_a_client_without_a_statement_goes_nowhere(before_fake):

@@ -121,6 +121,7 @@ def test_moving_name_is_followed(start_named):
     with daemon.connect() as client:
         assert server_address(client) == "127.0.0.1"
         client.rows("begin")
+        assert server_address(client) == "127.0.0.1"
         name_is("::1")
         daemon.wait_for_log(r"db\.moving\.test moved to \[::1\]")
         assert server_address(client) == "127.0.0.1"  # a transaction stays where it is

@@ -7,6 +7,7 @@
 #include "pgsaba/base/bytes.h"
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/error_fields.h"
+#include "pgsaba/wire/frame.h"
 #include "pgsaba/wire/frontend.h"
 #include "pgsaba/wire/message_writer.h"
 #include "sim/tag.h"
@@ -212,8 +213,17 @@ void ModelSession::refuse_batch(std::string& out) {
     skipping_ = in_batch_ = true;
     return;
   }
-  input_.erase(0, message().size());
+  // Of a large one the client may not yet have sent all.
+  const std::size_t size = 1 + load_be32(reinterpret_cast<const std::uint8_t*>(input_.data()) + 1);
+  ignored_ = size - std::min(size, input_.size());
+  input_.erase(0, size);
   ready(out);
+}
+
+void ModelSession::feed(std::string_view bytes) {
+  const std::size_t ignored = std::min(ignored_, bytes.size());
+  ignored_ -= ignored;
+  input_.append(bytes.substr(ignored));
 }
 
 // ---- simple protocol ---------------------------------------------------------------------------
@@ -393,6 +403,7 @@ bool ModelSession::run_statement(std::string_view sql, std::string_view echo, bo
                                  std::string& out) {
   const auto words = words_of(sql);
   const std::string& verb = words[0];
+  block_is_fresh_ = verb == "BEGIN";
   const auto failed = [&](std::string_view state, std::string_view message) {
     fail(state, message, out);
     return false;

@@ -30,7 +30,7 @@ class ModelSession {
  public:
   explicit ModelSession(ModelSettings defaults = {});
 
-  void feed(std::string_view bytes) { input_.append(bytes); }
+  void feed(std::string_view bytes);
   bool has_message() const;
   std::string_view message() const;  // the next whole one, header included
   // What the next message will execute; empty if nothing. Unique for each execution.
@@ -38,11 +38,14 @@ class ModelSession {
   Micros cost() const;  // how long that takes
   // Takes the next message; `cancelled`: what it executes is cancelled instead.
   void run(bool cancelled, std::string& out);
-  // The next batch was refused before it reached a server: it is over with its error.
+  // The next batch was refused before it reached a server: it is over with its error, and so is
+  // the transaction that was to begin with it.
   void refuse_batch(std::string& out);
 
   bool terminated() const { return terminated_; }
   char status() const { return status_; }
+  // Nothing but BEGIN has been executed in the transaction: it may not have a server yet.
+  bool block_is_fresh() const { return block_is_fresh_; }
   bool copying_in() const { return copy_ != Copy::kNone; }
   // Between two batches, in no transaction: here a pooler may change the client.
   bool at_rest() const { return status_ == 'I' && !in_batch_ && copy_ == Copy::kNone; }
@@ -88,6 +91,7 @@ class ModelSession {
   std::string canonical(const std::string& name) const;
 
   std::string input_;
+  std::size_t ignored_ = 0;  // bytes to come that belong to a refused message
   ModelSettings defaults_;
   ModelSettings current_;
   ModelSettings at_begin_;  // what a rollback returns to
@@ -99,6 +103,7 @@ class ModelSession {
   int copy_lines_ = 0;
   Copy copy_ = Copy::kNone;
   char status_ = 'I';
+  bool block_is_fresh_ = false;
   bool in_batch_ = false;  // extended messages since the last Sync
   bool skipping_ = false;  // an error waits for its Sync
   bool unsent_block_ = false;

@@ -130,8 +130,12 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   // The session's parameters may be anything: the next client's are restored from scratch.
   void settings_unknown() { settings_known_ = false; }
   bool settings_known() const { return settings_known_; }
+  // A statement of the lease has failed.
+  bool has_failed() const { return has_failed_; }
   // Sends the BEGIN that its client had answered by pgsaba; its reply is swallowed.
   void begin(std::string_view sql);
+  // Whatever was drawn from sequences in this session is unknown to it from now on.
+  void forget_sequences();
   // Sends a query of pgsaba's; the holder gets all that comes back.
   void ask(std::string_view sql);
 
@@ -237,6 +241,7 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool settings_known_ = true;
   bool body_swallowed_ = false;  // the rest of a streamed frame is not for the client
   bool body_asked_ = false;      // it belongs to the answer of a question
+  bool has_failed_ = false;
   Taint taint_ = Taint::kNone;
   std::uint64_t unnamed_owner_ = 0;
   std::map<std::string, std::pair<std::uint32_t, std::uint32_t>, std::less<>>

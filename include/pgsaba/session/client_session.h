@@ -237,7 +237,9 @@ class ClientSession final : public net::Connection,
   LeaseTraces& traces();
   void note_statement(sql::Effects effects, std::string_view text,
                       std::optional<Bytes> bind = std::nullopt);
+  sql::Effects guard_sequences(sql::Effects effects);
   void note_dialect(std::string_view name, std::string_view value);
+  void reread_settings();
   void end_lease();
   void settle();
   void settled();
@@ -262,6 +264,8 @@ class ClientSession final : public net::Connection,
   bool leaving_ = false;        // it said Terminate behind statements that still run
   bool may_commit_ = false;     // what runs now may end the transaction with success
   bool pin_counted_ = false;
+  bool drew_in_lease_ = false;    // from a sequence
+  bool reads_sequences_ = false;  // it has asked for currval or lastval before
   Pins pins_;
   std::uint8_t statements_in_lease_ = 0;  // at most 255 are counted
   sql::Dialect dialect_;

@@ -17,7 +17,8 @@ from .pgsaba import Pgsaba
 POOL_SIZE = 3
 TURNS = itertools.count(1)  # of all rotations, so that no two of them lock the same
 
-CONFIG = {"pool": {"server_round_robin": True, "pool_size": POOL_SIZE}}
+CONFIG = {"pool": {"server_round_robin": True, "pool_size": POOL_SIZE},
+          "timeouts": {"sequence_pin": "10s"}}
 
 # Each is one Query, hence one lease; {n} is another number each time, {client} that of the client
 # under test. An explicit block, for what

@@ -156,7 +156,8 @@ TEST_CASE("every subject but FDS and HELP has columns, and rows as wide as them"
     for (const Row& row : table.rows) CHECK(row.size() == table.columns.size());
     const bool always_empty =
         entry.subject == Subject::kPeers || entry.subject == Subject::kPeerPools ||
-        entry.subject == Subject::kDnsZones || entry.subject == Subject::kActiveSockets;
+        entry.subject == Subject::kDnsZones || entry.subject == Subject::kActiveSockets ||
+        entry.subject == Subject::kPins;
     CHECK(table.rows.empty() == (always_empty || !has_table));
   }
 }
