@@ -403,7 +403,6 @@ bool ModelSession::run_statement(std::string_view sql, std::string_view echo, bo
                                  std::string& out) {
   const auto words = words_of(sql);
   const std::string& verb = words[0];
-  block_is_fresh_ = verb == "BEGIN";
   const auto failed = [&](std::string_view state, std::string_view message) {
     fail(state, message, out);
     return false;

@@ -44,8 +44,6 @@ class ModelSession {
 
   bool terminated() const { return terminated_; }
   char status() const { return status_; }
-  // Nothing but BEGIN has been executed in the transaction: it may not have a server yet.
-  bool block_is_fresh() const { return block_is_fresh_; }
   bool copying_in() const { return copy_ != Copy::kNone; }
   // Between two batches, in no transaction: here a pooler may change the client.
   bool at_rest() const { return status_ == 'I' && !in_batch_ && copy_ == Copy::kNone; }
@@ -103,7 +101,6 @@ class ModelSession {
   int copy_lines_ = 0;
   Copy copy_ = Copy::kNone;
   char status_ = 'I';
-  bool block_is_fresh_ = false;
   bool in_batch_ = false;  // extended messages since the last Sync
   bool skipping_ = false;  // an error waits for its Sync
   bool unsent_block_ = false;

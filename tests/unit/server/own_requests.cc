@@ -1,0 +1,222 @@
+// What a server connection asks on its own account, beside what its client says: the frames sent
+// are compared with those written by hand, and none of the replies may reach the client.
+#include <doctest/doctest.h>
+
+#include "pgsaba/server/server_connection.h"
+#include "unit/server/fake_network.h"
+#include "unit/wire/frames.h"
+
+using namespace pgsaba;
+using namespace pgsaba::server;
+using namespace pgsaba::testing;
+
+namespace {
+
+class Listener final : public LeaseHolder, public ServerOwner {
+ public:
+  std::string bytes;   // for the client
+  std::string answer;  // to a question
+  int ready = 0;
+  int answers = 0;
+  int lost = 0;
+
+  void server_sent(Bytes more) override { bytes += text_of(more); }
+  void parameter_changed(std::string_view, std::string_view) override {}
+  void change_undone(std::uint32_t) override {}
+  void statements_discarded() override {}
+  std::string statement_name(std::uint32_t) override { return {}; }
+  void statement_outdated(std::uint32_t) override {}
+  void setting_done() override {}
+  void answered(Bytes more) override { answer += text_of(more); }
+  void answer_complete() override { ++answers; }
+  void server_ready() override { ++ready; }
+  void server_lost(ServerConnection&, CloseReason, bool) override { ++lost; }
+  bool accepts_bytes() const override { return true; }
+  void server_drained() override {}
+  void server_logged_in(ServerConnection&) override {}
+  void server_cleaned(ServerConnection&) override {}
+  void server_closed(ServerConnection& server, CloseReason) override { server.close(); }
+};
+
+// A server that has logged in and is lent.
+struct Lease {
+  FakeNetwork network;
+  net::Turn turn{network};
+  Listener listener;
+  auth::ScramKeyDesk keys;
+  ServerConnection server{turn, listener, std::make_shared<const ServerTarget>(), keys, 1};
+  net::Socket socket = net::kNoSocket;
+
+  Lease() {
+    REQUIRE(server.open_connection({}, {}).ok());
+    socket = server.socket();
+    network.connected(socket);
+    say(frame('R', be32(0)) + frame('K', be32(1) + "key!") + frame('Z', "I"));
+    server.lend(listener);
+    sent();
+  }
+  void say(std::string_view bytes) {
+    network.say(socket, bytes);
+    run(turn);
+  }
+  std::string sent() {
+    run(turn);
+    return network.sent(socket);
+  }
+};
+
+std::string query(std::string_view sql) { return frame('Q', std::string(sql) + '\0'); }
+std::string parse(std::string_view name, std::string_view rest) {
+  return frame('P', std::string(name) + '\0' + std::string(rest));
+}
+std::string close(std::string_view name) { return frame('C', "S" + std::string(name) + '\0'); }
+
+const std::string rest_one = zeros("SELECT 1|") + zeros("||");
+const std::string rest_two = zeros("SELECT 2|") + zeros("||");
+const std::string selected = frame('C', zeros("SELECT 1|"));
+
+}  // namespace
+
+TEST_CASE("all of a question's answer goes to the holder, none of it to the client") {
+  Lease lease;
+  lease.server.ask("SELECT 'a'");
+  CHECK(lease.sent() == query("SELECT 'a'"));
+  const std::string rows = frame('T', "t") + frame('D', "row") + selected;
+  lease.say(rows);
+  CHECK(lease.listener.answers == 0);
+  CHECK_FALSE(lease.server.at_rest());
+  lease.say(frame('Z', "I"));
+  CHECK(lease.listener.answer.starts_with(rows));
+  CHECK(lease.listener.answers == 1);
+  CHECK(lease.listener.bytes.empty());
+  CHECK(lease.listener.ready == 0);
+  CHECK(lease.server.at_rest());
+}
+
+TEST_CASE("a large row of an answer comes in parts") {
+  Lease lease;
+  lease.server.ask("SELECT 'a'");
+  const std::string row = frame('D', std::string(100'000, 'x'));
+  for (std::size_t at = 0; at < row.size(); at += 30'000)
+    lease.say(std::string_view(row).substr(at, 30'000));
+  lease.say(selected + frame('Z', "I"));
+  CHECK(lease.listener.answer.starts_with(row + selected));
+  CHECK(lease.listener.bytes.empty());
+}
+
+TEST_CASE("an error that answers a question is an answer; the server stays") {
+  Lease lease;
+  lease.server.ask("SELECT 'a'");
+  const std::string error = frame('E', zeros("SERROR|C57014|Mno||"));
+  lease.say(error + frame('Z', "I"));
+  CHECK(lease.listener.answer.starts_with(error));
+  CHECK(lease.listener.answers == 1);
+  CHECK(lease.listener.lost == 0);
+  CHECK(lease.listener.bytes.empty());
+}
+
+TEST_CASE("a BEGIN that waited goes before the client's statement, and only that is answered") {
+  Lease lease;
+  lease.server.begin("BEGIN READ ONLY");
+  const std::string own = query("SELECT 1");
+  lease.server.forward(Request::kQuery, bytes_of(own));
+  CHECK(lease.sent() == query("BEGIN READ ONLY") + own);
+  lease.say(frame('C', zeros("BEGIN|")) + frame('Z', "T"));
+  CHECK(lease.listener.bytes.empty());
+  CHECK(lease.listener.ready == 0);
+  lease.say(selected + frame('Z', "T"));
+  CHECK(lease.listener.bytes == selected + frame('Z', "T"));
+  CHECK(lease.listener.ready == 1);
+  CHECK(lease.listener.answers == 0);
+  CHECK(lease.server.pipeline().status() == wire::TransactionStatus::kInBlock);
+}
+
+TEST_CASE("a BEGIN that fails loses the server: the statement must not run outside of a block") {
+  Lease lease;
+  lease.server.begin("BEGIN");
+  lease.server.forward(Request::kQuery, bytes_of(query("SELECT 1")));
+  lease.say(frame('E', zeros("SERROR|C57014|Mno||")) + frame('Z', "I"));
+  CHECK(lease.listener.lost == 1);
+  CHECK(lease.listener.bytes.empty());
+}
+
+TEST_CASE("the unnamed statement is parsed again for another owner only") {
+  Lease lease;
+  lease.server.need_unnamed(rest_one, 7);
+  CHECK(lease.sent() == parse("", rest_one));
+  lease.server.need_unnamed(rest_one, 7);
+  CHECK(lease.sent().empty());
+  lease.server.need_unnamed(rest_two, 8);
+  CHECK(lease.sent() == parse("", rest_two));
+  CHECK(lease.server.unnamed_owner() == 8);
+  lease.server.forward(Request::kSync, bytes_of(frame('S')));
+  lease.say(frame('1') + frame('1') + frame('Z', "I"));
+  CHECK(lease.listener.bytes == frame('Z', "I"));
+}
+
+TEST_CASE("every query drops the unnamed statement, ours as well") {
+  Lease lease;
+  const auto is_gone_after = [&](const char* what, auto&& act) {
+    CAPTURE(what);
+    lease.server.unnamed_is(7);
+    act();
+    CHECK(lease.server.unnamed_owner() == 0);
+  };
+  is_gone_after("ask", [&] { lease.server.ask("SELECT"); });
+  is_gone_after("begin", [&] { lease.server.begin("BEGIN"); });
+  is_gone_after("forward",
+                [&] { lease.server.forward(Request::kQuery, bytes_of(query("SELECT"))); });
+}
+
+TEST_CASE("nobody's unnamed statement need not be dropped, somebody's is") {
+  Lease lease;
+  lease.server.drop_unnamed();
+  CHECK(lease.sent().empty());
+  lease.server.unnamed_is(7);
+  lease.server.drop_unnamed();
+  CHECK(lease.sent() == close(""));
+  CHECK(lease.server.unnamed_owner() == 0);
+  lease.server.forward(Request::kSync, bytes_of(frame('S')));
+  lease.say(frame('3') + frame('Z', "I"));
+  CHECK(lease.listener.bytes == frame('Z', "I"));
+}
+
+TEST_CASE("the server has just the names that are needed, each once") {
+  Lease lease;
+  const auto one = std::make_shared<const PreparedStatement>(1, rest_one);
+  const auto two = std::make_shared<const PreparedStatement>(2, rest_two);
+  CHECK_FALSE(lease.server.need_names({}));
+  CHECK(lease.server.need_names({{"a", one}, {"b", two}}));
+  CHECK(lease.sent() == parse("a", rest_one) + parse("b", rest_two) + frame('S'));
+  CHECK_FALSE(lease.server.need_names({{"a", one}, {"b", two}}));
+  CHECK(lease.sent().empty());
+  CHECK(lease.server.need_names({{"b", one}}));  // another statement by that name
+  CHECK(lease.sent() == close("a") + close("b") + parse("b", rest_one) + frame('S'));
+  one->edition.fetch_add(1);  // its plan is outdated
+  CHECK(lease.server.need_names({{"b", one}}));
+  CHECK(lease.sent() == close("b") + parse("b", rest_one) + frame('S'));
+  lease.say(frame('1') + frame('1') + frame('Z', "I"));
+  lease.say(frame('3') + frame('3') + frame('1') + frame('Z', "I"));
+  lease.say(frame('3') + frame('1') + frame('Z', "I"));
+  CHECK(lease.listener.bytes.empty());
+  CHECK(lease.listener.ready == 0);
+  CHECK(lease.server.at_rest());
+}
+
+TEST_CASE("inside of a batch names are made without a Sync") {
+  Lease lease;
+  const auto one = std::make_shared<const PreparedStatement>(1, rest_one);
+  const std::string own = parse("", rest_two);
+  lease.server.forward(Request::kParse, bytes_of(own));
+  CHECK(lease.server.need_names({{"a", one}}));
+  CHECK(lease.sent() == own + parse("a", rest_one));
+}
+
+TEST_CASE("what the server itself says that it has is believed") {
+  Lease lease;
+  const auto one = std::make_shared<const PreparedStatement>(1, rest_one);
+  lease.server.names_are({{"a", one}, {"odd", nullptr}});
+  CHECK(lease.server.need_names({{"a", one}}));
+  CHECK(lease.sent() == close("odd") + frame('S'));
+  CHECK_FALSE(lease.server.need_names({{"a", one}}));
+}
