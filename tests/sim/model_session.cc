@@ -184,7 +184,7 @@ void ModelSession::run(bool cancelled, std::string& out) {
     unsent_block_ = begins || (unsent_block_ && statements.empty());
     return simple_query(sql, cancelled, out);
   }
-  unsent_block_ = false;
+  if (tag != 'C') unsent_block_ = false;  // Close is answered without a server
   in_batch_ = true;
   switch (tag) {
     case 'P':
@@ -207,7 +207,9 @@ void ModelSession::refuse_batch(std::string& out) {
   while (has_message() && std::string_view("dcfHSC").find(message()[0]) != std::string_view::npos)
     run(false, out);
   if (!has_message()) return;
-  if (status_ == 'T') status_ = 'E';
+  const std::string_view frame = message();
+  const bool ends = frame[0] == 'Q' && ends_block(frame.substr(5, frame.size() - 6));
+  if (status_ == 'T') status_ = ends ? 'I' : 'E';
   unsent_block_ = false;
   if (message()[0] != 'Q') {
     skipping_ = in_batch_ = true;

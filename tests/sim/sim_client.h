@@ -79,6 +79,9 @@ class SimClient final : public Actor {
   bool leaving_ = false;   // said Terminate
   bool bereaved_ = false;  // lost a server: what it gets is not predictable any more
   bool cancels_ = false;   // has sent a cancel request
+  // Was refused a server for a transaction. Until its end pgsaba answers by itself, and refuses a
+  // string that goes on behind its ROLLBACK.
+  bool lost_block_ = false;
   bool farewell_ = false;  // got a FATAL error
   bool finished_ = false;
   int owed_ = 0;  // ReadyForQuery to come
