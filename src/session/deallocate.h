@@ -8,8 +8,8 @@
 
 namespace pgsaba::session {
 
-// The name in `DEALLOCATE [PREPARE] name [;]`, folded as PostgreSQL folds identifiers. Nothing for
-// any other text, for ALL, and where comments or further statements stand beside it.
+// The name in `DEALLOCATE [PREPARE] name [;]`, folded as PostgreSQL folds identifiers; comments may
+// stand beside it. Nothing for any other text, for ALL, and where further statements follow.
 std::optional<std::string> deallocated_name(std::string_view sql);
 
 }  // namespace pgsaba::session
