@@ -97,6 +97,9 @@ constexpr std::array kExpected = {
              "peer_id int4 cl_active_cancel_req int4 cl_waiting_cancel_req int4 "
              "sv_active_cancel int4 sv_login int4 ",
              ""},
+    Expected{"PINS", "",
+             "id int4 database text user text server text remote_pid int4 reason text since text "
+             "idle_us int8 worker int4 "},
     Expected{"STATE", "key text value text ", ""},
     Expected{"VERSION", "version text ", ""},
 };
@@ -138,7 +141,9 @@ TEST_CASE("columns are PgBouncer's, in its order and with its types, then ours")
 TEST_CASE("every subject but FDS and HELP has columns, and rows as wide as them") {
   ConsolePicture picture;
   stats::WorkerSnapshot worker;
-  worker.clients.emplace_back().state = stats::ClientState::kIdle;
+  stats::ClientRow& client = worker.clients.emplace_back();
+  client.state = stats::ClientState::kActive;
+  client.pinned_since = 1;
   worker.servers.emplace_back();
   worker.pools.emplace_back();
   worker.databases.push_back({"shop", {}});
@@ -156,8 +161,7 @@ TEST_CASE("every subject but FDS and HELP has columns, and rows as wide as them"
     for (const Row& row : table.rows) CHECK(row.size() == table.columns.size());
     const bool always_empty =
         entry.subject == Subject::kPeers || entry.subject == Subject::kPeerPools ||
-        entry.subject == Subject::kDnsZones || entry.subject == Subject::kActiveSockets ||
-        entry.subject == Subject::kPins;
+        entry.subject == Subject::kDnsZones || entry.subject == Subject::kActiveSockets;
     CHECK(table.rows.empty() == (always_empty || !has_table));
   }
 }

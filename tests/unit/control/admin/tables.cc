@@ -33,6 +33,37 @@ ConsolePicture two_workers() {
   return picture;
 }
 
+TEST_CASE("SHOW PINS has the clients that keep a server, and nobody else") {
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  ConsolePicture picture = two_workers();
+  stats::ClientRow client;
+  client.id = 7;
+  client.database = "shop";
+  client.user = "alice";
+  client.state = stats::ClientState::kActive;
+  picture.workers[0].clients = {client};  // it merely has one
+  client.id = 8;
+  client.remote_pid = 4711;
+  client.reason = "pinned: advisory locks";
+  client.pinned_since = 86'400 * kSecond;
+  client.pinned_idle_us = 1'500;
+  client.pinned_server = "rdb-01";
+  picture.workers[1].clients = {client};
+
+  const ResultTable table = build_table(Subject::kPins, picture);
+  REQUIRE(table.rows.size() == 1);
+  CHECK(at(table, 0, "id") == "8");
+  CHECK(at(table, 0, "database") == "shop");
+  CHECK(at(table, 0, "user") == "alice");
+  CHECK(at(table, 0, "server") == "rdb-01");
+  CHECK(at(table, 0, "remote_pid") == "4711");
+  CHECK(at(table, 0, "reason") == "pinned: advisory locks");
+  CHECK(at(table, 0, "since") == "1970-01-02 00:00:00 UTC");
+  CHECK(at(table, 0, "idle_us") == "1500");
+  CHECK(at(table, 0, "worker") == "1");
+}
+
 TEST_CASE("SHOW POOLS sums workers and servers: one row a database and user") {
   ConsolePicture picture = two_workers();
   stats::PoolRow primary = pool("shop", "alice", "rdb-01");
