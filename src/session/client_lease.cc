@@ -184,8 +184,8 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
       last.message.empty() ? std::string(describe(reason)) : last.severity + ": " + last.message;
   batches_answered_ = batches_sent_;
   if (statements_) statements_->all_answered();
-  if (was == State::kMatching &&
-      !pins_.any()) {  // nothing of the client's was sent yet: another server will do
+  // Nothing of the client's was sent yet: another server will do.
+  if (was == State::kMatching && !pins_.any()) {
     transition(begin_sql_.empty() ? State::kIdle : State::kBegun);
     return schedule();
   }

@@ -64,7 +64,9 @@ void ClientSession::reread_settings() {
     if (std::ranges::any_of(setting.value, beyond_ascii)) traces().reread(setting.name);
 }
 
+// Under session pooling no statement is read: whoever has the server next gets it reset.
 void ClientSession::setting_done() {
+  if (!account_->pools_transactions()) return server_->settings_unknown();
   if (traces_) traces_->setting_done();
 }
 

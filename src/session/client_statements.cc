@@ -199,8 +199,8 @@ sql::Effects ClientSession::effects_of_prepared(std::string_view name) const {
 }
 
 // Before a statement that may use statements by name: the server gets those that the client has
-// prepared by SQL, and those prepared by protocol that it names. Returns what they may leave
-// behind.
+// prepared by SQL, and those prepared by protocol that it names. Returns what running those may
+// leave behind.
 sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view sql) {
   constexpr sql::Effects kByName = sql::effect::kPrepared | sql::effect::kUnknownCode;
   const bool failed = server_->pipeline().status() == wire::TransactionStatus::kFailed;
@@ -214,34 +214,36 @@ sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view s
   }
   // Which parameters an EXECUTE sets is not to be seen from its text.
   if ((found & sql::effect::kSetting) != 0) found |= sql::effect::kAnySetting;
-  if (server_->need_names(wanted)) found |= sql::effect::kPrepared;
+  // Whether all of it took effect is asked when the transaction is over.
+  if (server_->need_names(wanted)) traces().add({}, sql::effect::kPrepared, dialect_);
   return found;
 }
 
 // What the server says it has under the client's own names. False: there is something that cannot
-// be made again elsewhere.
+// be made again elsewhere; it is not kept, for it ends with that server.
 bool ClientSession::keep_prepared(const StateAnswer& answer) {
   server::StatementsByName mine;
   server::StatementsByName there;
+  bool whole = true;
   for (const StateAnswer::Prepared& one : answer.prepared) {
     server::PreparedRef statement;
     if (one.rest) {
       statement = host_.prepared_statements().intern(*one.rest);
       const sql::Statement read = sql::read_statement(statement->query(), dialect_);
       statement->effects.fetch_or(read.effects, std::memory_order_relaxed);
-    } else if (prepared_ && prepared_->contains(one.name)) {
+    } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {  // as we parsed it
       statement = prepared_->at(one.name);
-    } else if (find_statement(one.name)) {
+    } else if (!one.by_sql && find_statement(one.name)) {
       there[one.name] = find_statement(one.name);
       continue;
     } else if (!one.by_sql && account_->max_prepared_statements == 0) {
       continue;
     }
-    mine[one.name] = there[one.name] = statement;
+    there[one.name] = statement;
+    if (statement) mine[one.name] = std::move(statement);
+    whole = whole && mine.contains(one.name);
   }
   server_->names_are(there);
-  bool whole = true;
-  for (const auto& [name, statement] : mine) whole = whole && statement != nullptr;
   prepared_ = mine.empty() ? nullptr : std::make_unique<server::StatementsByName>(std::move(mine));
   return whole;
 }

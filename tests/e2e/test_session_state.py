@@ -1,0 +1,85 @@
+"""What a session keeps, where a single server's life or another client decides about it."""
+
+import os
+import signal
+
+import pytest
+from harness import messages as m
+from harness.client import ConnectionEnded
+from harness.conversations import backend
+from harness.processes import wait_until
+
+
+def start(start_pgsaba, size=2, **pool):
+    return start_pgsaba({"databases": {"postgres": {"pool_size": size}}, "pool": pool})
+
+
+def kill_backend(pid):
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 10, "the backend's end")
+
+
+def test_names_that_died_with_their_server(start_pgsaba):
+    """A statement prepared in a string of several cannot be made again: it pins. When its server is
+    gone, so is the name, and nobody else notices anything."""
+    daemon = start(start_pgsaba)
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("prepare p as select 1; select 2")
+        kill_backend(backend(client))
+        assert m.error_fields(client.query("select 3")[0])["C"] == "08006"
+        assert m.error_fields(client.query("execute p")[0])["C"] == "26000"
+        client.query("prepare p as select 4")
+        assert client.value("execute p") == "4"
+        assert other.value("select 5") == "5"
+
+
+def test_a_name_prepared_anew_in_a_string(start_pgsaba):
+    """The new meaning counts, on whichever server, not the one that is known from before."""
+    daemon = start(start_pgsaba)
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("prepare p as select 'old'")
+        client.query("deallocate p; prepare p as select 'new'")
+        for _ in range(3):
+            other.query("begin; select 1")
+            assert client.value("execute p") == "new"
+            other.query("commit")
+
+
+def test_session_pooling_without_a_reset_query(start_pgsaba):
+    """Nothing that a client has set meets the next one."""
+    daemon = start(start_pgsaba, size=1, pool_mode="session", server_reset_query="")
+    with daemon.connect() as client:
+        client.query("set work_mem = '9MB'")
+        pid = backend(client)
+    with daemon.connect() as client:
+        assert backend(client) == pid
+        assert client.value("show work_mem") == "4MB"
+
+
+@pytest.mark.parametrize("leave", ["create temp table t (a int)", "select pg_advisory_lock(1)",
+                                   "begin; declare c cursor with hold for select 1; commit"])
+def test_pins_are_shown_and_end_with_their_reason(start_pgsaba, leave):
+    daemon = start(start_pgsaba)
+    reasons = {"create": "temporary objects", "select": "advisory locks", "begin;": "cursors WITH HOLD"}
+    end = {"create": "drop table t", "select": "select pg_advisory_unlock(1)", "begin;": "close c"}
+    word = leave.split()[0]
+    with daemon.connect() as client, daemon.connect(database="pgsaba") as console:
+        assert console.rows("show pins") == []
+        client.query(leave)
+        wait_until(lambda: console.rows("show pins"), 10, "the pin")
+        (row,) = console.rows("show pins")
+        assert row[1:3] == ["postgres", "postgres"] and row[5] == f"pinned: {reasons[word]}"
+        assert int(row[4]) == backend(client)
+        client.query(end[word])
+        wait_until(lambda: console.rows("show pins") == [], 10, "the end of the pin")
+
+
+def test_a_client_beyond_the_pins_is_told_why(start_pgsaba):
+    daemon = start(start_pgsaba, max_pinned_servers=1)
+    with daemon.connect() as first:
+        first.query("create temp table t (a int)")
+        with daemon.connect() as second, pytest.raises((ConnectionEnded, OSError)):
+            second.query("create temp table t (a int)")
+            second.query("select 1")
+        daemon.wait_for_log("too many clients keep a server connection")
+        assert first.value("select count(*) from t") == "0"
