@@ -119,7 +119,7 @@ def test_kill_9_of_a_backend(start_pgsaba, cluster):
     victim = backend(clients[2])
     kill_backend(cluster, victim, signal.SIGKILL)
     # The postmaster ends the others a moment later; a statement sent in between would be under way.
-    wait_until(lambda: daemon.log.count("server closed the connection") >= 3, 10, "the end of all")
+    wait_until(lambda: daemon.log.count("server closed the connection\n") >= 3, 10, "the end of all")
     for client in clients[:2]:
         assert client.value("select 1") == "1"
     frames = clients[2].query("select 1")
