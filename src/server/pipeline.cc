@@ -63,8 +63,9 @@ bool belongs(Request request, char tag) {
 bool asynchronous(char tag) { return tag == 'N' || tag == 'S' || tag == 'A'; }
 
 Pipeline::Action action_of(Disposition disposition) {
-  const bool ours = disposition == Disposition::kSwallow || disposition == Disposition::kAsk;
-  return ours ? Pipeline::Action::kSwallow : Pipeline::Action::kForward;
+  const bool theirs =
+      disposition == Disposition::kForward || disposition == Disposition::kSynthesize;
+  return !theirs ? Pipeline::Action::kSwallow : Pipeline::Action::kForward;
 }
 
 }  // namespace
@@ -211,6 +212,10 @@ std::optional<Expected> Pipeline::take_skipped() {
   const Expected entry = skipped_.back();
   skipped_.pop_back();
   return entry;
+}
+
+void Pipeline::disown() {
+  for (std::size_t i = 0; i < count_; ++i) at(i).disposition = Disposition::kSwallow;
 }
 
 std::size_t Pipeline::owed_ready() const {

@@ -41,7 +41,7 @@ Status ServerConnection::open_connection(const net::Address& address,
 
 void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
-  has_failed_ = false;
+  has_failed_ = beginning_ = false;
   state_ = State::kLent;
 }
 
@@ -72,7 +72,27 @@ void ServerConnection::settings_are(SettingsRef settings) {
   settings_known_ = true;
 }
 
-void ServerConnection::begin(std::string_view sql) { send_query(sql, Disposition::kSwallow); }
+void ServerConnection::begin(std::string_view sql) {
+  unnamed_owner_ = 0;
+  beginning_ = true;
+  std::string rest(sql);
+  rest.append(3, '\0');  // the end of the text, and no types
+  std::string frames;
+  wire::append_parse(frames, "", rest);
+  wire::append_bind_and_execute(frames, "");
+  for (const Request request : {Request::kParse, Request::kBind, Request::kExecute})
+    pipeline_.expect({request, Disposition::kBegin});
+  send(frames);
+}
+
+void ServerConnection::leave_batch() {
+  pipeline_.disown();
+  if (!pipeline_.skipping()) return;
+  std::string frame;
+  wire::append_sync(frame);
+  pipeline_.expect({Request::kSync, Disposition::kSwallow});
+  send(frame);
+}
 
 void ServerConnection::forget_sequences() {
   send_query("DISCARD SEQUENCES", Disposition::kSwallow);
@@ -125,6 +145,7 @@ void ServerConnection::need_statement(const PreparedStatement& statement, std::s
 bool ServerConnection::need_names(const StatementsByName& wanted) {
   std::string frames;
   const bool batch_open = pipeline_.batch_open();
+  const auto own = beginning_ ? Disposition::kBegin : Disposition::kSwallow;
   const auto edition_of = [](const PreparedStatement& statement) {
     return std::pair(statement.id, statement.edition.load(std::memory_order_relaxed));
   };
@@ -135,13 +156,13 @@ bool ServerConnection::need_names(const StatementsByName& wanted) {
       continue;
     }
     wire::append_close_statement(frames, at->first);
-    pipeline_.expect({Request::kClose, Disposition::kSwallow});
+    pipeline_.expect({Request::kClose, own});
     at = named_.erase(at);
   }
   for (const auto& [name, statement] : wanted) {
     if (named_.contains(name)) continue;
     wire::append_parse(frames, name, statement->rest);
-    pipeline_.expect({Request::kParse, Disposition::kSwallow});
+    pipeline_.expect({Request::kParse, own});
     named_.emplace(name, edition_of(*statement));
   }
   if (frames.empty()) return false;
@@ -361,6 +382,12 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
   if (piece.tag == 'S') note_parameter(piece.body(), ours);
   if (piece.tag == 'C' && !ours) note_command(piece.body());
   apply(verdict, piece, run);
+  const bool began = verdict.finished && verdict.entry.disposition == Disposition::kBegin &&
+                     verdict.entry.request == Request::kExecute;
+  if (began && holder_ != nullptr) {
+    beginning_ = false;
+    holder_->begun();
+  }
 }
 
 void ServerConnection::apply(const Pipeline::Verdict& verdict, const Piece& piece, Run& run) {
@@ -398,7 +425,8 @@ void ServerConnection::judge_ready(const Piece& piece, Run& run) {
   }
   if (holder_ == nullptr) return;
   if (verdict.action == Pipeline::Action::kForward) return holder_->server_ready();
-  if (verdict.entry.disposition == Disposition::kAsk) holder_->answer_complete();
+  if (verdict.entry.disposition == Disposition::kAsk) return holder_->answer_complete();
+  if (verdict.entry.request == Request::kQuery) holder_->own_query_done();
 }
 
 void ServerConnection::judge_error(const Piece& piece, Run& run) {
@@ -420,6 +448,16 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     return lost(of_ours ? CloseReason::kNotClean : CloseReason::kServerError);
   }
   has_failed_ = true;
+  if (verdict.entry.disposition == Disposition::kBegin && holder_ != nullptr) {
+    forget_skipped();
+    swallow(run, piece);
+    std::string frame(text_of(piece.bytes));
+    if (!piece.complete) {
+      frame.clear();
+      wire::append_error(frame, 'E', error);
+    }
+    return holder_->begin_failed(error, bytes_of(frame));
+  }
   forget_skipped();  // the entry that failed is among them
   const std::uint32_t id = verdict.entry.statement;
   if (holder_ != nullptr && error.sqlstate == wire::sqlstate::kFeatureNotSupported &&

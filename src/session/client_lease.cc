@@ -57,6 +57,8 @@ void ClientSession::link(ServerConnection& server) {
   server_ = &server;
   statements_in_lease_ = 0;
   drew_in_lease_ = false;
+  batches_before_lease_ = batches_sent_;
+  cancel_held_ = false;
   server.lend(*this);
   if (server.match(settings_)) return transition(State::kMatching);
   matched();
@@ -100,6 +102,43 @@ void ClientSession::refused(const ErrorFields& error) {
   orphan_ = std::make_unique<OrphanedTransaction>(of_statement, false, false, in_block);
   transition(State::kOrphaned);
   schedule();
+}
+
+// What was sent behind the BEGIN may be followed by more now.
+void ClientSession::begun() {
+  if (has_carry()) schedule();
+}
+
+// The client was told that its transaction has begun: now it hears that it has failed. Nothing of
+// its first batch was executed, and no other was sent.
+void ClientSession::begin_failed(const ErrorFields& error, Bytes frame) {
+  const bool whole = batches_sent_ > batches_before_lease_;
+  send(frame);
+  std::string ready;
+  wire::append_ready(ready, TransactionStatus::kFailed);
+  if (whole) send(ready);
+  told_ = TransactionStatus::kFailed;
+  batches_answered_ = batches_sent_;
+  if (statements_) statements_->all_answered();
+  request_at_ = transaction_at_ = 0;
+  idle_since_ = turn().now;
+  if (traces_) traces_->clear();
+  ServerConnection& server = *std::exchange(server_, nullptr);
+  if (leaving_) {
+    transition(State::kIdle);
+  } else {
+    orphan_ = std::make_unique<OrphanedTransaction>(error, true, !whole, true);
+    transition(State::kOrphaned);
+  }
+  if (reader_.at_boundary()) {
+    server.leave_batch();
+    server.taint(ServerConnection::Taint::kState);
+    lease_pool_->give_back(server);
+  } else {  // it has a part of a message
+    lease_pool_->discard(server, server::CloseReason::kClientGone);
+  }
+  if (leaving_) return end_when_sent();
+  if (has_carry()) schedule();
 }
 
 // ---- replies of the server ---------------------------------------------------------------------
@@ -242,10 +281,21 @@ ClientSession::Taken ClientSession::on_orphaned(const Piece& piece) {
     if (object && object->kind == 'S') statements_->change(object->name, nullptr, batches_sent_);
     statements_->all_answered();
   }
+  const auto parse = piece.complete && piece.tag == 'P' && !orphan_->skipping()
+                         ? wire::read_parse(piece.body())
+                         : std::nullopt;
+  const bool may_keep = parse && !parse->statement.empty();
+  if (may_keep)
+    if (const auto statement = find_statement(parse->statement)) named = statement->query();
   std::string out;
   body_ = Body::kDrop;
   const bool over = orphan_->on_frame(piece.tag, piece.body(), named, out);
   send(out);
+  if (may_keep && !orphan_->skipping()) {
+    names().change(parse->statement, host_.prepared_statements().intern(parse->rest),
+                   batches_sent_);
+    names().all_answered();
+  }
   if (over) {
     orphan_.reset();
     told_ = TransactionStatus::kIdle;

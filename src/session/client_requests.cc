@@ -197,6 +197,8 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
 }
 
 ClientSession::Taken ClientSession::on_linked(const Piece& piece) {
+  // It must not be executed outside of the transaction, should that not begin.
+  if (server_->beginning() && batches_sent_ > batches_before_lease_) return Taken::kNotYet;
   // After an error the server reads nothing up to the Sync: nothing need be sent either.
   if (server_->pipeline().skipping() && piece.tag != 'S') {
     body_ = Body::kDrop;

@@ -308,6 +308,17 @@ bool ClientSession::accepts_key(std::string_view secret) const {
          auth::constant_time_equal(secret, std::string_view(secret_.data(), secret.size()));
 }
 
+bool ClientSession::holds_cancel() {
+  const bool too_early =
+      state_ == State::kMatching || (state_ == State::kLinked && server_->runs_own_query());
+  if (too_early) cancel_held_ = true;
+  return too_early;
+}
+
+void ClientSession::deliver_cancel() {
+  if (std::exchange(cancel_held_, false)) host_.cancel_due(*this);
+}
+
 ServerConnection* ClientSession::cancel_target() const {
   const bool running = server_ != nullptr && state_ == State::kLinked &&
                        (server_->pipeline().size() > 0 || server_->pipeline().copying_in());

@@ -4,6 +4,7 @@
 
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/sqlstate.h"
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
@@ -15,6 +16,12 @@ namespace pgsaba::session {
 using server::ServerConnection;
 
 namespace effect = sql::effect;
+
+namespace {
+
+constexpr std::uint8_t kMostQuestions = 3;  // in a row, each of them canceled
+
+}  // namespace
 
 LeaseTraces& ClientSession::traces() {
   if (!traces_) traces_ = std::make_unique<LeaseTraces>();
@@ -88,6 +95,10 @@ void ClientSession::settle() {
     return settled();
   }
   if (server_->has_failed()) traces_->failed();
+  ask_state();
+}
+
+void ClientSession::ask_state() {
   const std::string question = traces_->question(settings_);
   if (question.empty()) return settled();
   answer_ = std::make_unique<std::string>();
@@ -106,6 +117,12 @@ void ClientSession::answer_complete() {
   if (state_ == State::kMatching) return match_answered(frames);
   if (state_ != State::kSettling) return;
   const StateAnswer answer = read_answer(frames, dialect_);
+  // A cancel request that came too late for the client's own statement hits what runs now.
+  const auto error = error_in(frames);
+  if (error && error->sqlstate == wire::sqlstate::kQueryCanceled &&
+      questions_canceled_++ < kMostQuestions)
+    return ask_state();
+  questions_canceled_ = 0;
   transition(State::kLinked);
   apply_answer(answer);
   settled();
@@ -122,6 +139,7 @@ void ClientSession::match_answered(Bytes frames) {
   }
   matched();
   resume();
+  deliver_cancel();
 }
 
 // A parameter that the server reports is followed by its reports.

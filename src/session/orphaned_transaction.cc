@@ -110,12 +110,19 @@ bool OrphanedTransaction::on_query(std::string_view sql, std::string& out) {
   return ready(out);
 }
 
-void OrphanedTransaction::on_parse(Bytes body, std::string& out) {
+void OrphanedTransaction::on_parse(Bytes body, std::string_view named, std::string& out) {
   const auto names = wire::read_parse(body);
   const std::string_view query = names ? std::string_view(names->rest.data()) : "";
   const bool ends = in_block_ && ends_transaction(query) == TransactionEnd::kYes;
-  if (!names || !names->statement.empty() || !ends) return skip(out);
-  unnamed_ = query;
+  if (!names || !ends) return skip(out);
+  if (!named.empty()) {
+    skipping_ = true;
+    return wire::append_error(
+        out, 'E',
+        {"ERROR", std::string(wire::sqlstate::kDuplicateStatement),
+         "prepared statement \"" + std::string(names->statement) + "\" already exists"});
+  }
+  if (names->statement.empty()) unnamed_ = query;
   out += wire::kParseComplete;
 }
 
@@ -136,11 +143,16 @@ void OrphanedTransaction::on_describe(Bytes body, std::string_view named, std::s
   wire::MessageWriter(out).begin('n').end();
 }
 
-void OrphanedTransaction::on_execute(std::string& out) {
-  if (!in_block_) return skip(out);
+// True: it is over, and what follows in the batch is a matter for another server.
+bool OrphanedTransaction::on_execute(std::string& out) {
+  const bool ends = in_block_ && ends_well(bound_);
   in_block_ = false;
-  if (!ends_well(bound_)) return skip(out);
+  if (!ends) {
+    skip(out);
+    return false;
+  }
   wire::append_command_complete(out, "ROLLBACK");
+  return true;
 }
 
 bool OrphanedTransaction::on_frame(char tag, Bytes body, std::string_view named, std::string& out) {
@@ -153,7 +165,7 @@ bool OrphanedTransaction::on_frame(char tag, Bytes body, std::string_view named,
     case 'Q':
       return on_query(text_of(body).substr(0, text_of(body).find('\0')), out);
     case 'P':
-      on_parse(body, out);
+      on_parse(body, named, out);
       break;
     case 'B':
       on_bind(body, named, out);
@@ -165,8 +177,7 @@ bool OrphanedTransaction::on_frame(char tag, Bytes body, std::string_view named,
       out += wire::kCloseComplete;
       break;
     case 'E':
-      on_execute(out);
-      break;
+      return on_execute(out);
     case 'F':
       fail(out);
       return ready(out);

@@ -27,18 +27,19 @@ class OrphanedTransaction {
   OrphanedTransaction(wire::ErrorFields loss, bool told, bool skipping, bool in_block)
       : loss_(std::move(loss)), told_(told), skipping_(skipping), in_block_(in_block) {}
 
-  // Answers one frame. `named` is the text of the named statement that a Bind or Describe refers
-  // to (empty if there is none). True: the client has ended the transaction.
+  // Answers one frame. `named` is the text of the named statement that it refers to, empty if there
+  // is none: a Parse of that name is a duplicate. True: the client has ended the transaction, but
+  // maybe not its batch.
   bool on_frame(char tag, Bytes body, std::string_view named, std::string& out);
   // What comes now is ignored, up to the Sync.
   bool skipping() const { return skipping_; }
 
  private:
   bool on_query(std::string_view sql, std::string& out);
-  void on_parse(Bytes body, std::string& out);
+  void on_parse(Bytes body, std::string_view named, std::string& out);
   void on_bind(Bytes body, std::string_view named, std::string& out);
   void on_describe(Bytes body, std::string_view named, std::string& out);
-  void on_execute(std::string& out);
+  bool on_execute(std::string& out);
   bool ends_well(std::string_view sql) const;
   void skip(std::string& out);
   void fail(std::string& out);

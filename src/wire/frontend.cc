@@ -39,6 +39,11 @@ void append_parse(std::string& out, std::string_view name, std::string_view rest
   MessageWriter(out).begin('P').string(name).raw(rest).end();
 }
 
+void append_bind_and_execute(std::string& out, std::string_view statement) {
+  MessageWriter(out).begin('B').string("").string(statement).int16(0).int16(0).int16(0).end();
+  MessageWriter(out).begin('E').string("").int32(0).end();
+}
+
 void append_close_statement(std::string& out, std::string_view name) {
   MessageWriter(out).begin('C').byte('S').string(name).end();
 }

@@ -204,11 +204,17 @@ void Worker::start_cancel(ClientSession& client) {
     send_cancel({}, own->id(), own->address(), own->login().cancel_key());
     return;
   }
+  if (client.holds_cancel()) return;
   server::ServerConnection* server = client.cancel_target();
   if (server == nullptr || server->cancels_in_flight > 0) return;
   pool::Pool& pool = *client.lease_pool();
   if (send_cancel(pool.key(), server->id(), server->address(), server->login().cancel_key()))
     pool.cancel_began(*server);
+}
+
+void Worker::cancel_due(ClientSession& client) {
+  waiting_cancels_.push_back({client.id(), turn_.now});
+  start_cancels();
 }
 
 void Worker::stop_statement(const server::ServerConnection& server) {

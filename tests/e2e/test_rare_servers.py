@@ -15,6 +15,10 @@ def tags(frames):
     return b"".join(frame.tag for frame in frames)
 
 
+def code(frame):
+    return m.error_fields(frame)["C"]
+
+
 def one_pool(**changes):
     return {"databases": {"postgres": {"pool_size": 1, **changes}}}
 
@@ -161,20 +165,49 @@ def test_asynchronous_messages_reach_the_client_that_has_the_server(before_fake)
 
     def talkative(connection):
         connection.welcome()
-        connection.answer(connection.query())
-        connection.send(odd)
         connection.query()
-        connection.send(odd, fake_server.row_description("a"), odd, fake_server.data_row("1"), odd,
+        connection.send(odd, odd, fake_server.row_description("a"), odd, fake_server.data_row("1"), odd,
                         complete("SELECT 1"), odd, ready("T"))
         connection.serve()
 
     pgsaba, _ = before_fake(talkative)
     with pgsaba.connect() as client:
         assert tags(client.query("begin")) == b"CZ"
-        # The server hears of BEGIN together with this; what it said behind BEGIN comes first.
         assert tags(client.query("select")) == b"NSNSTNSDNSCNSZ"
         assert client.parameters["TimeZone"] == "Asia/Tokyo"
         client.query("rollback")
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_begin_that_fails_fails_the_transaction(before_fake, extended):
+    """The client was told BEGIN before: its first statement fails, and is not run on its own."""
+    heard = []
+
+    def refusing(connection):
+        connection.welcome()
+        connection.read_until(b"P")
+        connection.send(error("0A000", "cannot begin here"))
+        while (got := connection.read()).tag != b"S":
+            heard.append(got.tag)
+        connection.send(ready())
+        heard.append(connection.query())
+        connection.send(complete("DISCARD ALL"), ready())
+        connection.serve()
+
+    pgsaba, fake = before_fake(refusing)
+    with pgsaba.connect() as client:
+        client.query("begin isolation level serializable")
+        if extended:
+            client.send(m.parse("", "insert") + m.bind() + m.execute() + m.sync())
+            frames = client.read_until_ready()
+        else:
+            frames = client.query("insert")
+        assert tags(frames) == b"EZ" and frames[-1].body == b"E"
+        assert code(frames[0]) == "0A000"
+        assert code(client.query("select 1")[0]) == "25P02"
+        assert client.query("commit") == [(b"C", b"ROLLBACK\0"), (b"Z", b"I")]
+        assert client.value("select next") == "select next"
+    assert heard[-1] == "DISCARD ALL" and len(fake.connections) == 1
 
 
 @pytest.mark.parametrize("body", [

@@ -44,7 +44,7 @@ void take_members(std::string_view& text, bool named, Json& json) {
       skip_blanks(text);
       text.remove_prefix(1);
     }
-    json.members.emplace_back(std::move(name), take(text));
+    json.members.push_back({std::move(name), take(text)});
     skip_blanks(text);
     if (text[0] == ',') text.remove_prefix(1);
   }
@@ -73,12 +73,12 @@ Json Json::parse(std::string_view text) { return take(text); }
 const Json& Json::operator[](std::string_view name) const {
   static const Json kNone;
   const auto found = std::ranges::find(
-      members, name, [](const auto& member) -> std::string_view { return member.first; });
-  return found == members.end() ? kNone : found->second;
+      members, name, [](const auto& member) -> std::string_view { return member.name; });
+  return found == members.end() ? kNone : found->value;
 }
 
 bool Json::has(std::string_view name) const {
-  return std::ranges::any_of(members, [name](const auto& member) { return member.first == name; });
+  return std::ranges::any_of(members, [name](const auto& member) { return member.name == name; });
 }
 
 }  // namespace pgsaba::oracle

@@ -3,19 +3,24 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace pgsaba::oracle {
 
 struct Json {
-  std::string text;                                   // of a string, number or word
-  std::vector<std::pair<std::string, Json>> members;  // of an object; of a list, without names
+  struct Member;
+  std::string text;             // of a string, number or word
+  std::vector<Member> members;  // of an object; of a list, without names
 
   static Json parse(std::string_view text);
   // An empty one if there is no such member.
   const Json& operator[](std::string_view name) const;
   bool has(std::string_view name) const;
+};
+
+struct Json::Member {
+  std::string name;
+  Json value;
 };
 
 }  // namespace pgsaba::oracle

@@ -61,7 +61,7 @@ void see_set_config(const Json& call, Parsed& parsed) {
   parsed.sets_config = true;
   const auto& arguments = call["args"].members;
   if (arguments.empty()) return;
-  const Json& constant = arguments[0].second["A_Const"]["sval"]["sval"];
+  const Json& constant = arguments[0].value["A_Const"]["sval"]["sval"];
   if (!constant.text.empty()) parsed.settings.push_back(lower(constant.text));
 }
 
@@ -232,7 +232,7 @@ void compare_setting(const std::string& text, const Parsed& parsed) {
   CHECK(setting->value.has_value() == (node["kind"].text == "VAR_SET_VALUE"));
   if (!setting->value) return;
   REQUIRE(node["args"].members.size() == 1);
-  const Json& constant = node["args"].members[0].second["A_Const"];
+  const Json& constant = node["args"].members[0].value["A_Const"];
   if (constant.has("sval")) CHECK(*setting->value == constant["sval"]["sval"].text);
   if (constant.has("fval")) CHECK(*setting->value == constant["fval"]["fval"].text);
   if (constant.has("ival")) {
@@ -271,9 +271,8 @@ std::optional<Parsed> parse(const std::string& text) {
     for (const auto& [none, statement] : tree["stmts"].members) {
       const Json& node = statement["stmt"];
       if (parsed->nodes.empty()) parsed->first = node;
-      parsed->nodes.push_back(node.members.at(0).first);
-      parsed->effects |=
-          effects_of_statement(parsed->nodes.back(), node.members[0].second, *parsed);
+      parsed->nodes.push_back(node.members.at(0).name);
+      parsed->effects |= effects_of_statement(parsed->nodes.back(), node.members[0].value, *parsed);
       transaction = transaction || ends_or_begins(node);
       walk(node, *parsed);
     }
@@ -296,7 +295,7 @@ bool compare(const std::string& text) {
     CHECK(ours.command == Command::kEmpty);
     return true;
   }
-  CHECK(same_command(ours.command, parsed->nodes[0], parsed->first.members[0].second));
+  CHECK(same_command(ours.command, parsed->nodes[0], parsed->first.members[0].value));
   const auto touched = sql::touched_settings(text, {});
   for (const std::string& name : parsed->settings)
     CHECK((std::ranges::find(touched, name, &sql::TouchedSetting::name) != touched.end() ||

@@ -184,7 +184,10 @@ void ModelSession::run(bool cancelled, std::string& out) {
     unsent_block_ = begins || (unsent_block_ && statements.empty());
     return simple_query(sql, cancelled, out);
   }
-  if (tag != 'C') unsent_block_ = false;  // Close is answered without a server
+  // Close is answered without a server, and so is the preparation of a mere end.
+  const bool prepares = std::string_view("PBD").find(tag) != std::string_view::npos;
+  if (tag != 'C' && !(prepares && status_ == 'T' && concerns_end_of_block(frame)))
+    unsent_block_ = false;
   in_batch_ = true;
   switch (tag) {
     case 'P':
@@ -203,12 +206,43 @@ void ModelSession::run(bool cancelled, std::string& out) {
   }
 }
 
+bool ModelSession::concerns_end_of_block(std::string_view frame) const {
+  const std::string_view body = frame.substr(5);
+  const auto text_of_statement = [this](std::string_view name) {
+    const auto found = statements_.find(std::string(name));
+    return found == statements_.end() ? std::string() : found->second;
+  };
+  const auto text_of_portal = [this](std::string_view name) {
+    const auto found = portals_.find(std::string(name));
+    return found == portals_.end() ? std::string() : found->second.sql;
+  };
+  switch (frame[0]) {
+    case 'P':
+      return ends_block(std::string_view(body.data() + std::string_view(body.data()).size() + 1));
+    case 'B':
+      return ends_block(text_of_statement(wire::read_bind(bytes_of(body))->statement));
+    case 'D':
+      return ends_block(body[0] == 'S' ? text_of_statement(body.data() + 1)
+                                       : text_of_portal(body.data() + 1));
+    default:
+      return ends_block(text_of_portal(body.data()));
+  }
+}
+
 void ModelSession::refuse_batch(std::string& out) {
   while (has_message() && std::string_view("dcfHSC").find(message()[0]) != std::string_view::npos)
     run(false, out);
+  // A statement that only ends the block is answered up to its execution.
+  while (has_message() && std::string_view("PBD").find(message()[0]) != std::string_view::npos &&
+         status_ == 'T' && concerns_end_of_block(message())) {
+    run(false, out);
+    if (skipping_) return;
+  }
   if (!has_message()) return;
   const std::string_view frame = message();
-  const bool ends = frame[0] == 'Q' && ends_block(frame.substr(5, frame.size() - 6));
+  const bool ends_by_execute = frame[0] == 'E' && concerns_end_of_block(frame);
+  const bool ends =
+      ends_by_execute || (frame[0] == 'Q' && ends_block(frame.substr(5, frame.size() - 6)));
   if (status_ == 'T') status_ = ends ? 'I' : 'E';
   unsent_block_ = false;
   if (message()[0] != 'Q') {
@@ -308,10 +342,14 @@ void ModelSession::bind(std::string_view body, std::string& out) {
   const std::string portal(names->portal);
   if (!portal.empty() && portals_.contains(portal))
     return fail_extended("42P03", "cursor \"" + portal + "\" already exists", out);
-  // No formats, one parameter, no result formats.
-  const std::string_view rest = body.substr(names->head_bytes + 4);
-  const auto bytes = load_be32(reinterpret_cast<const std::uint8_t*>(rest.data()));
-  portals_[portal] = {statement->second, std::string(rest.substr(4, bytes)), 0, 0, false};
+  // No formats, at most one parameter, no result formats.
+  std::string_view rest = body.substr(names->head_bytes + 2);
+  std::string parameter;
+  if (rest.substr(0, 2) != std::string_view("\0\0", 2)) {
+    const auto bytes = load_be32(reinterpret_cast<const std::uint8_t*>(rest.data()) + 2);
+    parameter = rest.substr(6, bytes);
+  }
+  portals_[portal] = {statement->second, std::move(parameter), 0, 0, false};
   simple_reply(out, '2');
 }
 

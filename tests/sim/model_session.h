@@ -55,6 +55,7 @@ class ModelSession {
   void set_startup(const std::string& name, const std::string& value);
 
  private:
+  bool concerns_end_of_block(std::string_view frame) const;
   struct Portal {
     std::string sql;
     std::string parameter;

@@ -37,6 +37,8 @@ enum class Disposition : std::uint8_t {
   kSwallow,     // pgsaba's own; an error is still the client's business
   kSynthesize,  // the message was not sent: the reply is made here when its turn comes
   kAsk,         // a question of pgsaba's: whatever comes back, also an error, is for who asked
+  kBegin,       // of the BEGIN that its client had answered before: swallowed, and if it fails,
+                // nothing that the client sent behind it was executed
 };
 
 struct Expected {
@@ -94,6 +96,13 @@ class Pipeline {
   // Whatever is sent now is ignored by the server, up to the next Sync.
   bool skipping() const { return skipping_; }
   bool copying_in() const { return copying_in_; }
+  // What runs now is a Query of pgsaba's own.
+  bool runs_own_query() const {
+    return count_ > 0 && at(0).request == Request::kQuery &&
+           at(0).disposition != Disposition::kForward;
+  }
+  // The client sees no reply to what is outstanding.
+  void disown();
   // How many ReadyForQuery the client is still owed.
   std::size_t owed_ready() const;
   // The last word on this connection cannot be known to have been spoken: close it after use.

@@ -72,6 +72,12 @@ class LeaseHolder {
   virtual void statement_outdated(std::uint32_t id) = 0;
   // SET or RESET was executed for the client.
   virtual void setting_done() = 0;
+  // The BEGIN that was answered before is executed, and it was not: nothing that the client sent
+  // behind it was. `error` is the frame.
+  virtual void begun() = 0;
+  virtual void begin_failed(const wire::ErrorFields& error, Bytes frame) = 0;
+  // A Query of pgsaba's own, whose reply is swallowed, is done.
+  virtual void own_query_done() = 0;
   // What comes back on a question (`ask`), frame by frame or in parts, up to ReadyForQuery.
   virtual void answered(Bytes bytes) = 0;
   virtual void answer_complete() = 0;
@@ -132,8 +138,14 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool settings_known() const { return settings_known_; }
   // A statement of the lease has failed.
   bool has_failed() const { return has_failed_; }
-  // Sends the BEGIN that its client had answered by pgsaba; its reply is swallowed.
+  // Sends the BEGIN that its client had answered by pgsaba; its reply is swallowed. It is part of
+  // the client's next batch, so that the server ignores that if it fails.
   void begin(std::string_view sql);
+  bool beginning() const { return beginning_; }
+  // After `begin_failed`: the server comes to rest.
+  void leave_batch();
+  // Something of pgsaba's own runs, and nothing of the client's yet.
+  bool runs_own_query() const { return pipeline_.runs_own_query(); }
   // Whatever was drawn from sequences in this session is unknown to it from now on.
   void forget_sequences();
   // Sends a query of pgsaba's; the holder gets all that comes back.
@@ -242,6 +254,7 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool body_swallowed_ = false;  // the rest of a streamed frame is not for the client
   bool body_asked_ = false;      // it belongs to the answer of a question
   bool has_failed_ = false;
+  bool beginning_ = false;  // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
   std::uint64_t unnamed_owner_ = 0;
   std::map<std::string, std::pair<std::uint32_t, std::uint32_t>, std::less<>>

@@ -117,6 +117,9 @@ class ClientSession final : public net::Connection,
   bool accepts_key(std::string_view secret) const;
   // A cancel request with our key: the server that runs a statement of ours now, or null.
   server::ServerConnection* cancel_target() const;
+  // Whether its cancel request has to wait until the server is done with what pgsaba has sent of
+  // its own accord before the client's statement. If so, the host hears of it again.
+  bool holds_cancel();
 
   // Ends the session; with an error, the client is told first.
   void end(EndReason reason);
@@ -148,6 +151,9 @@ class ClientSession final : public net::Connection,
   std::string statement_name(std::uint32_t id) override;
   void statement_outdated(std::uint32_t id) override;
   void setting_done() override;
+  void own_query_done() override { deliver_cancel(); }
+  void begun() override;
+  void begin_failed(const wire::ErrorFields& error, Bytes frame) override;
   void answered(Bytes bytes) override;
   void answer_complete() override;
   void server_ready() override;
@@ -242,6 +248,7 @@ class ClientSession final : public net::Connection,
   void reread_settings();
   void end_lease();
   void settle();
+  void ask_state();
   void settled();
   void match_answered(Bytes frames);
   void keep_setting(const std::string& name, const std::optional<std::string>& value);
@@ -251,6 +258,7 @@ class ClientSession final : public net::Connection,
   void abandon_state();
   std::string lost_state();
 
+  void deliver_cancel();
   void end_when_sent();
   void part_from_server();
   void give_up(server::ServerConnection& server);
@@ -264,6 +272,8 @@ class ClientSession final : public net::Connection,
   bool leaving_ = false;        // it said Terminate behind statements that still run
   bool may_commit_ = false;     // what runs now may end the transaction with success
   bool pin_counted_ = false;
+  bool cancel_held_ = false;
+  std::uint8_t questions_canceled_ = 0;
   bool drew_in_lease_ = false;    // from a sequence
   bool reads_sequences_ = false;  // it has asked for currval or lastval before
   Pins pins_;
@@ -292,6 +302,7 @@ class ClientSession final : public net::Connection,
   // Batches end with Sync (or are one Query); the names of an unanswered one are in doubt.
   std::uint64_t batches_sent_ = 0;
   std::uint64_t batches_answered_ = 0;
+  std::uint64_t batches_before_lease_ = 0;
   Micros connected_at_ = 0;
   Micros request_at_ = 0;      // the statement that runs now began; 0: none runs
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open

@@ -50,6 +50,8 @@ class SessionHost {
   // PostgreSQL does not see that a connection was closed until it has something to say: what runs
   // on a server that is given up is cancelled.
   virtual void stop_statement(const server::ServerConnection& server) = 0;
+  // A cancel request that the session held back (ClientSession::holds_cancel) may go now.
+  virtual void cancel_due(ClientSession& session) = 0;
   virtual void phase_changed(ClientSession& session, Phase from, Phase to) = 0;
   // The session is closed: it is destroyed when the turn ends.
   virtual void bury(ClientSession& session) = 0;

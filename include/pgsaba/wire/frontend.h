@@ -24,6 +24,8 @@ void append_password(std::string& out, std::string_view payload);  // 'p', whate
 void append_query(std::string& out, std::string_view sql);
 // `rest` is what follows the name in the original Parse: query, count and types.
 void append_parse(std::string& out, std::string_view name, std::string_view rest);
+// The unnamed portal of a statement without parameters, all of whose rows are wanted.
+void append_bind_and_execute(std::string& out, std::string_view statement);
 void append_close_statement(std::string& out, std::string_view name);
 void append_describe_statement(std::string& out, std::string_view name);
 void append_sync(std::string& out);

@@ -60,6 +60,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   pool::Pool* route(session::Account& account, wire::ErrorFields& why) override;
   void cancel(const wire::CancelKey& key) override;
   void stop_statement(const server::ServerConnection& server) override;
+  void cancel_due(session::ClientSession& session) override;
   void phase_changed(session::ClientSession& session, session::Phase from,
                      session::Phase to) override;
   void bury(session::ClientSession& session) override;

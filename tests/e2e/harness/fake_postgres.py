@@ -117,10 +117,21 @@ class FakeConnection:
     def query(self):
         """The text of the next simple query; what pgsaba says of its own accord is answered."""
         while True:
-            sql = self.read_until(b"Q").body[:-1].decode()
+            got = self.read()
+            if got.tag == b"P":
+                self._begin()
+            if got.tag != b"Q":
+                continue
+            sql = got.body[:-1].decode()
             if not sql.startswith(("SELECT pg_catalog.set_config(", "RESET ")):
                 return sql
             self.send(complete("SET"), ready())
+
+    def _begin(self):
+        """What is parsed in front of a simple query is the BEGIN that its client sent before."""
+        self.read_until(b"E")
+        self.status = "T"
+        self.send(frame(b"1"), frame(b"2"), complete("BEGIN"))
 
     # Conversations
 

@@ -76,6 +76,9 @@ class FakeClient final : public pool::Waiter, public server::LeaseHolder {
   void statements_discarded() override {}
   std::string statement_name(std::uint32_t) override { return {}; }
   void statement_outdated(std::uint32_t) override {}
+  void begun() override {}
+  void begin_failed(const wire::ErrorFields&, Bytes) override {}
+  void own_query_done() override {}
   void setting_done() override {}
   void answered(Bytes) override {}
   void answer_complete() override {}

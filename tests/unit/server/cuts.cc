@@ -30,6 +30,9 @@ class Listener final : public LeaseHolder, public ServerOwner {
   void statements_discarded() override { event("discarded"); }
   std::string statement_name(std::uint32_t) override { return "mine"; }
   void statement_outdated(std::uint32_t) override { event("outdated"); }
+  void begun() override {}
+  void begin_failed(const wire::ErrorFields&, Bytes) override {}
+  void own_query_done() override {}
   void setting_done() override { event("setting"); }
   void answered(Bytes more) override { answer += text_of(more); }
   void answer_complete() override { event("answered"); }

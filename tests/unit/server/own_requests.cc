@@ -14,9 +14,12 @@ namespace {
 
 class Listener final : public LeaseHolder, public ServerOwner {
  public:
-  std::string bytes;   // for the client
-  std::string answer;  // to a question
+  std::string bytes;    // for the client
+  std::string answer;   // to a question
+  std::string failure;  // of BEGIN
   int ready = 0;
+  int begins = 0;
+  int own_queries = 0;
   int answers = 0;
   int lost = 0;
 
@@ -26,6 +29,9 @@ class Listener final : public LeaseHolder, public ServerOwner {
   void statements_discarded() override {}
   std::string statement_name(std::uint32_t) override { return {}; }
   void statement_outdated(std::uint32_t) override {}
+  void begun() override { ++begins; }
+  void begin_failed(const wire::ErrorFields&, Bytes frame) override { failure += text_of(frame); }
+  void own_query_done() override { ++own_queries; }
   void setting_done() override {}
   void answered(Bytes more) override { answer += text_of(more); }
   void answer_complete() override { ++answers; }
@@ -70,6 +76,11 @@ std::string parse(std::string_view name, std::string_view rest) {
   return frame('P', std::string(name) + '\0' + std::string(rest));
 }
 std::string close(std::string_view name) { return frame('C', "S" + std::string(name) + '\0'); }
+
+std::string begin(std::string_view sql) {
+  return parse("", std::string(sql) + std::string(3, '\0')) +
+         frame('B', std::string(2, '\0') + std::string(6, '\0')) + frame('E', std::string(5, '\0'));
+}
 
 const std::string rest_one = zeros("SELECT 1|") + zeros("||");
 const std::string rest_two = zeros("SELECT 2|") + zeros("||");
@@ -120,8 +131,11 @@ TEST_CASE("a BEGIN that waited goes before the client's statement, and only that
   lease.server.begin("BEGIN READ ONLY");
   const std::string own = query("SELECT 1");
   lease.server.forward(Request::kQuery, bytes_of(own));
-  CHECK(lease.sent() == query("BEGIN READ ONLY") + own);
-  lease.say(frame('C', zeros("BEGIN|")) + frame('Z', "T"));
+  CHECK(lease.sent() == begin("BEGIN READ ONLY") + own);
+  CHECK(lease.server.beginning());
+  lease.say(frame('1') + frame('2') + frame('C', zeros("BEGIN|")));
+  CHECK(lease.listener.begins == 1);
+  CHECK_FALSE(lease.server.beginning());
   CHECK(lease.listener.bytes.empty());
   CHECK(lease.listener.ready == 0);
   lease.say(selected + frame('Z', "T"));
@@ -131,13 +145,54 @@ TEST_CASE("a BEGIN that waited goes before the client's statement, and only that
   CHECK(lease.server.pipeline().status() == wire::TransactionStatus::kInBlock);
 }
 
-TEST_CASE("a BEGIN that fails loses the server: the statement must not run outside of a block") {
+TEST_CASE("of a BEGIN that fails the holder hears; what was sent behind it is answered to nobody") {
+  const std::string error = frame('E', zeros("SERROR|C57014|Mno||"));
+  const auto fails = [&](const char* what, auto&& send_first, const std::string& left_by) {
+    CAPTURE(what);
+    Lease lease;
+    lease.server.begin("BEGIN");
+    send_first(lease.server);
+    lease.sent();
+    lease.say(error);
+    CHECK(lease.listener.failure == error);
+    CHECK(lease.listener.lost == 0);
+    lease.server.leave_batch();
+    CHECK(lease.sent() == left_by);
+    CHECK_FALSE(lease.server.at_rest());
+    lease.say(frame('Z', "I"));
+    CHECK(lease.server.at_rest());
+    CHECK(lease.listener.bytes.empty());
+    CHECK(lease.listener.ready == 0);
+  };
+  const auto forward = [](ServerConnection& server, Request request, const std::string& bytes) {
+    server.forward(request, bytes_of(bytes));
+  };
+  // In the middle of a batch the server ignores a Query, too: it says nothing before a Sync.
+  fails(
+      "a query", [&](auto& server) { forward(server, Request::kQuery, query("SELECT 1")); },
+      frame('S'));
+  fails(
+      "half a batch", [&](auto& server) { forward(server, Request::kParse, parse("", rest_one)); },
+      frame('S'));
+  fails(
+      "a batch",
+      [&](auto& server) {
+        forward(server, Request::kParse, parse("", rest_one));
+        forward(server, Request::kSync, frame('S'));
+      },
+      "");
+}
+
+TEST_CASE("what runs of pgsaba's own is told from what is the client's, and its end is told") {
   Lease lease;
-  lease.server.begin("BEGIN");
+  lease.server.forget_sequences();
   lease.server.forward(Request::kQuery, bytes_of(query("SELECT 1")));
-  lease.say(frame('E', zeros("SERROR|C57014|Mno||")) + frame('Z', "I"));
-  CHECK(lease.listener.lost == 1);
-  CHECK(lease.listener.bytes.empty());
+  CHECK(lease.server.runs_own_query());
+  lease.say(frame('C', zeros("DISCARD SEQUENCES|")) + frame('Z', "I"));
+  CHECK(lease.listener.own_queries == 1);
+  CHECK_FALSE(lease.server.runs_own_query());
+  lease.say(selected + frame('Z', "I"));
+  CHECK(lease.listener.own_queries == 1);
 }
 
 TEST_CASE("the unnamed statement is parsed again for another owner only") {

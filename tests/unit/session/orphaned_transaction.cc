@@ -42,8 +42,9 @@ struct Orphan {
     return brief(out);
   }
   std::string query(const std::string& sql) { return say('Q', sql + '\0'); }
-  std::string parse(const std::string& sql, const std::string& name = {}) {
-    return say('P', name + '\0' + sql + std::string(3, '\0'));
+  std::string parse(const std::string& sql, const std::string& name = {},
+                    std::string_view taken = {}) {
+    return say('P', name + '\0' + sql + std::string(3, '\0'), taken);
   }
   std::string bind(const std::string& name = {}, std::string_view text = {}) {
     return say('B', '\0' + name + std::string(7, '\0'), text);
@@ -203,10 +204,12 @@ TEST_CASE("anything else in a batch fails it up to its Sync") {
     CHECK(orphan.parse("select 1") == "08006");
     rest_is_silent(orphan);
   }
-  SUBCASE("Parse of a named end") {
+  SUBCASE("Parse of a name that is taken") {
     Orphan orphan;
-    CHECK(orphan.parse("rollback", "name") == "08006");
-    rest_is_silent(orphan);
+    CHECK(orphan.parse("rollback", "name", "select 1") == "42P05");
+    CHECK(orphan.bind().empty());
+    CHECK(orphan.say('S') == "ZE");
+    CHECK(orphan.query("select 1") == "08006 ZE");
   }
   SUBCASE("Parse of an end with more") {
     Orphan orphan;

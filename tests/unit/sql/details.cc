@@ -9,7 +9,6 @@ using namespace pgsaba::sql;
 namespace {
 
 const Dialect kPlain{};
-constexpr const char* kNotPlain = "(not plain)";
 constexpr const char* kDefault = "(default)";
 
 struct SettingRow {
