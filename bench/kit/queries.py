@@ -38,8 +38,12 @@ def count_calls(bench, workload, clients, results):
     counts = {}
     for pooler in bench.poolers:
         if pooler.process and workload != "connect" and not failure_of(results[pooler.name]):
-            counts[pooler.name] = load.calls_per_transaction(
-                bench.stage, bench.programs, pooler, workload, clients)
+            try:
+                counts[pooler.name] = load.calls_per_transaction(
+                    bench.stage, bench.programs, pooler, workload, clients)
+            except Failure as failure:  # no more than the timed runs may it end all
+                bench.progress(str(failure))
+                continue
             bench.progress(f"{workload} {clients} {pooler.name}: "
                            f"{counts[pooler.name]:.2f} system calls")
     return counts

@@ -41,7 +41,7 @@ Status ServerConnection::open_connection(const net::Address& address,
 
 void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
-  has_failed_ = beginning_ = false;
+  has_failed_ = has_rolled_back_ = beginning_ = false;
   state_ = State::kLent;
 }
 
@@ -65,6 +65,15 @@ bool ServerConnection::match(const SettingsRef& wanted) {
   const bool identity = restoration.changes_identity;
   send_query(restoration.sql, identity ? Disposition::kAsk : Disposition::kSwallow);
   return identity;
+}
+
+bool ServerConnection::match_and_tell(const SettingsRef& wanted) {
+  if (settings_known_ && same_settings(settings_, wanted)) return false;
+  const Restoration restoration = settings_known_ ? difference(settings_, wanted) : restore(wanted);
+  settings_are(wanted);
+  for (const std::string& sql : {restoration.encoding_sql, restoration.sql})
+    if (!sql.empty()) send_query(sql, Disposition::kAsk);
+  return !pipeline_.empty();
 }
 
 void ServerConnection::settings_are(SettingsRef settings) {
@@ -379,6 +388,9 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
     run.end += wire::whole_frames(run.input.subspan(run.end), piece.tag);
     return;
   }
+  if (piece.tag == 'A' && holder_ != nullptr && piece.complete &&
+      !holder_->wants_notification(wire::read_channel(piece.body())))
+    return swallow(run, piece);
   if (piece.tag == 'S') note_parameter(piece.body(), ours);
   if (piece.tag == 'C' && !ours) note_command(piece.body());
   apply(verdict, piece, run);
@@ -414,7 +426,12 @@ void ServerConnection::judge_ready(const Piece& piece, Run& run) {
   const auto status = wire::read_ready(piece.body());
   if (!status) return lost(CloseReason::kProtocolError);
   const Pipeline::Verdict verdict = pipeline_.ready(*status);
-  apply(verdict, piece, run);
+  const bool ends_all = verdict.action == Pipeline::Action::kForward && at_rest();
+  if (ends_all && holder_ != nullptr && holder_->holds_ready()) {
+    swallow(run, piece);
+  } else {
+    apply(verdict, piece, run);
+  }
   if (state_ == State::kClosed) return;
   pass_on(run);
   if (state_ == State::kCleaning) {
@@ -499,6 +516,7 @@ void ServerConnection::note_parameter(Bytes body, bool ours) {
 void ServerConnection::note_command(Bytes body) {
   const std::string_view tag = wire::read_command_tag(body);
   if ((tag == "SET" || tag == "RESET") && holder_ != nullptr) holder_->setting_done();
+  has_rolled_back_ = has_rolled_back_ || tag == "ROLLBACK";
   if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
   statements_.forget_all();
   named_.clear();

@@ -7,6 +7,7 @@
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/unnamed_statement.h"
 
@@ -56,7 +57,7 @@ void ClientSession::follow_route() {
 void ClientSession::link(ServerConnection& server) {
   server_ = &server;
   statements_in_lease_ = 0;
-  drew_in_lease_ = false;
+  drew_in_lease_ = may_notify_ = false;
   batches_before_lease_ = batches_sent_;
   cancel_held_ = false;
   server.lend(*this);
@@ -194,6 +195,7 @@ void ClientSession::server_ready() {
     batches_answered_ = batches_sent_;
     if (statements_) statements_->all_answered();
     if (leaving_) {
+      release_ready();
       abandon_state();
       unlink();
       return end_when_sent();
@@ -202,7 +204,11 @@ void ClientSession::server_ready() {
   // A Parse of which a part has come already is for this server.
   const bool gathering = body_ == Body::kGather;
   if (gathering) request_at_ = turn().now;
-  if (pipeline.empty() && idle && !gathering && account_->pools_transactions()) end_lease();
+  if (pipeline.empty() && idle && !gathering && account_->pools_transactions()) {
+    end_lease();
+  } else {
+    release_ready();
+  }
   if (has_carry()) schedule();
 }
 
@@ -223,6 +229,13 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
       last.message.empty() ? std::string(describe(reason)) : last.severity + ": " + last.message;
   batches_answered_ = batches_sent_;
   if (statements_) statements_->all_answered();
+  release_ready();  // what it is owed for was answered
+  if (was == State::kSettling && settling_ != Settling::kState && !pins_.any()) {
+    if (wanted_channels_) listens_elsewhere(std::move(*wanted_channels_));
+    lost_state();
+    transition(State::kIdle);
+    return schedule();
+  }
   // Nothing of the client's was sent yet: another server will do.
   if (was == State::kMatching && !pins_.any()) {
     transition(begin_sql_.empty() ? State::kIdle : State::kBegun);

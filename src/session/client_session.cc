@@ -4,6 +4,7 @@
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/relay.h"
 #include "session/unnamed_statement.h"
@@ -78,6 +79,7 @@ void ClientSession::transition(State next) {
   const Phase from = phase_of(state_);
   state_ = next;
   if (next == State::kIdle) idle_since_ = turn().now;
+  if (next == State::kIdle && !ready_held_) deliver_notifications();
   if (from != phase_of(next)) host_.phase_changed(*this, from, phase_of(next));
 }
 
@@ -222,6 +224,7 @@ void ClientSession::end(EndReason reason) {
   if (reason_ == EndReason::kNone) reason_ = reason;
   if (wait_hook.linked()) lease_pool_->leave(*this);
   if (relay_) relay_->close();
+  stop_listening();
   part_from_server();
   if (state_ == State::kConsole) host_.console_closed(*this);
   host_.log_client(*this, describe(reason_));

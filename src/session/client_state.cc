@@ -8,6 +8,7 @@
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/unnamed_statement.h"
 
@@ -32,6 +33,8 @@ LeaseTraces& ClientSession::traces() {
 void ClientSession::note_statement(sql::Effects effects, std::string_view text,
                                    std::optional<Bytes> bind) {
   if (statements_in_lease_ < std::numeric_limits<std::uint8_t>::max()) ++statements_in_lease_;
+  constexpr sql::Effects kMayNotify = effect::kNotify | effect::kUnknownCode | effect::kInsert;
+  may_notify_ = may_notify_ || (effects & kMayNotify) != 0;
   effects = guard_sequences(effects) & kLasting;
   if (effects == 0 || !account_->pools_transactions()) return;
   if (text.empty()) return traces().add_unread();
@@ -81,7 +84,7 @@ void ClientSession::setting_done() {
 void ClientSession::end_lease() {
   if (pins_.has(PinReason::kUnknown)) traces().add_unread();  // it is asked again
   if (traces_ && traces_->effects() != 0) return settle();
-  if (!pins_.any()) unlink();
+  settle_channels();
 }
 
 void ClientSession::settle() {
@@ -102,6 +105,7 @@ void ClientSession::ask_state() {
   const std::string question = traces_->question(settings_);
   if (question.empty()) return settled();
   answer_ = std::make_unique<std::string>();
+  settling_ = Settling::kState;
   transition(State::kSettling);
   server_->ask(question);
 }
@@ -116,6 +120,14 @@ void ClientSession::answer_complete() {
   const Bytes frames = text ? bytes_of(*text) : Bytes();
   if (state_ == State::kMatching) return match_answered(frames);
   if (state_ != State::kSettling) return;
+  if (settling_ == Settling::kRestore) return restored(frames);
+  if (settling_ == Settling::kUnlisten) {
+    transition(State::kLinked);
+    if (error_in(frames)) server_->taint(ServerConnection::Taint::kState);
+    finish_lease();
+    if (has_carry() && state_ != State::kClosed) schedule();
+    return;
+  }
   const StateAnswer answer = read_answer(frames, dialect_);
   // A cancel request that came too late for the client's own statement hits what runs now.
   const auto error = error_in(frames);
@@ -158,12 +170,15 @@ void ClientSession::keep_setting(const std::string& name, const std::optional<st
 // the client's own startup packet said, which is the default of its session.
 void ClientSession::apply_answer(const StateAnswer& answer) {
   const Pins decided = decided_pins(traces_->effects());
+  const Pins had = pins_;
   pins_.set(PinReason::kUnknown, answer.failed);
   if (answer.failed) return server_->settings_unknown();
   for (int i = 0; i < kPinReasons; ++i) {
     const auto reason = static_cast<PinReason>(i);
     if (decided.has(reason)) pins_.set(reason, answer.pins.has(reason));
   }
+  if (decided.has(PinReason::kListen) && !had.has(PinReason::kListen) && note_channels(answer))
+    pins_.set(PinReason::kListen, false);
   if (decided.has(PinReason::kPrepared)) pins_.set(PinReason::kPrepared, !keep_prepared(answer));
   server::SettingsTable& table = host_.settings();
   server::SettingsRef actual = settings_;
@@ -187,10 +202,48 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
         settings_ = table.with(settings_, setting.name, setting.value);
 }
 
-// Everything about the transaction that is over is known.
+// Everything about the transaction that is over is known, but for channels.
 void ClientSession::settled() {
-  const sql::Effects effects = traces_->effects();
-  traces_->clear();
+  if (ready_held_ && server_->settings_known() && !same_settings(server_->settings(), settings_))
+    return restore_login_settings();
+  settle_channels();
+}
+
+// A RESET went to the server's default: the client's is what its startup packet said, and it has to
+// hear of that before it goes on.
+void ClientSession::restore_login_settings() {
+  settling_ = Settling::kRestore;
+  transition(State::kSettling);
+  if (server_->match_and_tell(settings_)) return;
+  transition(State::kLinked);
+  settle_channels();
+}
+
+void ClientSession::restored(Bytes frames) {
+  wire::FrameReader reader(wire::Direction::kFromServer);
+  for (std::size_t at = 0; at < frames.size();) {
+    const wire::Piece piece = reader.next(frames.subspan(at), 0);
+    if (piece.kind != wire::Piece::Kind::kFrame || !piece.complete) break;
+    at += piece.bytes.size();
+    if (piece.tag == 'S') {
+      if (const auto parameter = wire::read_parameter_status(piece.body()))
+        note_dialect(parameter->first, parameter->second);
+      send(piece.bytes);
+    }
+    if (piece.tag == 'E')
+      server_->settings_unknown();  // it is tried again before the next statement
+  }
+  if (!server_->pipeline().empty()) return;
+  transition(State::kLinked);
+  settle_channels();
+  if (has_carry() && state_ != State::kClosed) schedule();
+}
+
+// The server goes, or stays for good reason; the client is told that all is done.
+void ClientSession::finish_lease() {
+  may_notify_ = false;
+  const sql::Effects effects = traces_ ? traces_->effects() : sql::effect::kNone;
+  if (traces_) traces_->clear();
   // What could not be read is not taken for the rare things that no question finds.
   const bool unread = (effects & kLasting) == kLasting;
   if ((effects & effect::kSequence) != 0 && !unread) pins_.set(PinReason::kSequence);
@@ -198,11 +251,25 @@ void ClientSession::settled() {
     pins_.set(PinReason::kIrreversible);
     server_->taint(ServerConnection::Taint::kForGood);
   }
-  if (!pins_.any()) return count_pin(false), unlink();
+  if (!pins_.any()) {
+    count_pin(false);
+    unlink();
+    return release_ready();
+  }
+  release_ready();
+  if (effects == 0 && pin_counted_) return;
   if (!count_pin(true)) return;
   statements_in_lease_ = 0;
   transition(State::kLinked);
   if (server_->match(settings_)) transition(State::kMatching);
+}
+
+void ClientSession::release_ready() {
+  if (!std::exchange(ready_held_, false)) return;
+  deliver_notifications();
+  std::string ready;
+  wire::append_ready(ready, wire::TransactionStatus::kIdle);
+  send(ready);
 }
 
 // Whether the client may stay pinned. One beyond the limit loses its server, and with it what was
@@ -253,8 +320,10 @@ void ClientSession::abandon_state() {
 // What is gone with the server, in words; empty if nothing is.
 std::string ClientSession::lost_state() {
   std::string lost = pins_.describe();
-  if (state_ == State::kSettling && lost.empty()) lost = "the outcome of its last settings";
+  if (state_ == State::kSettling && settling_ == Settling::kState && lost.empty())
+    lost = "the outcome of its last settings";
   if (traces_) traces_->clear();
+  wanted_channels_.reset();
   pins_.clear();
   count_pin(false);
   return lost;

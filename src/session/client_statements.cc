@@ -3,6 +3,7 @@
 #include "pgsaba/wire/backend.h"
 #include "session/deallocate.h"
 #include "session/lease_traces.h"
+#include "session/listening.h"
 #include "session/unnamed_statement.h"
 
 namespace pgsaba::session {

@@ -83,6 +83,22 @@ ErrorFields pin_timeout(const std::string& reasons) {
   return error;
 }
 
+ErrorFields too_many_notifications() {
+  return fatal(sqlstate::kProgramLimitExceeded,
+               "terminating connection: too many notifications came during a transaction",
+               "Listen on a connection that does not stay inside a transaction.");
+}
+
+ErrorFields notifications_missed() {
+  ErrorFields warning;
+  warning.severity = "WARNING";
+  warning.sqlstate = sqlstate::kWarning;
+  warning.message = "notifications may have been missed";
+  warning.detail = "The server connection that listens for this client was lost, and is restored.";
+  warning.hint = "Look for yourself at what would have been notified.";
+  return warning;
+}
+
 ErrorFields not_an_admin(std::string_view user) {
   return fatal(sqlstate::kInsufficientPrivilege,
                "user \"" + std::string(user) + "\" may not use the admin console",

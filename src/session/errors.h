@@ -21,6 +21,10 @@ wire::ErrorFields statement_mode();
 // What a client was pinned for is told: "advisory locks".
 wire::ErrorFields too_many_pins(const std::string& reasons);
 wire::ErrorFields pin_timeout(const std::string& reasons);
+// A client that listens stays inside a transaction while they pile up.
+wire::ErrorFields too_many_notifications();
+// A warning: the shared connection that listens was lost, and is there again.
+wire::ErrorFields notifications_missed();
 wire::ErrorFields not_an_admin(std::string_view user);
 // Physical replication names no database, and clients say "replication" instead.
 inline constexpr std::string_view kPhysicalReplicationHint =

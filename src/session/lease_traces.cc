@@ -68,6 +68,11 @@ void LeaseTraces::touch(const sql::TouchedSetting& touched, std::optional<Bytes>
 void LeaseTraces::add(std::string_view sql, sql::Effects effects, const sql::Dialect& dialect,
                       std::optional<Bytes> bind) {
   effects_ |= effects;
+  if ((effects & effect::kListen) != 0) {
+    sql::Unlistened more = sql::unlistened(sql, dialect);
+    unlistened_.all = unlistened_.all || more.all;
+    std::ranges::move(more.channels, std::back_inserter(unlistened_.channels));
+  }
   if ((effects & effect::kSetting) == 0) return;
   plain_ = sql::plain_setting(sql, dialect);
   if (plain_ && !bind) {

@@ -47,6 +47,9 @@ class LeaseTraces {
   void setting_done() { ++confirmed_; }
   void clear() { *this = {}; }
 
+  // The channels that texts of the lease gave up; they count once its transaction is committed.
+  const sql::Unlistened& unlistened() const { return unlistened_; }
+
   sql::Effects effects() const { return effects_; }
 
   // The lease had this one statement, in its plain form, and it took effect.
@@ -62,6 +65,7 @@ class LeaseTraces {
   sql::Effects effects_ = sql::effect::kNone;
   std::optional<sql::PlainSetting> plain_;
   std::vector<std::string> names_;  // of parameters
+  sql::Unlistened unlistened_;
   std::uint32_t confirmed_ = 0;
 };
 

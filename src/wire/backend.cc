@@ -63,6 +63,13 @@ std::optional<TransactionStatus> read_ready(Bytes body) {
   }
 }
 
+std::string_view read_channel(Bytes body) {
+  constexpr std::size_t kProcess = 4;  // bytes of the sender's number
+  const std::string_view text = text_of(body);
+  if (text.size() < kProcess) return {};
+  return text.substr(kProcess, text.substr(kProcess).find('\0'));
+}
+
 std::string_view read_command_tag(Bytes body) {
   const std::string_view text = text_of(body);
   return text.substr(0, text.find('\0'));

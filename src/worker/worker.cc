@@ -7,6 +7,7 @@
 #include "worker/acceptor.h"
 #include "worker/cancel_connection.h"
 #include "worker/errors.h"
+#include "worker/listen_desk.h"
 
 namespace pgsaba::worker {
 
@@ -40,7 +41,8 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
       picture_(std::move(picture)),
       turn_(network),
       mailbox_(network),
-      scram_keys_(key_orders(process, index)) {
+      scram_keys_(key_orders(process, index)),
+      listen_desk_(std::make_unique<ListenDesk>(*this)) {
   turn_.now = now;
   next_tick_ = now + kTickUs;
 }
@@ -92,6 +94,7 @@ void Worker::tick() {
   tick_some_pools();
   expire_sessions();
   start_cancels();
+  listen_desk_->tick(picture_->config->timeouts.server_connect_us);
   match_pools();
 }
 
@@ -193,6 +196,7 @@ void Worker::end_all() {
       sessions.front().end(session::EndReason::kShutdown, errors::shutting_down());
   for (const auto& [key, pool] : pools_) pool->close_all(server::CloseReason::kShutdown);
   cancels_.clear();
+  listen_desk_ = std::make_unique<ListenDesk>(*this);
   turn_.sweep();
 }
 
@@ -254,6 +258,27 @@ void Worker::on_mail(KeysDerived& mail) { scram_keys_.deliver(mail.order, mail.k
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }
 
 void Worker::on_mail(CancelOrder& mail) { cancel_here(mail.key); }
+
+void Worker::on_mail(ListenOrder& mail) { listen_desk_->take(mail); }
+
+void Worker::on_mail(ListenAnswer& mail) {
+  if (ClientSession* client = find_client(mail.client)) client->listens(mail.in_force);
+}
+
+void Worker::on_mail(Notification& mail) {
+  for (const std::uint32_t id : mail.clients)
+    if (ClientSession* client = find_client(id)) client->notified(bytes_of(mail.frame));
+}
+
+void Worker::on_mail(ListenGap& mail) {
+  if (ClientSession* client = find_client(mail.client)) client->notifications_missed();
+}
+
+void Worker::post(std::size_t worker, Mail mail) {
+  if (worker == index_ || worker >= process_.mailboxes.size())
+    return std::visit([this](auto& letter) { on_mail(letter); }, mail);
+  process_.mailboxes[worker]->post(std::move(mail));
+}
 
 void Worker::on_mail(WantServer& mail) {
   if (pool::Pool* pool = find_pool(mail.key)) pool->lend_to_starving();

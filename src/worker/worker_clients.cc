@@ -7,7 +7,9 @@
 #include "pgsaba/worker/worker.h"
 #include "worker/acceptor.h"
 #include "worker/cancel_connection.h"
+#include "worker/client_number.h"
 #include "worker/errors.h"
+#include "worker/listen_desk.h"
 #include "worker/socket_options.h"
 
 namespace pgsaba::worker {
@@ -18,10 +20,6 @@ using session::Phase;
 namespace {
 
 constexpr int kAcceptsPerTurn = 64;
-
-// A client's number: the worker in the upper bits, so that a cancel request finds its way.
-constexpr unsigned kWorkerShift = 25;
-constexpr std::uint32_t kSequenceMask = (1U << kWorkerShift) - 1;
 
 }  // namespace
 
@@ -78,15 +76,19 @@ std::optional<wire::ErrorFields> Worker::may_log_in(std::string_view database) {
   return std::nullopt;
 }
 
-session::Admission Worker::admit(std::string_view database, std::string_view user) {
-  auto& place = accounts_[{std::string(database), std::string(user)}];
+session::Account& Worker::account_of(const std::string& database, const std::string& user) {
+  auto& place = accounts_[{database, user}];
   if (!place) {
     place = std::make_unique<session::Account>();
     place->database = database;
     place->user = user;
     refresh_account(*place);
   }
-  session::Account& account = *place;
+  return *place;
+}
+
+session::Admission Worker::admit(std::string_view database, std::string_view user) {
+  session::Account& account = account_of(std::string(database), std::string(user));
   ClientCounters& counters = process_.clients;
   const std::int32_t total_limit = picture_->config->limits.max_client_connections;
   const std::int32_t database_limit = account.limits.max_db_client_connections;
@@ -160,7 +162,7 @@ void Worker::console_closed(ClientSession& session) {
 // ---- cancel requests ---------------------------------------------------------------------------
 
 void Worker::cancel(const wire::CancelKey& key) {
-  const std::size_t worker = key.pid >> kWorkerShift;
+  const std::size_t worker = worker_of(key.pid);
   if (worker == index_) return cancel_here(key);
   if (worker < process_.mailboxes.size()) process_.mailboxes[worker]->post(CancelOrder{key});
 }
@@ -215,6 +217,11 @@ void Worker::start_cancel(ClientSession& client) {
 void Worker::cancel_due(ClientSession& client) {
   waiting_cancels_.push_back({client.id(), turn_.now});
   start_cancels();
+}
+
+void Worker::listen(ClientSession& session, std::optional<std::vector<std::string>> channels) {
+  listen_desk_->order(
+      {session.account()->database, session.account()->user, session.id(), std::move(channels)});
 }
 
 void Worker::stop_statement(const server::ServerConnection& server) {

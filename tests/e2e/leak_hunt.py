@@ -27,7 +27,7 @@ from harness.processes import TemporaryDirectory, wait_until
 from leak_operations import (OPERATIONS, PARAMETERS, Model, begin, close_cursor, commit, drop_tables,
                              forget_sequences, roll_back, unlock_all)
 
-POOL_SIZE = 8
+POOL_SIZE = 18  # each of the 16 clients may pin one
 PATIENCE = 60  # seconds for one answer: a queue is no leak
 PINS_FOR = 6   # transactions after which a client lets go of what pins its server
 
@@ -251,7 +251,8 @@ def look_at_servers(where, cluster, count):
 
 
 def start_daemon(binary, directory, cluster):
-    changes = {"workers": 2, "databases": {"postgres": {"pool_size": POOL_SIZE}}}
+    changes = {"workers": 2, "pool": {"max_pinned_servers": POOL_SIZE - 2},
+               "databases": {"postgres": {"pool_size": POOL_SIZE}}}
     return Pgsaba(binary, directory, [cluster], changes, "hunted").start()
 
 

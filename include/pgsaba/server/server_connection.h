@@ -81,6 +81,11 @@ class LeaseHolder {
   // What comes back on a question (`ask`), frame by frame or in parts, up to ReadyForQuery.
   virtual void answered(Bytes bytes) = 0;
   virtual void answer_complete() = 0;
+  // ReadyForQuery 'I' that ends all has come: true if the holder sends the client one of its own,
+  // later. `server_ready` follows in either case.
+  virtual bool holds_ready() = 0;
+  // Whether the client hears of a notification on this channel from this server.
+  virtual bool wants_notification(std::string_view channel) = 0;
   // ReadyForQuery went to the client. The holder may release the server now.
   virtual void server_ready() = 0;
   // The connection is gone; `mid_frame`: the client has a part of a message of which no more comes.
@@ -131,6 +136,9 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   // changes who the session acts as (true): then nothing may be sent before `answer_complete`,
   // since a statement must not run as somebody else if that fails.
   bool match(const SettingsRef& wanted);
+  // The same, of which the holder is told all (`answered`, `answer_complete`). False: nothing
+  // differs.
+  bool match_and_tell(const SettingsRef& wanted);
   const SettingsRef& settings() const { return settings_; }
   void settings_are(SettingsRef settings);
   // The session's parameters may be anything: the next client's are restored from scratch.
@@ -138,6 +146,8 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool settings_known() const { return settings_known_; }
   // A statement of the lease has failed.
   bool has_failed() const { return has_failed_; }
+  // A ROLLBACK of the lease was executed, to a savepoint or of all.
+  bool has_rolled_back() const { return has_rolled_back_; }
   // Sends the BEGIN that its client had answered by pgsaba; its reply is swallowed. It is part of
   // the client's next batch, so that the server ignores that if it fails.
   void begin(std::string_view sql);
@@ -254,6 +264,7 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool body_swallowed_ = false;  // the rest of a streamed frame is not for the client
   bool body_asked_ = false;      // it belongs to the answer of a question
   bool has_failed_ = false;
+  bool has_rolled_back_ = false;
   bool beginning_ = false;  // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
   std::uint64_t unnamed_owner_ = 0;

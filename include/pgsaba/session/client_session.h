@@ -43,6 +43,7 @@ namespace pgsaba::session {
 class LeaseTraces;
 class OrphanedTransaction;
 class Relay;
+struct Listening;
 struct StateAnswer;
 struct UnnamedStatement;
 
@@ -136,6 +137,13 @@ class ClientSession final : public net::Connection,
   void relay_opens(const wire::ParameterList& parameters) { send_welcome(parameters); }
   void relay_ended();
 
+  // Of SessionHost::listen: what was asked for is in force, or cannot be had.
+  void listens(bool in_force);
+  // A NotificationResponse on a channel that it listens to.
+  void notified(Bytes frame);
+  // The shared connection was lost for a while.
+  void notifications_missed();
+
   // net::Connection
   void step() override;
   void drained() override;
@@ -151,6 +159,8 @@ class ClientSession final : public net::Connection,
   std::string statement_name(std::uint32_t id) override;
   void statement_outdated(std::uint32_t id) override;
   void setting_done() override;
+  bool holds_ready() override;
+  bool wants_notification(std::string_view channel) override;
   void own_query_done() override { deliver_cancel(); }
   void begun() override;
   void begin_failed(const wire::ErrorFields& error, Bytes frame) override;
@@ -250,6 +260,18 @@ class ClientSession final : public net::Connection,
   void settle();
   void ask_state();
   void settled();
+  void restore_login_settings();
+  void restored(Bytes frames);
+  void finish_lease();
+  void release_ready();
+
+  // client_channels.cc
+  bool note_channels(const StateAnswer& answer);
+  void settle_channels();
+  void deliver_notifications();
+  void stop_listening();
+  void listens_elsewhere(std::vector<std::string> channels);
+
   void match_answered(Bytes frames);
   void keep_setting(const std::string& name, const std::optional<std::string>& value);
   void apply_answer(const StateAnswer& answer);
@@ -273,6 +295,11 @@ class ClientSession final : public net::Connection,
   bool may_commit_ = false;     // what runs now may end the transaction with success
   bool pin_counted_ = false;
   bool cancel_held_ = false;
+  bool ready_held_ = false;  // the client is owed the ReadyForQuery of the lease
+  bool may_notify_ = false;  // what ran in the lease
+  // What is waited for in kSettling.
+  enum class Settling : std::uint8_t { kState, kRestore, kChannels, kUnlisten };
+  Settling settling_ = Settling::kState;
   std::uint8_t questions_canceled_ = 0;
   bool drew_in_lease_ = false;    // from a sequence
   bool reads_sequences_ = false;  // it has asked for currval or lastval before
@@ -291,6 +318,9 @@ class ClientSession final : public net::Connection,
   std::unique_ptr<LeaseTraces> traces_;
   std::unique_ptr<server::StatementsByName> prepared_;  // by SQL
   std::unique_ptr<UnnamedStatement> unnamed_;
+  std::unique_ptr<Listening> listening_;
+  // What it will listen to once the shared connection does; with a server that listens for now.
+  std::unique_ptr<std::vector<std::string>> wanted_channels_;
   std::unique_ptr<std::string> answer_;  // of a question that is under way
   std::uint32_t unnamed_count_ = 0;
   std::unique_ptr<NamedStatements> statements_;

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "pgsaba/auth/client_login.h"
 #include "pgsaba/auth/scram_key_desk.h"
@@ -52,6 +54,10 @@ class SessionHost {
   virtual void stop_statement(const server::ServerConnection& server) = 0;
   // A cancel request that the session held back (ClientSession::holds_cancel) may go now.
   virtual void cancel_due(ClientSession& session) = 0;
+  // The session listens to exactly these channels of its database from now on, through a connection
+  // that is shared. It hears `listens` when that is in force and all that was notified before has
+  // come; without channels nothing changes, and it hears the same.
+  virtual void listen(ClientSession& session, std::optional<std::vector<std::string>> channels) = 0;
   virtual void phase_changed(ClientSession& session, Phase from, Phase to) = 0;
   // The session is closed: it is destroyed when the turn ends.
   virtual void bury(ClientSession& session) = 0;

@@ -137,6 +137,13 @@ std::optional<PlainEnd> plain_end(std::string_view sql, const Dialect& dialect);
 // The same of the first statement; others may follow.
 std::optional<PlainEnd> leading_end(std::string_view sql, const Dialect& dialect);
 
+// What the string's UNLISTEN and DISCARD ALL name.
+struct Unlistened {
+  bool all = false;
+  std::vector<std::string> channels;
+};
+Unlistened unlistened(std::string_view sql, const Dialect& dialect);
+
 // PREPARE, EXECUTE or DEALLOCATE as the only statement, or EXPLAIN / CREATE TABLE AS … EXECUTE.
 struct PreparedCommand {
   enum class Verb : std::uint8_t { kPrepare, kExecute, kDeallocate, kDeallocateAll };

@@ -48,6 +48,8 @@ std::optional<std::pair<std::string_view, std::string_view>> read_parameter_stat
 std::optional<CancelKey> read_backend_key(Bytes body);
 std::optional<TransactionStatus> read_ready(Bytes body);
 // The tag of a CommandComplete, without its terminator.
+// The channel of a NotificationResponse; empty if it is broken.
+std::string_view read_channel(Bytes body);
 std::string_view read_command_tag(Bytes body);
 
 }  // namespace pgsaba::wire

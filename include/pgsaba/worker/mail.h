@@ -4,8 +4,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "pgsaba/auth/scram_keys.h"
 #include "pgsaba/net/mailbox.h"
@@ -59,6 +61,23 @@ struct NewClient {
 struct CancelOrder {
   wire::CancelKey key;
 };
+struct ListenOrder {  // SessionHost::listen, to the worker that listens
+  std::string database;
+  std::string user;
+  std::uint32_t client = 0;
+  std::optional<std::vector<std::string>> channels;
+};
+struct ListenAnswer {
+  std::uint32_t client = 0;
+  bool in_force = false;
+};
+struct Notification {
+  std::vector<std::uint32_t> clients;
+  std::string frame;
+};
+struct ListenGap {
+  std::uint32_t client = 0;
+};
 struct WantServer {
   pool::PoolKey key;
 };
@@ -72,9 +91,9 @@ struct ServerArrives {
   net::Socket socket = net::kNoSocket;
 };
 
-using Mail =
-    std::variant<NewPicture, SnapshotRequest, ConsoleOutput, Reconnect, Kill, Shutdown, KeysDerived,
-                 NewClient, CancelOrder, WantServer, EvictIdle, ServerArrives>;
+using Mail = std::variant<NewPicture, SnapshotRequest, ConsoleOutput, Reconnect, Kill, Shutdown,
+                          KeysDerived, NewClient, CancelOrder, ListenOrder, ListenAnswer,
+                          Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
 
 // Implemented by the control thread; every call may come from any worker's thread.

@@ -27,6 +27,7 @@ namespace pgsaba::worker {
 
 class Acceptor;
 class CancelConnection;
+class ListenDesk;
 
 class Worker final : public session::SessionHost, public pool::PoolHost {
  public:
@@ -61,6 +62,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void cancel(const wire::CancelKey& key) override;
   void stop_statement(const server::ServerConnection& server) override;
   void cancel_due(session::ClientSession& session) override;
+  void listen(session::ClientSession& session,
+              std::optional<std::vector<std::string>> channels) override;
   void phase_changed(session::ClientSession& session, session::Phase from,
                      session::Phase to) override;
   void bury(session::ClientSession& session) override;
@@ -76,6 +79,12 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void send_server(pool::Pool& pool, std::size_t worker,
                    std::unique_ptr<server::ServerConnection> server) override;
   void log_server(const server::ServerConnection& server, std::string_view event) override;
+
+  // What the connections that listen for clients need.
+  std::size_t workers() const { return process_.mailboxes.size(); }
+  void post(std::size_t worker, Mail mail);
+  // The account of clients that may all be other workers'.
+  session::Account& account_of(const std::string& database, const std::string& user);
 
   // A cancel request has reached its server, or could not.
   void cancel_done(CancelConnection& connection);
@@ -94,6 +103,10 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(KeysDerived& mail);
   void on_mail(NewClient& mail);
   void on_mail(CancelOrder& mail);
+  void on_mail(ListenOrder& mail);
+  void on_mail(ListenAnswer& mail);
+  void on_mail(Notification& mail);
+  void on_mail(ListenGap& mail);
   void on_mail(WantServer& mail);
   void on_mail(EvictIdle& mail);
   void on_mail(ServerArrives& mail);
@@ -157,6 +170,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
     Micros since = 0;
   };
   std::deque<WaitingCancel> waiting_cancels_;
+  std::unique_ptr<ListenDesk> listen_desk_;
   Micros next_tick_ = 0;
   Micros shortest_idle_us_ = 0;  // of the accounts' client_idle limits; 0: none has one
   bool stopping_ = false;

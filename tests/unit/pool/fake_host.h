@@ -81,6 +81,8 @@ class FakeClient final : public pool::Waiter, public server::LeaseHolder {
   void own_query_done() override {}
   void setting_done() override {}
   void answered(Bytes) override {}
+  bool holds_ready() override { return false; }
+  bool wants_notification(std::string_view) override { return true; }
   void answer_complete() override {}
   void server_ready() override {}
   void server_lost(server::ServerConnection&, server::CloseReason, bool) override {

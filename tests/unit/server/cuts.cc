@@ -35,6 +35,8 @@ class Listener final : public LeaseHolder, public ServerOwner {
   void own_query_done() override {}
   void setting_done() override { event("setting"); }
   void answered(Bytes more) override { answer += text_of(more); }
+  bool holds_ready() override { return false; }
+  bool wants_notification(std::string_view) override { return true; }
   void answer_complete() override { event("answered"); }
   void server_ready() override { event("ready" + place()); }
   void server_lost(ServerConnection&, CloseReason reason, bool mid_frame) override {

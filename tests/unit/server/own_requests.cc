@@ -34,6 +34,8 @@ class Listener final : public LeaseHolder, public ServerOwner {
   void own_query_done() override { ++own_queries; }
   void setting_done() override {}
   void answered(Bytes more) override { answer += text_of(more); }
+  bool holds_ready() override { return false; }
+  bool wants_notification(std::string_view) override { return true; }
   void answer_complete() override { ++answers; }
   void server_ready() override { ++ready; }
   void server_lost(ServerConnection&, CloseReason, bool) override { ++lost; }

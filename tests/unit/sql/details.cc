@@ -291,3 +291,28 @@ TEST_CASE("all prepared statements that a text names") {
       kPlain);
   CHECK(names == std::vector<std::string>{"a", "B", "c", "d", "e"});
 }
+
+TEST_CASE("channels that are given up") {
+  struct Row {
+    const char* sql;
+    bool all;
+    std::vector<std::string> channels;
+  };
+  const std::vector<Row> rows = {
+      {"unlisten News", false, {"news"}},
+      {"UNLISTEN \"A \"\"b\"; listen c; unlisten d", false, {"A \"b", "d"}},
+      {"select 1; ; unlisten *; reset all", true, {}},
+      {"DISCARD ALL", true, {}},
+      {"discard plans", false, {}},
+      {"select 'unlisten a; unlisten *'", false, {}},
+      {"select 1 as unlisten", false, {}},
+      {"unlisten 'a", false, {}},
+      {"", false, {}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.sql);
+    const Unlistened found = unlistened(row.sql, kPlain);
+    CHECK(found.all == row.all);
+    CHECK(found.channels == row.channels);
+  }
+}

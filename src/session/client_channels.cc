@@ -1,0 +1,138 @@
+// The part of ClientSession that listens: LISTEN is executed on whatever server the client has;
+// then a connection that all clients of the database share takes over, and the server is free
+// again.
+//
+//   LISTEN … ReadyForQuery (held) ─▶ which channels? ─▶ the shared connection listens
+//     ─▶ UNLISTEN * on the server ─▶ ReadyForQuery for the client
+//
+// Nobody can tell when between its execution and its ReadyForQuery a LISTEN takes effect, so what
+// the server itself hears in between is dropped, and nothing comes twice.
+#include <algorithm>
+
+#include "pgsaba/session/client_session.h"
+#include "pgsaba/wire/backend.h"
+#include "session/client_login_state.h"
+#include "session/errors.h"
+#include "session/lease_traces.h"
+#include "session/listening.h"
+#include "session/orphaned_transaction.h"
+#include "session/relay.h"
+#include "session/unnamed_statement.h"
+
+namespace pgsaba::session {
+
+namespace effect = sql::effect;
+
+using wire::TransactionStatus;
+
+bool ClientSession::holds_ready() {
+  if (state_ != State::kLinked) return false;
+  constexpr sql::Effects kSettings = effect::kSetting | effect::kAnySetting;
+  const sql::Effects effects = traces_ ? traces_->effects() : effect::kNone;
+  ready_held_ = listening_ || (effects & effect::kListen) != 0 ||
+                (login_settings_ && (effects & kSettings) != 0);
+  return ready_held_;
+}
+
+// A server tells a client only what it listens to there and nowhere else.
+bool ClientSession::wants_notification(std::string_view channel) {
+  if (pins_.has(PinReason::kListen)) return true;
+  return state_ == State::kLinked && !(listening_ && listening_->has(channel));
+}
+
+// What the server listens to now, and what the client has given up. False: these channels have to
+// stay with that server, because their names and payloads are in an encoding of the client's own.
+bool ClientSession::note_channels(const StateAnswer& answer) {
+  const std::string* encoding = server::find_setting(settings_, "client_encoding");
+  if (encoding != nullptr && !answer.channels.empty())
+    for (const auto& [name, value] : server_->login().parameters())
+      if (name == "client_encoding" && server::lower_case(value) != server::lower_case(*encoding))
+        return false;
+  std::vector<std::string> channels =
+      listening_ ? listening_->channels : std::vector<std::string>();
+  const sql::Unlistened& given_up = traces_->unlistened();
+  if (!server_->has_failed() && !server_->has_rolled_back()) {
+    if (given_up.all) channels.clear();
+    for (const std::string& channel : given_up.channels) std::erase(channels, channel);
+  }
+  channels.insert(channels.end(), answer.channels.begin(), answer.channels.end());
+  std::ranges::sort(channels);
+  channels.erase(std::ranges::unique(channels).begin(), channels.end());
+  const bool changed = channels != (listening_ ? listening_->channels : std::vector<std::string>());
+  if (changed || !answer.channels.empty())
+    wanted_channels_ = std::make_unique<std::vector<std::string>>(std::move(channels));
+  return true;
+}
+
+// Its own notifications come before its ReadyForQuery, as on a direct connection.
+void ClientSession::settle_channels() {
+  const bool hears_itself = listening_ && may_notify_ && ready_held_;
+  if (!wanted_channels_ && !hears_itself) return finish_lease();
+  settling_ = Settling::kChannels;
+  transition(State::kSettling);
+  if (!wanted_channels_) return host_.listen(*this, std::nullopt);
+  host_.listen(*this, *wanted_channels_);
+}
+
+// From now on the shared connection does it.
+void ClientSession::listens_elsewhere(std::vector<std::string> channels) {
+  if (channels.empty()) {
+    deliver_notifications();
+    listening_.reset();
+    return;
+  }
+  if (!listening_) listening_ = std::make_unique<Listening>();
+  listening_->channels = std::move(channels);
+}
+
+void ClientSession::listens(bool in_force) {
+  if (state_ != State::kSettling || settling_ != Settling::kChannels) {
+    if (!in_force) notifications_missed();
+    return;
+  }
+  const auto channels = std::move(wanted_channels_);
+  if (channels && in_force) {
+    listens_elsewhere(std::move(*channels));
+    settling_ = Settling::kUnlisten;
+    return server_->ask("UNLISTEN *");
+  }
+  if (channels) {  // the server that listens already is kept for it
+    if (!channels->empty()) pins_.set(PinReason::kListen);
+    host_.log_client(*this, "cannot share a connection to listen");
+  }
+  transition(State::kLinked);
+  finish_lease();
+  if (has_carry() && state_ != State::kClosed) schedule();
+}
+
+void ClientSession::notified(Bytes frame) {
+  if (!listening_ || !listening_->has(wire::read_channel(frame.subspan(wire::kHeaderBytes))))
+    return;
+  const bool free = told_ == TransactionStatus::kIdle && (state_ == State::kIdle || at_rest()) &&
+                    state_ != State::kBegun;
+  if (free && listening_->waiting.empty()) return send(frame);
+  if (listening_->waiting.size() + frame.size() > Listening::kMaxWaitingBytes)
+    return end(EndReason::kLimit, errors::too_many_notifications());
+  listening_->waiting.append(text_of(frame));
+}
+
+void ClientSession::notifications_missed() {
+  if (!listening_) return;
+  std::string notice;
+  wire::append_error(notice, 'N', errors::notifications_missed());
+  send(notice);
+  host_.log_client(*this, "may have missed notifications");
+}
+
+void ClientSession::deliver_notifications() {
+  if (!listening_ || listening_->waiting.empty()) return;
+  send(std::exchange(listening_->waiting, {}));
+}
+
+void ClientSession::stop_listening() {
+  if (!std::exchange(listening_, nullptr) && !wanted_channels_) return;
+  wanted_channels_.reset();
+  host_.listen(*this, std::vector<std::string>());
+}
+
+}  // namespace pgsaba::session

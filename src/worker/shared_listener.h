@@ -1,0 +1,106 @@
+// SharedListener: the one server connection on which a database's clients, of all workers, listen.
+// It belongs to the worker that the database and user fall to. What clients ask for is executed in
+// the order of their asking, so that an answer also says that whatever was notified before has
+// come. A lost connection is made again, and then listens to all there is; its clients are warned.
+//
+// Takes no slot of a pool: a pool whose servers are all busy must not keep anybody from listening.
+// Owned by a worker; one thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pgsaba/server/server_connection.h"
+
+namespace pgsaba::worker {
+
+// What it needs of its worker. Clients are named by their numbers.
+class ListenHost {
+ public:
+  virtual ~ListenHost() = default;
+  virtual void answer_listener(std::uint32_t client, bool in_force) = 0;
+  virtual void notify(const std::vector<std::uint32_t>& clients, Bytes frame) = 0;
+  virtual void warn_listener(std::uint32_t client) = 0;
+  // A connection to the database's primary that is about to log in; null if none can be made now.
+  virtual std::unique_ptr<server::ServerConnection> open_listener(server::ServerOwner& owner) = 0;
+  // Destroyed when the turn ends.
+  virtual void bury_listener(std::unique_ptr<server::ServerConnection> server) = 0;
+  virtual Micros now() = 0;
+};
+
+class SharedListener final : private server::LeaseHolder, private server::ServerOwner {
+ public:
+  explicit SharedListener(ListenHost& host) : host_(host) {}
+  ~SharedListener() override;
+
+  // The client listens to exactly these channels. Without channels: it only wants an answer.
+  void order(std::uint32_t client, std::optional<std::vector<std::string>> channels);
+  // Connects again, gives up what takes too long, parts with a connection that nobody needs.
+  // `connect_limit` is how long a login may take; 0: as long as it likes.
+  void tick(Micros connect_limit);
+  // It has to go to another server: the primary has changed.
+  void reconnect();
+  bool unused() const { return clients_.empty() && orders_.empty() && !server_; }
+
+ private:
+  using Channels = std::set<std::string, std::less<>>;
+  struct Order {
+    std::uint32_t client = 0;  // 0: the listener's own, after a new login
+    std::string sql;
+    bool failed = false;
+  };
+
+  std::string change(std::uint32_t client, const std::vector<std::string>& channels);
+  void connect();
+  void send_orders();
+  void send(Order order);
+  void connection_lost();
+  void on_frame(char tag, Bytes frame);
+  bool ready() const {
+    return server_ && server_->state() == server::ServerConnection::State::kLent;
+  }
+
+  // server::ServerOwner
+  void server_logged_in(server::ServerConnection& server) override;
+  void server_cleaned(server::ServerConnection&) override {}
+  void server_closed(server::ServerConnection& server, server::CloseReason reason) override;
+  // server::LeaseHolder
+  void server_sent(Bytes bytes) override;
+  void parameter_changed(std::string_view, std::string_view) override {}
+  void change_undone(std::uint32_t) override {}
+  void statements_discarded() override {}
+  std::string statement_name(std::uint32_t) override { return {}; }
+  void statement_outdated(std::uint32_t) override {}
+  void setting_done() override {}
+  void begun() override {}
+  void begin_failed(const wire::ErrorFields&, Bytes) override {}
+  void own_query_done() override {}
+  void answered(Bytes bytes) override;
+  void answer_complete() override;
+  bool holds_ready() override { return false; }
+  bool wants_notification(std::string_view) override { return true; }
+  void server_ready() override {}
+  void server_lost(server::ServerConnection&, server::CloseReason, bool) override {}
+  bool accepts_bytes() const override { return true; }
+  void server_drained() override {}
+
+  ListenHost& host_;
+  std::unique_ptr<server::ServerConnection> server_;
+  std::unordered_map<std::uint32_t, Channels> clients_;
+  std::map<std::string, std::set<std::uint32_t>, std::less<>> listeners_;  // by channel
+  std::deque<Order> waiting_;                                              // for a connection
+  std::deque<Order> orders_;                                               // sent, in their order
+  std::string partial_;   // of a message that did not come in one piece
+  bool listens_ = false;  // to all that it should
+  bool missed_ = false;   // a connection that listened was lost
+  Micros retry_at_ = 0;
+  Micros retry_delay_ = 0;
+};
+
+}  // namespace pgsaba::worker

@@ -1,0 +1,133 @@
+"""Clients that LISTEN share one server connection, and miss nothing without being told."""
+
+# ctest-labels: threads
+import os
+import signal
+
+import psycopg
+import pytest
+from harness import messages as m
+from harness.conversations import backend
+from harness.processes import wait_until
+
+LISTENERS = 40
+
+
+def start(start_pgsaba, workers=1, size=2, **pool):
+    return start_pgsaba({"workers": workers, "databases": {"postgres": {"pool_size": size}},
+                         "pool": pool})
+
+
+def heard(client):
+    """The (channel, payload) of the next notification."""
+    body = client.read_until(b"A")[-1].body[4:]
+    channel, payload = body.split(b"\0")[:2]
+    return channel.decode(), payload.decode()
+
+
+def listening_backends(cluster):
+    sql = "select pid from pg_stat_activity where application_name = 'pgsaba listener'"
+    return [row[0] for row in cluster.sql(sql)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_many_listeners_share_a_connection(start_pgsaba, cluster, workers):
+    """A pool of two servers, forty clients that listen: all hear, and both servers are free."""
+    daemon = start(start_pgsaba, workers)
+    clients = [daemon.connect() for _ in range(LISTENERS)]
+    for number, client in enumerate(clients):
+        assert client.query(f"listen all_of_us; listen only_{number}")[-1].tag == b"Z"
+    assert daemon.admin("show pins") == []
+    assert len(listening_backends(cluster)) == 1
+    with daemon.connect() as one, daemon.connect() as two:
+        for other in (one, two):
+            other.query("begin; select 1")
+        one.query("notify all_of_us, 'first'")
+        two.query("notify only_7, 'you'")
+        for other in (one, two):
+            other.query("commit")
+    for number, client in enumerate(clients):
+        found = {heard(client)} | ({heard(client)} if number == 7 else set())
+        assert found == {("all_of_us", "first")} | ({("only_7", "you")} if number == 7 else set())
+        assert client.is_silent(0.01)
+    for client in clients:
+        client.close()
+    wait_until(lambda: not listening_backends(cluster), 10, "the end of the shared connection")
+
+
+def test_in_a_transaction_it_waits_and_nothing_comes_twice(start_pgsaba, cluster):
+    daemon = start(start_pgsaba)
+    with daemon.connect() as client:
+        client.query("listen news")
+        client.query("begin")
+        client.query("select 1")
+        for payload in "ab":
+            cluster.sql(f"notify news, '{payload}'")
+        assert client.is_silent(0.3)
+        frames = client.query("commit")
+        assert [frame.tag for frame in frames] == [b"C", b"A", b"A", b"Z"]
+        assert client.is_silent(0.3)
+
+
+def test_its_own_come_before_its_ready(start_pgsaba):
+    daemon = start(start_pgsaba)
+    with daemon.connect() as client:
+        client.query("listen news")
+        for _ in range(20):
+            assert b"".join(frame.tag for frame in client.query("notify news")) == b"CAZ"
+        client.query("unlisten news")
+        assert b"".join(frame.tag for frame in client.query("notify news")) == b"CZ"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_lost_connection_is_restored_and_the_client_warned(start_pgsaba, cluster, workers):
+    daemon = start(start_pgsaba, workers)
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("listen news")
+        other.query("listen news")
+        (victim,) = listening_backends(cluster)
+        os.kill(victim, signal.SIGTERM)
+        for one in (client, other):
+            warning = m.error_fields(one.read_until(b"N")[-1])
+            assert warning["S"] == "WARNING" and "missed" in warning["M"]
+        cluster.sql("notify news, 'again'")
+        assert heard(client) == heard(other) == ("news", "again")
+        assert client.value("select 1") == "1"
+
+
+def test_another_encoding_keeps_its_server(start_pgsaba, cluster):
+    """Payloads are converted for each client by its server: that cannot be shared."""
+    daemon = start(start_pgsaba)
+    with daemon.connect() as client:
+        client.query("set client_encoding = 'LATIN1'")
+        client.query("listen news")
+        (pin,) = daemon.admin("show pins")
+        assert "LISTEN" in pin["reason"]
+        cluster.sql("notify news, 'é'")
+        assert client.read_until(b"A")[-1].body[4:] == b"news\0\xe9\0"
+        client.query("unlisten *")
+        assert daemon.admin("show pins") == []
+
+
+def test_no_server_is_kept_or_soiled(start_pgsaba):
+    """Whoever has the server next hears nothing."""
+    daemon = start(start_pgsaba, size=1)
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("listen news")
+        other.query("notify news, 'x'")
+        assert other.is_silent(0.1)
+        assert heard(client) == ("news", "x")
+        assert backend(client) == backend(other)
+        assert other.rows("select pg_listening_channels()") == []
+
+
+def test_psycopg_hears(start_pgsaba, cluster):
+    daemon = start(start_pgsaba)
+    host, port = daemon.where
+    with psycopg.connect(host=host, port=port, user="postgres", dbname="postgres",
+                         autocommit=True) as connection:
+        connection.execute("listen news")
+        cluster.sql("notify news, 'x'")
+        news = connection.notifies()
+        assert next(news).payload == "x"
+        news.close()
