@@ -50,12 +50,16 @@ bool ClientSession::note_channels(const StateAnswer& answer) {
         return false;
   std::vector<std::string> channels =
       listening_ ? listening_->channels : std::vector<std::string>();
-  const sql::Unlistened& given_up = traces_->unlistened();
-  if (!server_->has_failed() && !server_->has_rolled_back()) {
-    if (given_up.all) channels.clear();
-    for (const std::string& channel : given_up.channels) std::erase(channels, channel);
+  // Where nothing marks it, a doubt is decided for listening.
+  const bool all_well = !server_->has_failed() && !server_->has_rolled_back();
+  for (const auto& [what, marker] : traces_->given_up()) {
+    const bool counts = marker.empty() ? all_well : answer.listens_to(marker);
+    if (counts && what.all) channels.clear();
+    for (const std::string& channel : what.channels)
+      if (counts) std::erase(channels, channel);
   }
-  channels.insert(channels.end(), answer.channels.begin(), answer.channels.end());
+  for (const std::string& channel : answer.channels)
+    if (!channel.starts_with(kMarkerPrefix)) channels.push_back(channel);
   std::ranges::sort(channels);
   channels.erase(std::ranges::unique(channels).begin(), channels.end());
   const bool changed = channels != (listening_ ? listening_->channels : std::vector<std::string>());
@@ -63,6 +67,10 @@ bool ClientSession::note_channels(const StateAnswer& answer) {
     wanted_channels_ = std::make_unique<std::vector<std::string>>(std::move(channels));
   return true;
 }
+
+// A text is on its way that gives up channels, inside a transaction: whether that counts in the end
+// is for the server to say.
+void ClientSession::mark_given_up() { server_->ask("LISTEN " + traces_->mark_last_given_up()); }
 
 // Its own notifications come before its ReadyForQuery, as on a direct connection.
 void ClientSession::settle_channels() {
@@ -74,15 +82,16 @@ void ClientSession::settle_channels() {
   host_.listen(*this, *wanted_channels_);
 }
 
-// From now on the shared connection does it.
+// From now on the shared connection does it. What has come on channels that are given up is not
+// told: PostgreSQL looks at its notifications after the transaction that gave them up.
 void ClientSession::listens_elsewhere(std::vector<std::string> channels) {
   if (channels.empty()) {
-    deliver_notifications();
     listening_.reset();
     return;
   }
   if (!listening_) listening_ = std::make_unique<Listening>();
   listening_->channels = std::move(channels);
+  listening_->drop_others();
 }
 
 void ClientSession::listens(bool in_force) {

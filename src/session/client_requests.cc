@@ -190,10 +190,17 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   sql::Effects effects = query_.effects;
   // EXECUTE uses names, and changes none.
   if (query_.command == Command::kExecute && query_.single) effects &= ~sql::effect::kPrepared;
+  const std::size_t given_up_before = traces_ ? traces_->given_up().size() : 0;
+  // A function that is made now may set them later, out of sight.
+  if (query_.command == Command::kCreate)
+    for (const std::string& name : sql::hidden_settings(text))
+      host_.settings().remember_custom(name);
   note_statement(effects | match_names(query_.effects, text), text);
   drop_unnamed_statement();
   ++batches_sent_;
   forward(Request::kQuery, piece);
+  const bool gives_up = traces_ && traces_->given_up().size() > given_up_before;
+  if (gives_up && pipeline.status() == TransactionStatus::kInBlock) mark_given_up();
   return Taken::kYes;
 }
 

@@ -102,7 +102,7 @@ void ClientSession::settle() {
 }
 
 void ClientSession::ask_state() {
-  const std::string question = traces_->question(settings_);
+  const std::string question = traces_->question(settings_, host_.settings().custom_names());
   if (question.empty()) return settled();
   answer_ = std::make_unique<std::string>();
   settling_ = Settling::kState;
@@ -156,13 +156,17 @@ void ClientSession::match_answered(Bytes frames) {
 
 // A parameter that the server reports is followed by its reports.
 void ClientSession::keep_setting(const std::string& name, const std::optional<std::string>& value) {
-  for (const auto& [reported, current] : server_->login().parameters())
-    if (server::lower_case(reported) == name) return;
   server::SettingsTable& table = host_.settings();
+  const std::string* original = value ? nullptr : server::find_setting(login_settings_, name);
+  for (const auto& [reported, current] : server_->login().parameters()) {
+    if (server::lower_case(reported) != name) continue;
+    if (original != nullptr) settings_ = table.with(settings_, name, *original);
+    return;
+  }
+  if (name.find('.') != std::string::npos) table.remember_custom(name);
   server::SettingsRef actual =
       value ? table.with(settings_, name, *value) : table.without(settings_, name);
   server_->settings_are(actual);
-  const std::string* original = value ? nullptr : server::find_setting(login_settings_, name);
   settings_ = original != nullptr ? table.with(actual, name, *original) : actual;
 }
 
@@ -192,7 +196,14 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
     const bool own = (name == "role" && value == "none") ||
                      (name == "session_authorization" && value == server_->target().user);
     if (!server::is_settable(name)) continue;
-    actual = value && !own ? table.with(actual, name, *value) : table.without(actual, name);
+    const bool custom = name.find('.') != std::string::npos;
+    if (custom && value && !value->empty()) table.remember_custom(name);
+    // What was set once stays there, empty.
+    const bool left_over = custom && value && value->empty() &&
+                           (server::find_setting(settings_, name) == nullptr ||
+                            server::find_setting(login_settings_, name) != nullptr);
+    actual = value && !own && !left_over ? table.with(actual, name, *value)
+                                         : table.without(actual, name);
   }
   server_->settings_are(actual);
   settings_ = actual;
@@ -257,6 +268,7 @@ void ClientSession::finish_lease() {
     return release_ready();
   }
   release_ready();
+  server_->forget_outcome();
   if (effects == 0 && pin_counted_) return;
   if (!count_pin(true)) return;
   statements_in_lease_ = 0;

@@ -239,6 +239,9 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
       continue;
     } else if (!one.by_sql && account_->max_prepared_statements == 0) {
       continue;
+    } else if (!one.by_sql) {  // was made for an EXECUTE, and the client has closed it since
+      there[one.name] = nullptr;
+      continue;
     }
     there[one.name] = statement;
     if (statement) mine[one.name] = std::move(statement);
@@ -301,7 +304,9 @@ void ClientSession::change_undone(std::uint32_t change) {
   }
 }
 
+// No rollback brings them back.
 void ClientSession::statements_discarded() {
+  prepared_.reset();
   if (statements_) statements_->discard_all(batches_answered_);
 }
 

@@ -68,10 +68,12 @@ void LeaseTraces::touch(const sql::TouchedSetting& touched, std::optional<Bytes>
 void LeaseTraces::add(std::string_view sql, sql::Effects effects, const sql::Dialect& dialect,
                       std::optional<Bytes> bind) {
   effects_ |= effects;
+  if ((effects & (effect::kUnknownCode | effect::kAnySetting)) != 0)
+    for (std::string& name : sql::hidden_settings(sql))
+      if (std::ranges::find(names_, name) == names_.end()) names_.push_back(std::move(name));
   if ((effects & effect::kListen) != 0) {
     sql::Unlistened more = sql::unlistened(sql, dialect);
-    unlistened_.all = unlistened_.all || more.all;
-    std::ranges::move(more.channels, std::back_inserter(unlistened_.channels));
+    if (more.all || !more.channels.empty()) given_up_.push_back({std::move(more), {}});
   }
   if ((effects & effect::kSetting) == 0) return;
   plain_ = sql::plain_setting(sql, dialect);
@@ -83,12 +85,18 @@ void LeaseTraces::add(std::string_view sql, sql::Effects effects, const sql::Dia
     touch(touched, bind);
 }
 
+std::string LeaseTraces::mark_last_given_up() {
+  given_up_.back().marker = std::string(kMarkerPrefix) + std::to_string(given_up_.size());
+  return given_up_.back().marker;
+}
+
 const sql::PlainSetting* LeaseTraces::sole_setting(std::uint32_t statements) const {
   const bool sole = statements == 1 && confirmed_ == 1 && effects_ == effect::kSetting;
   return sole && plain_ ? &*plain_ : nullptr;
 }
 
-std::string LeaseTraces::question(const server::SettingsRef& known) const {
+std::string LeaseTraces::question(const server::SettingsRef& known,
+                                  const std::vector<std::string>& custom) const {
   std::string sql;
   const bool anything = (effects_ & effect::kUnknownCode) != 0;
   const auto wants = [&](sql::Effects effect) { return anything || (effects_ & effect) != 0; };
@@ -99,6 +107,10 @@ std::string LeaseTraces::question(const server::SettingsRef& known) const {
         if (unlisted(setting.name)) ask_setting(sql, setting.name);
     for (const std::string& name : names_)
       if (unlisted(name) && server::find_setting(known, name) == nullptr) ask_setting(sql, name);
+    for (const std::string& name : custom)
+      if (server::find_setting(known, name) == nullptr &&
+          std::ranges::find(names_, name) == names_.end())
+        ask_setting(sql, name);
     for (const char* name : {"role", "session_authorization"})
       if (server::find_setting(known, name) == nullptr &&
           std::ranges::find(names_, name) == names_.end())

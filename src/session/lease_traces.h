@@ -25,6 +25,9 @@ inline constexpr sql::Effects kLasting = sql::effect::kSetting | sql::effect::kA
                                          sql::effect::kPrepared | sql::effect::kSequence |
                                          sql::effect::kIrreversible | sql::effect::kUnknownCode;
 
+// Channels of pgsaba's own begin with it.
+inline constexpr std::string_view kMarkerPrefix = "_pgsaba_given_up_";
+
 class LeaseTraces {
  public:
   // A suspicious statement is sent. `bind` is the body of the Bind that runs it, if there is one:
@@ -48,7 +51,14 @@ class LeaseTraces {
   void clear() { *this = {}; }
 
   // The channels that texts of the lease gave up; they count once its transaction is committed.
-  const sql::Unlistened& unlistened() const { return unlistened_; }
+  struct GivenUp {
+    sql::Unlistened what;
+    std::string
+        marker;  // a channel that is listened to if, and only if, this was committed; or none
+  };
+  const std::vector<GivenUp>& given_up() const { return given_up_; }
+  // The channel to listen to right behind the last one.
+  std::string mark_last_given_up();
 
   sql::Effects effects() const { return effects_; }
 
@@ -56,8 +66,10 @@ class LeaseTraces {
   const sql::PlainSetting* sole_setting(std::uint32_t statements) const;
 
   // What to ask the server now; empty if nothing need be asked. `known` are the client's
-  // parameters so far, some of which no list of the server's shows.
-  std::string question(const server::SettingsRef& known) const;
+  // parameters so far, some of which no list of the server's shows; `custom` are others of that
+  // kind which code out of sight may set.
+  std::string question(const server::SettingsRef& known,
+                       const std::vector<std::string>& custom = {}) const;
 
  private:
   void touch(const sql::TouchedSetting& touched, std::optional<Bytes> bind);
@@ -65,7 +77,7 @@ class LeaseTraces {
   sql::Effects effects_ = sql::effect::kNone;
   std::optional<sql::PlainSetting> plain_;
   std::vector<std::string> names_;  // of parameters
-  sql::Unlistened unlistened_;
+  std::vector<GivenUp> given_up_;
   std::uint32_t confirmed_ = 0;
 };
 
@@ -85,6 +97,9 @@ struct StateAnswer {
   std::vector<Prepared> prepared;
 
   bool mentions(std::string_view name) const;
+  bool listens_to(std::string_view channel) const {
+    return std::ranges::find(channels, channel) != channels.end();
+  }
 };
 StateAnswer read_answer(Bytes frames, const sql::Dialect& dialect);
 

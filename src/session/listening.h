@@ -19,6 +19,8 @@ struct Listening {
   bool has(std::string_view channel) const {
     return std::ranges::binary_search(channels, channel, std::less<>());
   }
+  // Forgets what waits on channels that it does not listen to.
+  void drop_others();
 };
 
 }  // namespace pgsaba::session

@@ -6,13 +6,11 @@ import random
 
 import leak_hunt
 import pytest
-from session_not_yet import not_yet_without_leaks
 
 CLIENTS = 16
 
 
 @pytest.mark.timeout(300)
-@not_yet_without_leaks
 def test_no_leaks(pgsaba_binary, directory, cluster):
     cluster.sql(leak_hunt.SETUP)
     daemon = leak_hunt.start_daemon(pgsaba_binary, directory, cluster)

@@ -8,13 +8,14 @@ import psycopg
 import pytest
 from harness.client import ServerError
 from harness.session_cases import Conversation, differences
-from session_not_yet import not_yet_in_a_crowd
+from session_not_yet import OF_HISTORY, is_lacking
 from session_scripts import ALONE, CASES
 from session_setup import FIRST, POOLS, agree, direct, prepared_cluster  # noqa: F401
 
 CLIENTS = 16
 SHARE = 40  # cases per client
-EVERYWHERE = [name for name in CASES if name not in ALONE]
+EVERYWHERE = [name for name in CASES
+              if name not in ALONE and name not in OF_HISTORY and not is_lacking(name)]
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -53,7 +54,6 @@ class Crowd:
 
 
 @pytest.mark.timeout(300)
-@not_yet_in_a_crowd
 def test_many_at_once(prepared_cluster, start_pgsaba):
     """Sixteen clients, each of which may pin a server. Other clients' values are their only dirt."""
     size = CLIENTS + 2

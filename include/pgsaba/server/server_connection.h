@@ -144,9 +144,11 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   // The session's parameters may be anything: the next client's are restored from scratch.
   void settings_unknown() { settings_known_ = false; }
   bool settings_known() const { return settings_known_; }
-  // A statement of the lease has failed.
+  // The holder keeps the server for another transaction: what follows is about that one.
+  void forget_outcome() { has_failed_ = has_rolled_back_ = false; }
+  // A statement of the transaction has failed.
   bool has_failed() const { return has_failed_; }
-  // A ROLLBACK of the lease was executed, to a savepoint or of all.
+  // A ROLLBACK was executed in it, to a savepoint or of all.
   bool has_rolled_back() const { return has_rolled_back_; }
   // Sends the BEGIN that its client had answered by pgsaba; its reply is swallowed. It is part of
   // the client's next batch, so that the server ignores that if it fails.

@@ -30,12 +30,17 @@ class SettingsTable {
   SettingsRef intern(Settings settings);
   SettingsRef with(const SettingsRef& base, std::string_view name, std::string_view value);
   SettingsRef without(const SettingsRef& base, std::string_view name);
+  // Custom parameters ("a.b") that clients have set: no list of the server's shows them. The first
+  // ones are remembered.
+  void remember_custom(const std::string& name);
+  const std::vector<std::string>& custom_names() const { return custom_names_; }
 
  private:
   void forget_unused();
 
   std::unordered_map<std::string, SettingsRef> table_;
   std::size_t forget_at_ = 64;
+  std::vector<std::string> custom_names_;
 };
 
 std::string lower_case(std::string_view text);

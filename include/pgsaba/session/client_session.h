@@ -267,6 +267,7 @@ class ClientSession final : public net::Connection,
 
   // client_channels.cc
   bool note_channels(const StateAnswer& answer);
+  void mark_given_up();
   void settle_channels();
   void deliver_notifications();
   void stop_listening();

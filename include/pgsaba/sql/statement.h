@@ -119,6 +119,10 @@ struct TouchedSetting {
 };
 std::vector<TouchedSetting> touched_settings(std::string_view sql, const Dialect& dialect);
 
+// Custom parameters ("a.b") that a text may set out of sight, in a DO block for instance: what
+// stands as a constant of that form, or behind SET, wherever it is. Lower case; a few at most.
+std::vector<std::string> hidden_settings(std::string_view sql);
+
 // BEGIN or START TRANSACTION as the only statement, in a form that PostgreSQL surely accepts
 // outside of a transaction.
 struct PlainBegin {

@@ -292,6 +292,18 @@ TEST_CASE("all prepared statements that a text names") {
   CHECK(names == std::vector<std::string>{"a", "B", "c", "d", "e"});
 }
 
+TEST_CASE("parameters that may be set out of sight") {
+  using Names = std::vector<std::string>;
+  CHECK(hidden_settings("do $$ begin perform set_config('App.User', '1', false); end $$") ==
+        Names{"app.user"});
+  CHECK(hidden_settings("do 'begin set saba.one = 1; set  a.b.c to 2; end'") ==
+        Names{"saba.one", "a.b.c"});
+  CHECK(hidden_settings("select f('a.b'), f('a.b'), t.c, 'a.b c', 'x.1', '1.2' from s.t").size() ==
+        1);
+  CHECK(hidden_settings("").empty());
+  CHECK(hidden_settings("offset a.b").size() == 1);  // suspicion is cheap
+}
+
 TEST_CASE("channels that are given up") {
   struct Row {
     const char* sql;
