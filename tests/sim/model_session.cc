@@ -21,6 +21,10 @@ namespace {
 constexpr std::string_view kAborted =
     "current transaction is aborted, commands ignored until end of transaction block";
 
+// Among the settings: this one was set, if to its default maybe. What is undone undoes it, too.
+constexpr char kSetMark = '*';
+std::string mark_of(std::string_view name) { return kSetMark + std::string(name); }
+
 std::string_view without_comment(std::string_view sql) { return sql.substr(0, sql.find("--")); }
 
 std::vector<std::string_view> statements_in(std::string_view sql) {
@@ -518,6 +522,8 @@ bool ModelSession::run_session_command(const std::vector<std::string>& words, st
     current_ = defaults_;
   } else if (verb == "RESET" && words.size() > 1) {
     set(words[1], defaults_[canonical(words[1])]);
+    current_.erase(mark_of(canonical(words[1])));
+    if (status_ == 'I') at_begin_ = current_;
   } else if (verb == "DEALLOCATE") {
     statements_.clear();
     tag = "DEALLOCATE ALL";
@@ -555,7 +561,9 @@ bool ModelSession::answer_question(std::string_view sql, std::string& out) {
   } else if (kind == 's' && sql.find("pg_settings") != std::string_view::npos) {
     for (const auto& [name, value] : current_) {
       const auto original = defaults_.find(name);
-      if (value != (original == defaults_.end() ? "" : original->second))
+      if (current_.contains(mark_of(name)) ||
+          (!name.starts_with(kSetMark) &&
+           value != (original == defaults_.end() ? "" : original->second)))
         rows.push_back({"s", name, value});
     }
   } else if (kind == 's') {  // SELECT 's', E'name',pg_catalog.current_setting( E'name',true)
@@ -586,6 +594,7 @@ std::string ModelSession::canonical(const std::string& name) const {
 
 void ModelSession::set(const std::string& name, const std::string& value) {
   current_[canonical(name)] = value;
+  current_[mark_of(canonical(name))] = "set";
   if (status_ == 'I') at_begin_ = current_;
 }
 
