@@ -214,6 +214,13 @@ std::optional<Expected> Pipeline::take_skipped() {
   return entry;
 }
 
+bool Pipeline::only_asks() const {
+  if (skipping_ || copying_in_ || batch_open_) return false;
+  for (std::size_t i = 0; i < count_; ++i)
+    if (at(i).disposition != Disposition::kAsk) return false;
+  return true;
+}
+
 void Pipeline::disown() {
   for (std::size_t i = 0; i < count_; ++i) at(i).disposition = Disposition::kSwallow;
 }

@@ -12,6 +12,9 @@ namespace {
 // Of a statement that the server has in some edition: it is parsed again when it is needed next.
 constexpr std::uint32_t kUnknownEdition = 0;
 
+// Owns the unnamed statement that `begin` leaves: no client has this number.
+constexpr std::uint64_t kOwnStatement = std::numeric_limits<std::uint64_t>::max();
+
 }  // namespace
 
 ServerConnection::ServerConnection(net::Turn& turn, ServerOwner& owner,
@@ -82,7 +85,7 @@ void ServerConnection::settings_are(SettingsRef settings) {
 }
 
 void ServerConnection::begin(std::string_view sql) {
-  unnamed_owner_ = 0;
+  unnamed_owner_ = kOwnStatement;
   beginning_ = true;
   std::string rest(sql);
   rest.append(3, '\0');  // the end of the text, and no types

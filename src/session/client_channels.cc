@@ -36,21 +36,15 @@ bool ClientSession::holds_ready() {
 
 // A server tells a client only what it listens to there and nowhere else.
 bool ClientSession::wants_notification(std::string_view channel) {
-  if (pins_.has(PinReason::kListen)) return true;
-  return state_ == State::kLinked && !(listening_ && listening_->has(channel));
+  if (listening_ && listening_->has(channel)) return false;
+  return state_ == State::kLinked || pins_.has(PinReason::kListen);
 }
 
-// What the server listens to now, and what the client has given up. False: these channels have to
-// stay with that server, because their names and payloads are in an encoding of the client's own.
-bool ClientSession::note_channels(const StateAnswer& answer) {
-  const std::string* encoding = server::find_setting(settings_, "client_encoding");
-  if (encoding != nullptr && !answer.channels.empty())
-    for (const auto& [name, value] : server_->login().parameters())
-      if (name == "client_encoding" && server::lower_case(value) != server::lower_case(*encoding))
-        return false;
+// Of what it listens to by the shared connection. Where nothing marks it, a doubt is decided for
+// listening.
+std::vector<std::string> ClientSession::channels_left(const StateAnswer& answer) const {
   std::vector<std::string> channels =
       listening_ ? listening_->channels : std::vector<std::string>();
-  // Where nothing marks it, a doubt is decided for listening.
   const bool all_well = !server_->has_failed() && !server_->has_rolled_back();
   for (const auto& [what, marker] : traces_->given_up()) {
     const bool counts = marker.empty() ? all_well : answer.listens_to(marker);
@@ -58,14 +52,29 @@ bool ClientSession::note_channels(const StateAnswer& answer) {
     for (const std::string& channel : what.channels)
       if (counts) std::erase(channels, channel);
   }
+  return channels;
+}
+
+// What the server listens to now, and what the client has given up. False: these channels have to
+// stay with that server: it is kept for others already, or their names and payloads are in an
+// encoding of the client's own.
+bool ClientSession::note_channels(const StateAnswer& answer, bool kept_to_listen) {
+  const std::vector<std::string> before =
+      listening_ ? listening_->channels : std::vector<std::string>();
+  std::vector<std::string> channels = channels_left(answer);
+  bool shares = !kept_to_listen;
+  const std::string* encoding = server::find_setting(settings_, "client_encoding");
+  if (encoding != nullptr && !answer.channels.empty())
+    for (const auto& [name, value] : server_->login().parameters())
+      if (name == "client_encoding" && server::lower_case(value) != server::lower_case(*encoding))
+        shares = false;
   for (const std::string& channel : answer.channels)
-    if (!channel.starts_with(kMarkerPrefix)) channels.push_back(channel);
+    if (shares && !channel.starts_with(kMarkerPrefix)) channels.push_back(channel);
   std::ranges::sort(channels);
   channels.erase(std::ranges::unique(channels).begin(), channels.end());
-  const bool changed = channels != (listening_ ? listening_->channels : std::vector<std::string>());
-  if (changed || !answer.channels.empty())
+  if (channels != before || (shares && !answer.channels.empty()))
     wanted_channels_ = std::make_unique<std::vector<std::string>>(std::move(channels));
-  return true;
+  return shares;
 }
 
 // A text is on its way that gives up channels, inside a transaction: whether that counts in the end
@@ -78,8 +87,16 @@ void ClientSession::settle_channels() {
   if (!wanted_channels_ && !hears_itself) return finish_lease();
   settling_ = Settling::kChannels;
   transition(State::kSettling);
-  if (!wanted_channels_) return host_.listen(*this, std::nullopt);
-  host_.listen(*this, *wanted_channels_);
+  ++listen_ticket_;
+  if (listen_ticket_ == 0) ++listen_ticket_;
+  if (!wanted_channels_) return host_.listen(*this, listen_ticket_, std::nullopt);
+  host_.listen(*this, listen_ticket_, *wanted_channels_);
+}
+
+// Without waiting for it: its server is gone, and nothing has been promised to it yet.
+void ClientSession::listen_later(std::vector<std::string> channels) {
+  listens_elsewhere(channels);
+  host_.listen(*this, 0, std::move(channels));
 }
 
 // From now on the shared connection does it. What has come on channels that are given up is not
@@ -94,19 +111,18 @@ void ClientSession::listens_elsewhere(std::vector<std::string> channels) {
   listening_->drop_others();
 }
 
-void ClientSession::listens(bool in_force) {
-  if (state_ != State::kSettling || settling_ != Settling::kChannels) {
-    if (!in_force) notifications_missed();
-    return;
-  }
+void ClientSession::listens(std::uint32_t ticket, bool in_force) {
+  const bool waits = state_ == State::kSettling && settling_ == Settling::kChannels;
+  if (!waits || ticket != listen_ticket_) return;
   const auto channels = std::move(wanted_channels_);
   if (channels && in_force) {
     listens_elsewhere(std::move(*channels));
-    settling_ = Settling::kUnlisten;
-    return server_->ask("UNLISTEN *");
-  }
-  if (channels) {  // the server that listens already is kept for it
-    if (!channels->empty()) pins_.set(PinReason::kListen);
+    if (!pins_.has(PinReason::kListen)) {
+      settling_ = Settling::kUnlisten;
+      return server_->ask("UNLISTEN *");
+    }
+  } else if (channels) {  // the server that listens already is kept for it
+    pins_.set(PinReason::kListen);
     host_.log_client(*this, "cannot share a connection to listen");
   }
   transition(State::kLinked);
@@ -114,12 +130,16 @@ void ClientSession::listens(bool in_force) {
   if (has_carry() && state_ != State::kClosed) schedule();
 }
 
+// Outside of transactions, as PostgreSQL does, and while it reads what it is sent.
+bool ClientSession::free_to_hear() const {
+  return told_ == TransactionStatus::kIdle && state_ != State::kBegun &&
+         (state_ == State::kIdle || at_rest()) && !congested();
+}
+
 void ClientSession::notified(Bytes frame) {
   if (!listening_ || !listening_->has(wire::read_channel(frame.subspan(wire::kHeaderBytes))))
     return;
-  const bool free = told_ == TransactionStatus::kIdle && (state_ == State::kIdle || at_rest()) &&
-                    state_ != State::kBegun;
-  if (free && listening_->waiting.empty()) return send(frame);
+  if (free_to_hear() && listening_->waiting.empty()) return send(frame);
   if (listening_->waiting.size() + frame.size() > Listening::kMaxWaitingBytes)
     return end(EndReason::kLimit, errors::too_many_notifications());
   listening_->waiting.append(text_of(frame));
@@ -138,10 +158,13 @@ void ClientSession::deliver_notifications() {
   send(std::exchange(listening_->waiting, {}));
 }
 
+// It ends: an answer that comes at once must not be taken for one that it waits for.
 void ClientSession::stop_listening() {
-  if (!std::exchange(listening_, nullptr) && !wanted_channels_) return;
+  const bool ordered = listening_ || wanted_channels_;
+  settling_ = Settling::kState;
   wanted_channels_.reset();
-  host_.listen(*this, std::vector<std::string>());
+  listening_.reset();
+  if (ordered) host_.listen(*this, 0, std::vector<std::string>());
 }
 
 }  // namespace pgsaba::session

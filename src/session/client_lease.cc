@@ -231,7 +231,10 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   if (statements_) statements_->all_answered();
   release_ready();  // what it is owed for was answered
   if (was == State::kSettling && settling_ != Settling::kState && !pins_.any()) {
-    if (wanted_channels_) listens_elsewhere(std::move(*wanted_channels_));
+    if (wanted_channels_) {
+      listen_later(std::move(*std::exchange(wanted_channels_, nullptr)));
+      notifications_missed();
+    }
     lost_state();
     transition(State::kIdle);
     return schedule();
@@ -244,7 +247,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   // The client broke the protocol beyond repair: PostgreSQL's own word and the end, as without us.
   if (server.last_error_told() && was == State::kLinked) return end(EndReason::kProtocolError);
   // What lived in the server's session is gone, and the client has to hear of it.
-  const bool in_flight = was == State::kLinked && !pipeline.empty();
+  const bool in_flight = was == State::kLinked && !pipeline.only_asks();
   const std::string state = lost_state();
   ErrorFields error = errors::server_lost(what, in_flight, in_transaction && !may_commit_);
   if (!state.empty()) error.detail = "With it went what only that server had: " + state + ".";

@@ -198,9 +198,10 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   note_statement(effects | match_names(query_.effects, text), text);
   drop_unnamed_statement();
   ++batches_sent_;
+  const bool in_block = pipeline.empty() && pipeline.status() == TransactionStatus::kInBlock;
   forward(Request::kQuery, piece);
   const bool gives_up = traces_ && traces_->given_up().size() > given_up_before;
-  if (gives_up && pipeline.status() == TransactionStatus::kInBlock) mark_given_up();
+  if (gives_up && in_block && query_.single) mark_given_up();
   return Taken::kYes;
 }
 

@@ -276,6 +276,7 @@ void ClientSession::drained() {
   if (state_ == State::kRelay) return relay_->client_drained();
   if (leaving_ && server_ == nullptr) return end_when_sent();
   if (server_ != nullptr) server_->schedule();
+  if (free_to_hear()) deliver_notifications();
   schedule();
 }
 

@@ -119,6 +119,7 @@ void ClientSession::answer_complete() {
   const auto text = std::move(answer_);
   const Bytes frames = text ? bytes_of(*text) : Bytes();
   if (state_ == State::kMatching) return match_answered(frames);
+  if (state_ == State::kLinked) deliver_cancel();
   if (state_ != State::kSettling) return;
   if (settling_ == Settling::kRestore) return restored(frames);
   if (settling_ == Settling::kUnlisten) {
@@ -181,7 +182,7 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
     const auto reason = static_cast<PinReason>(i);
     if (decided.has(reason)) pins_.set(reason, answer.pins.has(reason));
   }
-  if (decided.has(PinReason::kListen) && !had.has(PinReason::kListen) && note_channels(answer))
+  if (decided.has(PinReason::kListen) && note_channels(answer, had.has(PinReason::kListen)))
     pins_.set(PinReason::kListen, false);
   if (decided.has(PinReason::kPrepared)) pins_.set(PinReason::kPrepared, !keep_prepared(answer));
   server::SettingsTable& table = host_.settings();
@@ -335,7 +336,8 @@ std::string ClientSession::lost_state() {
   if (state_ == State::kSettling && settling_ == Settling::kState && lost.empty())
     lost = "the outcome of its last settings";
   if (traces_) traces_->clear();
-  wanted_channels_.reset();
+  if (std::exchange(wanted_channels_, nullptr))  // an order may be under way
+    listen_later(listening_ ? listening_->channels : std::vector<std::string>());
   pins_.clear();
   count_pin(false);
   return lost;

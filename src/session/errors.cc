@@ -85,8 +85,9 @@ ErrorFields pin_timeout(const std::string& reasons) {
 
 ErrorFields too_many_notifications() {
   return fatal(sqlstate::kProgramLimitExceeded,
-               "terminating connection: too many notifications came during a transaction",
-               "Listen on a connection that does not stay inside a transaction.");
+               "terminating connection: too many notifications wait for the client",
+               "Listen on a connection that reads what comes and does not stay inside a "
+               "transaction.");
 }
 
 ErrorFields notifications_missed() {

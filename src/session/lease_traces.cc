@@ -65,12 +65,20 @@ void LeaseTraces::touch(const sql::TouchedSetting& touched, std::optional<Bytes>
   if (std::ranges::find(names_, name) == names_.end()) names_.push_back(std::move(name));
 }
 
+// Names of parameters that only code out of sight may make something of.
+void LeaseTraces::suspect(std::string_view sql, std::optional<Bytes> bind) {
+  constexpr std::uint16_t kMostParameters = 16;
+  std::string texts(sql);
+  for (std::uint16_t n = 1; bind && n <= kMostParameters; ++n)
+    if (const auto value = wire::bind_parameter(*bind, n)) texts.append(" '").append(*value) += "'";
+  for (std::string& name : sql::hidden_settings(texts))
+    if (std::ranges::find(names_, name) == names_.end()) names_.push_back(std::move(name));
+}
+
 void LeaseTraces::add(std::string_view sql, sql::Effects effects, const sql::Dialect& dialect,
                       std::optional<Bytes> bind) {
   effects_ |= effects;
-  if ((effects & (effect::kUnknownCode | effect::kAnySetting)) != 0)
-    for (std::string& name : sql::hidden_settings(sql))
-      if (std::ranges::find(names_, name) == names_.end()) names_.push_back(std::move(name));
+  if ((effects & (effect::kUnknownCode | effect::kAnySetting)) != 0) suspect(sql, bind);
   if ((effects & effect::kListen) != 0) {
     sql::Unlistened more = sql::unlistened(sql, dialect);
     if (more.all || !more.channels.empty()) given_up_.push_back({std::move(more), {}});
@@ -225,8 +233,8 @@ StateAnswer read_answer(Bytes frames, const sql::Dialect& dialect) {
         answer.pins.set(PinReason::kHeldCursor);
         break;
       case 'n':
-        answer.pins.set(PinReason::kListen);
         answer.channels.push_back(text(1));
+        if (!answer.channels.back().starts_with(kMarkerPrefix)) answer.pins.set(PinReason::kListen);
         break;
       case 'p':
         if (row.size() == 5 && row[1] && row[2] && row[3] && row[4])

@@ -73,6 +73,7 @@ class LeaseTraces {
 
  private:
   void touch(const sql::TouchedSetting& touched, std::optional<Bytes> bind);
+  void suspect(std::string_view sql, std::optional<Bytes> bind);
 
   sql::Effects effects_ = sql::effect::kNone;
   std::optional<sql::PlainSetting> plain_;

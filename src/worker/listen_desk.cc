@@ -1,5 +1,6 @@
 #include "worker/listen_desk.h"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 
@@ -22,11 +23,19 @@ class ListenDesk::Line final : public ListenHost {
     if (listener_.unused()) return;
     wire::ErrorFields why;
     const pool::Pool* pool = worker_.route(account(), why);
-    if (pool != nullptr && connected_to_ && *connected_to_ != pool->key()) listener_.reconnect();
+    const server::ServerConnection* server = listener_.server();
+    if (pool == nullptr || server == nullptr) return;
+    const server::ServerTarget& there = server->target();
+    const server::ServerTarget& target = pool->target();
+    const bool fits =
+        connected_to_ == pool->key() && there.user == target.user &&
+        there.database == target.database &&
+        std::ranges::find(target.addresses, server->address()) != target.addresses.end();
+    if (!fits) listener_.reconnect();
   }
 
-  void answer_listener(std::uint32_t client, bool in_force) override {
-    worker_.post(worker_of(client), ListenAnswer{client, in_force});
+  void answer_listener(std::uint32_t client, std::uint32_t ticket, bool in_force) override {
+    if (ticket != 0) worker_.post(worker_of(client), ListenAnswer{client, ticket, in_force});
   }
   void warn_listener(std::uint32_t client) override {
     worker_.post(worker_of(client), ListenGap{client});
@@ -90,13 +99,20 @@ void ListenDesk::order(ListenOrder order) {
 void ListenDesk::take(ListenOrder& order) {
   auto& line = lines_[{order.database, order.user}];
   if (!line) line = std::make_unique<Line>(worker_, order.database, order.user);
-  line->listener().order(order.client, std::move(order.channels));
+  line->listener().order(order.client, order.ticket, std::move(order.channels));
+}
+
+void ListenDesk::reconnect(const std::string& database) {
+  for (const auto& [key, line] : lines_)
+    if (database.empty() || key.first == database) line->listener().reconnect();
 }
 
 void ListenDesk::tick(Micros connect_limit) {
+  constexpr Micros kLongestWait = 15'000 * kMillisecond;  // where nothing limits it
+  const Micros limit = connect_limit > 0 ? connect_limit : kLongestWait;
   for (auto at = lines_.begin(); at != lines_.end();) {
     at->second->follow_route();
-    at->second->listener().tick(connect_limit);
+    at->second->listener().tick(limit);
     at = at->second->listener().unused() ? lines_.erase(at) : std::next(at);
   }
 }

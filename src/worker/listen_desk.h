@@ -25,6 +25,8 @@ class ListenDesk {
   void order(ListenOrder order);
   // It has come to the worker that it falls to.
   void take(ListenOrder& order);
+  // RECONNECT; an empty name means all databases.
+  void reconnect(const std::string& database);
   void tick(Micros connect_limit);
 
  private:

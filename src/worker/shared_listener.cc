@@ -29,9 +29,8 @@ SharedListener::~SharedListener() {
 }
 
 // Changes the books; what the server has to be told of it is returned.
-std::string SharedListener::change(std::uint32_t client, const std::vector<std::string>& channels) {
+std::string SharedListener::change(std::uint32_t client, const Channels& wanted) {
   std::string sql;
-  const Channels wanted(channels.begin(), channels.end());
   const Channels before = clients_.contains(client) ? clients_[client] : Channels();
   for (const std::string& channel : wanted) {
     auto& listeners = listeners_[channel];
@@ -54,18 +53,35 @@ std::string SharedListener::change(std::uint32_t client, const std::vector<std::
   return sql;
 }
 
-void SharedListener::order(std::uint32_t client, std::optional<std::vector<std::string>> channels) {
-  const bool gives_up = channels && channels->empty();
-  Order order{client, channels ? change(client, *channels) : std::string()};
-  if (ready()) return send(std::move(order));
-  if (gives_up) return host_.answer_listener(client, true);
+void SharedListener::order(std::uint32_t client, std::uint32_t ticket,
+                           std::optional<std::vector<std::string>> channels) {
+  Order order{client, ticket};
+  std::string sql;
+  if (channels) {
+    const auto known = clients_.find(client);
+    if (known != clients_.end()) order.before = known->second;
+    const Channels wanted(channels->begin(), channels->end());
+    order.adds = ticket != 0 && !std::ranges::includes(order.before, wanted);
+    sql = change(client, wanted);
+  }
+  if (ready()) return send(std::move(order), sql);
+  // What is given up is not listened to again.
+  if (channels && !order.adds) return host_.answer_listener(client, ticket, true);
+  if (!server_ && host_.now() < retry_at_) return refuse(order);
   waiting_.push_back(std::move(order));
-  if (!server_ && host_.now() >= retry_at_) connect();
+  if (!server_) connect();
 }
 
-void SharedListener::send(Order order) {
+// What it adds cannot be had; what was in force will be again.
+void SharedListener::refuse(const Order& order) {
+  if (order.adds) change(order.client, order.before);
+  host_.answer_listener(order.client, order.ticket, !order.adds);
+}
+
+void SharedListener::send(Order order, std::string_view sql) {
+  order.sent_at = host_.now();
   orders_.push_back(std::move(order));
-  server_->ask(orders_.back().sql);
+  server_->ask(sql);
 }
 
 void SharedListener::connect() {
@@ -78,8 +94,8 @@ void SharedListener::server_logged_in(ServerConnection& server) {
   // All that is wanted by now; the orders that came meanwhile ask for a part of it.
   std::string sql;
   for (const auto& [channel, clients] : listeners_) sql += statement("LISTEN", channel);
-  send({0, std::move(sql)});
-  for (Order& order : std::exchange(waiting_, {})) send({order.client, {}});
+  send({}, sql);
+  for (Order& order : std::exchange(waiting_, {})) send(std::move(order), {});
 }
 
 void SharedListener::answered(Bytes bytes) {
@@ -100,11 +116,11 @@ void SharedListener::answer_complete() {
   if (orders_.empty()) return;
   const Order order = std::move(orders_.front());
   orders_.pop_front();
-  if (order.client != 0) {
-    if (order.failed && clients_.contains(order.client)) change(order.client, {});
-    return host_.answer_listener(order.client, !order.failed);
+  if (order.failed) {
+    if (order.client != 0) refuse(order);
+    return reconnect();  // and listens to what the books say
   }
-  if (order.failed) return reconnect();
+  if (order.client != 0) return host_.answer_listener(order.client, order.ticket, true);
   retry_delay_ = 0;
   listens_ = true;
   if (!std::exchange(missed_, false)) return;
@@ -137,15 +153,13 @@ void SharedListener::connection_lost() {
   if (server_) host_.bury_listener(std::move(server_));
   retry_delay_ = std::clamp(retry_delay_ * 2, kFirstDelay, kLongestDelay);
   retry_at_ = host_.now() + retry_delay_;
-  // Whoever waits is not kept waiting: it can listen on a server of its own.
+  // Whoever waits is not kept waiting: it can listen on a server of its own. The last comes first,
+  // so that the books end where they were.
   std::deque<Order> failed = std::exchange(orders_, {});
   std::ranges::move(waiting_, std::back_inserter(failed));
   waiting_.clear();
-  for (const Order& order : failed) {
-    if (order.client == 0) continue;
-    if (!order.sql.empty()) change(order.client, {});
-    host_.answer_listener(order.client, order.sql.empty() && clients_.contains(order.client));
-  }
+  for (auto order = failed.rbegin(); order != failed.rend(); ++order)
+    if (order->client != 0) refuse(*order);
 }
 
 void SharedListener::reconnect() {
@@ -154,14 +168,15 @@ void SharedListener::reconnect() {
   connection_lost();
 }
 
-void SharedListener::tick(Micros connect_limit) {
+void SharedListener::tick(Micros limit) {
   if (server_ && clients_.empty() && orders_.empty() && waiting_.empty()) {
     server_->shut();
     return host_.bury_listener(std::move(server_));
   }
-  const bool late = server_ && server_->state() == ServerConnection::State::kLogin &&
-                    connect_limit > 0 && host_.now() - server_->opened_at() >= connect_limit;
-  if (late) return reconnect();
+  const bool logs_in = server_ && server_->state() == ServerConnection::State::kLogin;
+  const Micros asked_at = orders_.empty() ? 0 : orders_.front().sent_at;
+  const Micros since = logs_in ? server_->opened_at() : asked_at;
+  if (server_ && since > 0 && host_.now() - since >= limit) return reconnect();
   const bool wanted = !clients_.empty() || !waiting_.empty();
   if (!server_ && wanted && host_.now() >= retry_at_) connect();
 }

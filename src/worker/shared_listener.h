@@ -24,7 +24,7 @@ namespace pgsaba::worker {
 class ListenHost {
  public:
   virtual ~ListenHost() = default;
-  virtual void answer_listener(std::uint32_t client, bool in_force) = 0;
+  virtual void answer_listener(std::uint32_t client, std::uint32_t ticket, bool in_force) = 0;
   virtual void notify(const std::vector<std::uint32_t>& clients, Bytes frame) = 0;
   virtual void warn_listener(std::uint32_t client) = 0;
   // A connection to the database's primary that is about to log in; null if none can be made now.
@@ -39,27 +39,37 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   explicit SharedListener(ListenHost& host) : host_(host) {}
   ~SharedListener() override;
 
-  // The client listens to exactly these channels. Without channels: it only wants an answer.
-  void order(std::uint32_t client, std::optional<std::vector<std::string>> channels);
+  // The client listens to exactly these channels. Without channels: it only wants an answer. What
+  // cannot be had now is refused, and nothing has changed; with ticket 0 nobody asks, and it is had
+  // as soon as it can be.
+  void order(std::uint32_t client, std::uint32_t ticket,
+             std::optional<std::vector<std::string>> channels);
   // Connects again, gives up what takes too long, parts with a connection that nobody needs.
-  // `connect_limit` is how long a login may take; 0: as long as it likes.
-  void tick(Micros connect_limit);
+  // `limit` is how long a login or an answer may take.
+  void tick(Micros limit);
   // It has to go to another server: the primary has changed.
   void reconnect();
-  bool unused() const { return clients_.empty() && orders_.empty() && !server_; }
+  bool unused() const {
+    return clients_.empty() && orders_.empty() && waiting_.empty() && !server_;
+  }
+  const server::ServerConnection* server() const { return server_.get(); }
 
  private:
   using Channels = std::set<std::string, std::less<>>;
   struct Order {
     std::uint32_t client = 0;  // 0: the listener's own, after a new login
-    std::string sql;
+    std::uint32_t ticket = 0;
+    bool adds = false;  // channels that were not in force for the client
+    Channels before = {};
+    Micros sent_at = 0;
     bool failed = false;
   };
 
-  std::string change(std::uint32_t client, const std::vector<std::string>& channels);
+  std::string change(std::uint32_t client, const Channels& wanted);
+  void refuse(const Order& order);
   void connect();
   void send_orders();
-  void send(Order order);
+  void send(Order order, std::string_view sql);
   void connection_lost();
   void on_frame(char tag, Bytes frame);
   bool ready() const {

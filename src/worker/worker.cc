@@ -228,6 +228,7 @@ void Worker::on_mail(Reconnect& mail) {
   for (const auto& [key, pool] : pools_)
     if (mail.database.empty() || key.database == mail.database)
       pool->reconnect(server::CloseReason::kReconnect);
+  listen_desk_->reconnect(mail.database);
 }
 
 void Worker::on_mail(Kill& mail) {
@@ -262,7 +263,7 @@ void Worker::on_mail(CancelOrder& mail) { cancel_here(mail.key); }
 void Worker::on_mail(ListenOrder& mail) { listen_desk_->take(mail); }
 
 void Worker::on_mail(ListenAnswer& mail) {
-  if (ClientSession* client = find_client(mail.client)) client->listens(mail.in_force);
+  if (ClientSession* client = find_client(mail.client)) client->listens(mail.ticket, mail.in_force);
 }
 
 void Worker::on_mail(Notification& mail) {

@@ -219,9 +219,10 @@ void Worker::cancel_due(ClientSession& client) {
   start_cancels();
 }
 
-void Worker::listen(ClientSession& session, std::optional<std::vector<std::string>> channels) {
-  listen_desk_->order(
-      {session.account()->database, session.account()->user, session.id(), std::move(channels)});
+void Worker::listen(ClientSession& session, std::uint32_t ticket,
+                    std::optional<std::vector<std::string>> channels) {
+  listen_desk_->order({session.account()->database, session.account()->user, session.id(), ticket,
+                       std::move(channels)});
 }
 
 void Worker::stop_statement(const server::ServerConnection& server) {

@@ -9,6 +9,7 @@ CASES = [
     # What a function does out of sight that was made before, or by somebody else.
     "set_elsewhere-in_a_function", "set_elsewhere-in_a_function_reported",
     "set_elsewhere-local_in_a_function", "set_elsewhere-update_pg_settings",
+    "set_elsewhere-function_fails",
     # RESET tells the server's default before the startup packet's value.
     "startup-application_name", "startup-role",
     # Settings in force when a statement was parsed are not kept with it.
@@ -22,7 +23,7 @@ CASES = [
     # What a server has that is nobody's, or somebody else's.
     "sql_statements-names_of_a_pooler", "views-pg_prepared_statements", "views-pg_listening_channels"]
 # What the server answers depends on what it has loaded before.
-OF_HISTORY = ["bad_set-unknown_in_pg"]
+OF_HISTORY = ["bad_set-unknown_in_pg", "temporary-type", "protocol_statements-names_of_a_pooler"]
 REASON = "the daemon does not keep this yet"
 
 

@@ -101,6 +101,8 @@ class Pipeline {
     return count_ > 0 && at(0).request == Request::kQuery &&
            at(0).disposition != Disposition::kForward;
   }
+  // Nothing of the client's is outstanding, only questions.
+  bool only_asks() const;
   // The client sees no reply to what is outstanding.
   void disown();
   // How many ReadyForQuery the client is still owed.

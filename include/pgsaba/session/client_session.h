@@ -138,7 +138,7 @@ class ClientSession final : public net::Connection,
   void relay_ended();
 
   // Of SessionHost::listen: what was asked for is in force, or cannot be had.
-  void listens(bool in_force);
+  void listens(std::uint32_t ticket, bool in_force);
   // A NotificationResponse on a channel that it listens to.
   void notified(Bytes frame);
   // The shared connection was lost for a while.
@@ -266,7 +266,10 @@ class ClientSession final : public net::Connection,
   void release_ready();
 
   // client_channels.cc
-  bool note_channels(const StateAnswer& answer);
+  std::vector<std::string> channels_left(const StateAnswer& answer) const;
+  bool note_channels(const StateAnswer& answer, bool kept_to_listen);
+  bool free_to_hear() const;
+  void listen_later(std::vector<std::string> channels);
   void mark_given_up();
   void settle_channels();
   void deliver_notifications();
@@ -324,6 +327,7 @@ class ClientSession final : public net::Connection,
   std::unique_ptr<std::vector<std::string>> wanted_channels_;
   std::unique_ptr<std::string> answer_;  // of a question that is under way
   std::uint32_t unnamed_count_ = 0;
+  std::uint32_t listen_ticket_ = 0;  // of the last order
   std::unique_ptr<NamedStatements> statements_;
   std::unique_ptr<Login> login_;
   std::unique_ptr<OrphanedTransaction> orphan_;

@@ -55,9 +55,12 @@ class SessionHost {
   // A cancel request that the session held back (ClientSession::holds_cancel) may go now.
   virtual void cancel_due(ClientSession& session) = 0;
   // The session listens to exactly these channels of its database from now on, through a connection
-  // that is shared. It hears `listens` when that is in force and all that was notified before has
-  // come; without channels nothing changes, and it hears the same.
-  virtual void listen(ClientSession& session, std::optional<std::vector<std::string>> channels) = 0;
+  // that is shared. It hears `listens`, with its ticket, when that is in force and all that was
+  // notified before has come; if it cannot be, nothing has changed. Without channels nothing
+  // changes, and it hears the same. With ticket 0 it hears nothing, and what cannot be in force now
+  // will be as soon as it can.
+  virtual void listen(ClientSession& session, std::uint32_t ticket,
+                      std::optional<std::vector<std::string>> channels) = 0;
   virtual void phase_changed(ClientSession& session, Phase from, Phase to) = 0;
   // The session is closed: it is destroyed when the turn ends.
   virtual void bury(ClientSession& session) = 0;

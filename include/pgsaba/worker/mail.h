@@ -65,10 +65,12 @@ struct ListenOrder {  // SessionHost::listen, to the worker that listens
   std::string database;
   std::string user;
   std::uint32_t client = 0;
+  std::uint32_t ticket = 0;
   std::optional<std::vector<std::string>> channels;
 };
 struct ListenAnswer {
   std::uint32_t client = 0;
+  std::uint32_t ticket = 0;
   bool in_force = false;
 };
 struct Notification {

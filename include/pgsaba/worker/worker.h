@@ -62,7 +62,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void cancel(const wire::CancelKey& key) override;
   void stop_statement(const server::ServerConnection& server) override;
   void cancel_due(session::ClientSession& session) override;
-  void listen(session::ClientSession& session,
+  void listen(session::ClientSession& session, std::uint32_t ticket,
               std::optional<std::vector<std::string>> channels) override;
   void phase_changed(session::ClientSession& session, session::Phase from,
                      session::Phase to) override;
