@@ -71,7 +71,7 @@ bool ClientSession::note_channels(const StateAnswer& answer, bool kept_to_listen
   for (const std::string& channel : answer.channels)
     if (shares && !channel.starts_with(kMarkerPrefix)) channels.push_back(channel);
   std::ranges::sort(channels);
-  channels.erase(std::ranges::unique(channels).begin(), channels.end());
+  channels.erase(std::unique(channels.begin(), channels.end()), channels.end());
   if (channels != before || (shares && !answer.channels.empty()))
     wanted_channels_ = std::make_unique<std::vector<std::string>>(std::move(channels));
   return shares;
