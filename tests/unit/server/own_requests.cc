@@ -220,9 +220,17 @@ TEST_CASE("every query drops the unnamed statement, ours as well") {
     CHECK(lease.server.unnamed_owner() == 0);
   };
   is_gone_after("ask", [&] { lease.server.ask("SELECT"); });
-  is_gone_after("begin", [&] { lease.server.begin("BEGIN"); });
   is_gone_after("forward",
                 [&] { lease.server.forward(Request::kQuery, bytes_of(query("SELECT"))); });
+}
+
+TEST_CASE("the BEGIN that waited is nobody's unnamed statement, and is dropped before it is used") {
+  Lease lease;
+  lease.server.begin("BEGIN");
+  lease.sent();
+  CHECK(lease.server.unnamed_owner() != 0);
+  lease.server.drop_unnamed();
+  CHECK(lease.sent() == close(""));
 }
 
 TEST_CASE("nobody's unnamed statement need not be dropped, somebody's is") {
