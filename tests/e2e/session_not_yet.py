@@ -24,6 +24,8 @@ CASES = [
     "sql_statements-names_of_a_pooler", "views-pg_prepared_statements", "views-pg_listening_channels"]
 # What the server answers depends on what it has loaded before.
 OF_HISTORY = ["bad_set-unknown_in_pg", "temporary-type", "protocol_statements-names_of_a_pooler"]
+# Leaves a parameter of a library that its server has not loaded: whoever loads it there is warned.
+SOILS = ["bad_set-unknown_in_pg"]
 REASON = "the daemon does not keep this yet"
 
 
@@ -33,6 +35,8 @@ def is_lacking(name):
 
 def not_yet(name):
     """The marks of a case's test."""
+    if name in SOILS:
+        return [pytest.mark.skip(reason="its server warns others for it")]
     return [pytest.mark.xfail(reason=REASON, strict=False)] if is_lacking(name) else []
 
 
