@@ -98,7 +98,9 @@ void SharedListener::server_logged_in(ServerConnection& server) {
   for (Order& order : std::exchange(waiting_, {})) send(std::move(order), {});
 }
 
-void SharedListener::answered(Bytes bytes) {
+// Calls visit for each whole message that has come; what is left waits for its rest.
+template <class Visit>
+void SharedListener::take_messages(Bytes bytes, Visit visit) {
   partial_.append(text_of(bytes));
   wire::FrameReader reader(wire::Direction::kFromServer);
   std::size_t used = 0;
@@ -106,9 +108,15 @@ void SharedListener::answered(Bytes bytes) {
     const wire::Piece piece = reader.next(bytes_of(partial_).subspan(used), wire::kWholeFrameBytes);
     if (piece.kind != wire::Piece::Kind::kFrame || !piece.complete) break;
     used += piece.bytes.size();
-    if (piece.tag == 'E' && !orders_.empty()) orders_.front().failed = true;
+    visit(piece);
   }
   partial_.erase(0, used);
+}
+
+void SharedListener::answered(Bytes bytes) {
+  take_messages(bytes, [this](const wire::Piece& piece) {
+    if (piece.tag == 'E' && !orders_.empty()) orders_.front().failed = true;
+  });
 }
 
 void SharedListener::answer_complete() {
@@ -129,19 +137,12 @@ void SharedListener::answer_complete() {
 
 // Notifications, and what the server says without being asked.
 void SharedListener::server_sent(Bytes bytes) {
-  partial_.append(text_of(bytes));
-  wire::FrameReader reader(wire::Direction::kFromServer);
-  std::size_t used = 0;
-  for (;;) {
-    const wire::Piece piece = reader.next(bytes_of(partial_).subspan(used), wire::kWholeFrameBytes);
-    if (piece.kind != wire::Piece::Kind::kFrame || !piece.complete) break;
-    used += piece.bytes.size();
-    if (piece.tag != 'A') continue;
+  take_messages(bytes, [this](const wire::Piece& piece) {
+    if (piece.tag != 'A') return;
     const auto found = listeners_.find(wire::read_channel(piece.body()));
-    if (found == listeners_.end()) continue;
+    if (found == listeners_.end()) return;
     host_.notify({found->second.begin(), found->second.end()}, piece.bytes);
-  }
-  partial_.erase(0, used);
+  });
 }
 
 void SharedListener::server_closed(ServerConnection&, CloseReason) { connection_lost(); }

@@ -71,7 +71,8 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   void send_orders();
   void send(Order order, std::string_view sql);
   void connection_lost();
-  void on_frame(char tag, Bytes frame);
+  template <class Visit>
+  void take_messages(Bytes bytes, Visit visit);
   bool ready() const {
     return server_ && server_->state() == server::ServerConnection::State::kLent;
   }
