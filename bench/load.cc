@@ -32,20 +32,27 @@ struct Target {
   int port;
   std::string user;
   std::string database;
-  int databases;  // more than one: client i uses <database><i mod databases>
+  int databases;          // more than one: client i uses <database><i mod databases>
+  int application_names;  // client i is called app<i mod application_names>; 0: it has no name
 
   [[nodiscard]] std::string startup_for(std::size_t client) const {
-    const std::string suffix =
-        databases > 1 ? std::to_string(client % static_cast<std::size_t>(databases)) : "";
-    return bench::startup_message(user, database + suffix);
+    return bench::startup_message(
+        {user, database + (databases > 1 ? one_of(databases, client) : ""),
+         application_names > 0 ? "app" + one_of(application_names, client) : ""});
+  }
+
+ private:
+  static std::string one_of(int count, std::size_t client) {
+    return std::to_string(client % static_cast<std::size_t>(count));
   }
 };
 
 class Load {
  public:
-  Load(Target target, bench::Script script)
+  Load(Target target, std::vector<bench::Script> scripts)
       : target_(std::move(target)),
-        script_(std::move(script)),
+        scripts_(std::move(scripts)),
+        reconnects_(scripts_.front().reconnects),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
         block_(std::size_t{256} << 10U) {
     if (epoll_ < 0) bench::die("epoll_create1");
@@ -54,9 +61,10 @@ class Load {
   // Returns when every client has logged in.
   void open_clients(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
-      clients_.push_back(std::make_unique<LoadClient>(script_, target_.startup_for(i), result_));
+      clients_.push_back(std::make_unique<LoadClient>(scripts_[i % scripts_.size()],
+                                                      target_.startup_for(i), result_));
     }
-    if (script_.reconnects) return;
+    if (reconnects_) return;
     std::size_t opened = 0;
     while (opened < count || opening_ > 0) {
       while (opened < count && opening_ < kMaxOpening) open(*clients_[opened++]);
@@ -67,7 +75,7 @@ class Load {
 
   void start(std::uint64_t max_rounds) {
     for (auto& client : clients_) {
-      if (script_.reconnects) {
+      if (reconnects_) {
         open(*client);
       } else {
         client->start(max_rounds);
@@ -124,7 +132,7 @@ class Load {
   }
 
   void after_event(LoadClient& client) {
-    if (script_.reconnects && client.state() == LoadClient::State::kReady) {
+    if (reconnects_ && client.state() == LoadClient::State::kReady) {
       client.leave();
       open(client);
     }
@@ -150,7 +158,8 @@ class Load {
   }
 
   Target target_;
-  bench::Script script_;
+  std::vector<bench::Script> scripts_;
+  bool reconnects_;
   bench::LoadResult result_;
   int epoll_;
   int opening_ = 0;
@@ -247,13 +256,18 @@ int main(int argc, char** argv) {
                                                                         {"user", "bench"},
                                                                         {"query", "SELECT 1"},
                                                                         {"pipeline", "10"},
+                                                                        {"sets", "0"},
+                                                                        {"texts", "1"},
+                                                                        {"application-names", "0"},
                                                                         {"cpu", "-1"}});
   bench::pin_to_cpu(options.integer("cpu"));
   bench::raise_file_limit();
   const std::string& mode = options.text("mode");
-  Load load({options.text("host"), options.integer("port"), options.text("user"),
-             options.text("db"), options.integer("databases")},
-            bench::make_script({mode, options.text("query"), options.integer("pipeline")}));
+  Load load(
+      {options.text("host"), options.integer("port"), options.text("user"), options.text("db"),
+       options.integer("databases"), options.integer("application-names")},
+      bench::make_scripts({mode, options.text("query"), options.integer("pipeline"),
+                           options.integer("sets"), options.integer("texts")}));
   const auto began = Clock::now();
   load.open_clients(static_cast<std::size_t>(options.integer("clients")));
   const double login_seconds = seconds_since(began);

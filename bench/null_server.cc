@@ -9,6 +9,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <unordered_map>
@@ -96,7 +97,7 @@ class NullServer {
     const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
     bench::send_at_once(fd);
-    sessions_[fd] = std::make_unique<bench::NullSession>(fd, login_delay_.count() > 0);
+    sessions_[fd] = std::make_unique<bench::NullSession>(fd, login_delay_.count() > 0, messages_);
     watch(EPOLL_CTL_ADD, fd, EPOLLIN);
   }
 
@@ -120,6 +121,7 @@ class NullServer {
   std::vector<char> block_;
   std::vector<int> listeners_;
   std::unordered_map<int, std::unique_ptr<bench::NullSession>> sessions_;
+  std::uint64_t messages_ = 0;
   std::deque<Login> logins_;  // in the order of their time, since all wait equally long
 };
 

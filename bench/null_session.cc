@@ -1,7 +1,6 @@
 #include "null_session.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "sockets.h"
@@ -13,27 +12,8 @@ constexpr std::size_t kBlockBytes = std::size_t{256} << 10U;
 constexpr int kMaxBlocksPerTurn = 16;  // so that one reader cannot starve the others
 constexpr std::uint32_t kTextType = 25;
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kReported = {{
-    {"application_name", ""},
-    {"client_encoding", "UTF8"},
-    {"DateStyle", "ISO, MDY"},
-    {"default_transaction_read_only", "off"},
-    {"in_hot_standby", "off"},
-    {"integer_datetimes", "on"},
-    {"IntervalStyle", "postgres"},
-    {"is_superuser", "on"},
-    {"server_encoding", "UTF8"},
-    {"server_version", "15.8"},
-    {"session_authorization", "bench"},
-    {"standard_conforming_strings", "on"},
-    {"TimeZone", "Etc/UTC"},
-}};
-
-bool same_word(std::string_view a, std::string_view b) {
-  constexpr char kCaseBit = 0x20;
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return (x | kCaseBit) == (y | kCaseBit); });
-}
+// Not a parameter of PostgreSQL: how many messages all sessions have sent after their logins.
+constexpr std::string_view kMessageCount = "bench.messages";
 
 std::string_view take_text(std::string_view& body) {
   const std::size_t end = std::min(body.find('\0'), body.size());
@@ -93,7 +73,7 @@ std::size_t NullSession::process_startup(std::string_view bytes) {
   } else {
     std::string_view body = bytes.substr(2 * kLengthSize, size - 2 * kLengthSize);
     for (std::string_view name = take_text(body); !name.empty(); name = take_text(body)) {
-      startup_.insert_or_assign(std::string(name), std::string(take_text(body)));
+      settings_.add_default(name, take_text(body));
     }
     state_ = State::kLoginWaits;
     if (!delays_login_) finish_login();
@@ -104,10 +84,7 @@ std::size_t NullSession::process_startup(std::string_view bytes) {
 void NullSession::finish_login() {
   state_ = State::kReady;
   Message(out_, 'R').int32(0);
-  for (const auto& [name, value] : kReported) {
-    const auto asked = startup_.find(name);
-    send_parameter(name, asked == startup_.end() ? value : asked->second);
-  }
+  settings_.report_all(reporter());
   Message(out_, 'K').int32(static_cast<std::uint32_t>(fd_)).int32(0x5ABA5ABA);
   ready();
   const std::string waiting = std::exchange(input_, {});
@@ -124,6 +101,7 @@ std::size_t NullSession::process_message(std::string_view bytes) {
 }
 
 void NullSession::handle(char tag, std::string_view body) {
+  ++messages_;
   if (tag == 'S') {
     skips_to_sync_ = false;
     return ready();
@@ -216,8 +194,11 @@ void NullSession::describe(const NullStatement& statement) {
   constexpr std::uint16_t kAnyLength = 0xFFFF;
   constexpr std::uint32_t kNoModifier = 0xFFFFFFFF;
   Message message(sink(), 'T');
-  message.int16(1).text("value").int32(0).int16(0).int32(kTextType);
-  message.int16(kAnyLength).int32(kNoModifier).int16(0);
+  message.int16(statement.columns());
+  for (int i = 0; i < statement.columns(); ++i) {
+    message.text("value").int32(0).int16(0).int32(kTextType);
+    message.int16(kAnyLength).int32(kNoModifier).int16(0);
+  }
 }
 
 void NullSession::answer(const NullStatement& statement, bool with_description) {
@@ -228,16 +209,34 @@ void NullSession::answer(const NullStatement& statement, bool with_description) 
   if (stream_.bytes_left > 0)
     return fail("0A000", "nothing may follow a large result in one query");
   if (with_description && statement.returns_rows()) describe(statement);
-  if (statement.kind == NullStatement::Kind::kRow) {
-    const auto size = static_cast<std::uint32_t>(statement.value.size());
-    Message(sink(), 'D').int16(1).int32(size).bytes(statement.value);
-  }
+  apply(statement);
   if (statement.kind == NullStatement::Kind::kRows) {
     stream_.start('D', statement.rows, statement.row_bytes);
+  } else if (statement.returns_rows()) {
+    answer_row(statement);
   }
   if (statement.kind == NullStatement::Kind::kCopyOut) answer_copy(statement);
-  apply(statement);
   Message(sink(), 'C').text(statement.tag);
+}
+
+void NullSession::answer_row(const NullStatement& statement) {
+  constexpr std::uint32_t kNull = 0xFFFFFFFF;
+  Message row(sink(), 'D');
+  const auto add = [&row](std::string_view value) {
+    row.int32(static_cast<std::uint32_t>(value.size())).bytes(value);
+  };
+  row.int16(statement.columns());
+  if (statement.kind == NullStatement::Kind::kRow) return add(statement.value);
+  if (statement.kind != NullStatement::Kind::kQuestion) return add(shown(statement.name));
+  add("s");
+  add(statement.name);
+  const auto value = settings_.value_of(statement.name);
+  value ? add(*value) : static_cast<void>(row.int32(kNull));
+}
+
+std::string NullSession::shown(const std::string& parameter) const {
+  if (parameter == kMessageCount) return std::to_string(messages_);
+  return settings_.value_of(parameter).value_or("1");
 }
 
 void NullSession::answer_copy(const NullStatement& statement) {
@@ -250,10 +249,16 @@ void NullSession::apply(const NullStatement& statement) {
   if (statement.kind == NullStatement::Kind::kBegin) transaction_status_ = 'T';
   if (statement.kind == NullStatement::Kind::kEnd) transaction_status_ = 'I';
   if (statement.tag == "DISCARD ALL" || statement.tag == "DEALLOCATE ALL") statements_.clear();
-  if (statement.kind != NullStatement::Kind::kSet) return;
-  for (const auto& [name, value] : kReported) {
-    if (same_word(name, statement.name)) send_parameter(name, statement.value);
-  }
+  apply_setting(statement);
+}
+
+void NullSession::apply_setting(const NullStatement& statement) {
+  using Kind = NullStatement::Kind;
+  if (statement.kind == Kind::kSet || statement.kind == Kind::kSetConfig)
+    settings_.set(statement.name, statement.value, reporter());
+  if (statement.kind == Kind::kReset) settings_.reset(statement.name, reporter());
+  if (statement.kind == Kind::kResetAll || statement.tag == "DISCARD ALL")
+    settings_.reset_all(reporter());
 }
 
 void NullSession::fail(std::string_view sqlstate, std::string_view message) {
@@ -264,8 +269,10 @@ void NullSession::fail(std::string_view sqlstate, std::string_view message) {
   if (transaction_status_ == 'T') transaction_status_ = 'E';
 }
 
-void NullSession::send_parameter(std::string_view name, std::string_view value) {
-  Message(sink(), 'S').text(name).text(value);
+NullSettings::Report NullSession::reporter() {
+  return [this](std::string_view name, std::string_view value) {
+    Message(sink(), 'S').text(name).text(value);
+  };
 }
 
 void NullSession::ready() { Message(sink(), 'Z').byte(transaction_status_); }

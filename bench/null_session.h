@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "message.h"
+#include "null_settings.h"
 #include "null_statement.h"
 
 namespace bench {
@@ -24,7 +25,9 @@ struct RowStream {
 
 class NullSession {
  public:
-  NullSession(int fd, bool delays_login) : fd_(fd), delays_login_(delays_login) {}
+  // Counts every message after the login in `messages`, which all sessions share.
+  NullSession(int fd, bool delays_login, std::uint64_t& messages)
+      : fd_(fd), delays_login_(delays_login), messages_(messages) {}
 
   // Takes what was received; false when the connection is to be closed.
   bool consume(std::string_view bytes);
@@ -52,10 +55,13 @@ class NullSession {
   void handle_close(std::string_view body);
   void answer(const NullStatement& statement, bool with_description);
   void answer_copy(const NullStatement& statement);
+  void answer_row(const NullStatement& statement);
   void apply(const NullStatement& statement);
+  void apply_setting(const NullStatement& statement);
+  [[nodiscard]] std::string shown(const std::string& parameter) const;
   void describe(const NullStatement& statement);
   void fail(std::string_view sqlstate, std::string_view message);
-  void send_parameter(std::string_view name, std::string_view value);
+  NullSettings::Report reporter();
   void ready();
   bool send_stream();
   bool is_busy() const { return stream_.bytes_left > 0 || state_ == State::kLoginWaits; }
@@ -64,6 +70,7 @@ class NullSession {
 
   int fd_;
   bool delays_login_;
+  std::uint64_t& messages_;
   State state_ = State::kStartup;
   char transaction_status_ = 'I';
   bool skips_to_sync_ = false;
@@ -72,7 +79,7 @@ class NullSession {
   std::size_t sent_ = 0;
   RowStream stream_;
   std::string after_stream_;
-  std::map<std::string, std::string, std::less<>> startup_;
+  NullSettings settings_;
   std::map<std::string, std::string, std::less<>> statements_;
   std::map<std::string, std::string, std::less<>> portals_;
 };

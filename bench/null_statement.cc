@@ -5,6 +5,8 @@
 #include <cctype>
 #include <cstdlib>
 
+#include "null_settings.h"
+
 namespace bench {
 namespace {
 
@@ -36,24 +38,97 @@ bool read_rows(std::string_view rest, NullStatement& statement) {
   return statement.rows > 0;
 }
 
-NullStatement read_set(std::string_view rest) {
-  NullStatement statement{NullStatement::Kind::kSet, "SET", {}, {}, 0, 0};
-  statement.name = take_word(rest);
-  take_word(rest);  // = or TO
-  const std::size_t begin = std::min(rest.find_first_not_of(" '\t\n"), rest.size());
-  const std::size_t end = std::min(rest.find_last_not_of(" '\t\n") + 1, rest.size());
-  if (begin < end) statement.value = rest.substr(begin, end - begin);
-  return statement;
+// Takes `a.b`, `"a"."b"` or `TIME ZONE`.
+std::string take_setting_name(std::string_view& text) {
+  std::string name;
+  const std::size_t begin = std::min(text.find_first_not_of(" \t\n"), text.size());
+  text.remove_prefix(begin);
+  const auto belongs = [](char c) { return is_word(c) || c == '.' || c == '"'; };
+  while (!text.empty() && belongs(text.front())) {
+    if (text.front() != '"') name.push_back(text.front());
+    text.remove_prefix(1);
+  }
+  name = lower_case(name);
+  if (name != "time") return name;
+  take_word(text);  // ZONE
+  return "timezone";
 }
 
-NullStatement read_query(const std::string& word, std::string_view rest, std::string_view sql) {
-  NullStatement statement{
-      NullStatement::Kind::kRow, word == "SHOW" ? "SHOW" : "SELECT 1", {}, "1", 0, 0};
+std::string unquoted(std::string_view text) {
+  constexpr const char* kEdges = " '\t\n";
+  const std::size_t begin = std::min(text.find_first_not_of(kEdges), text.size());
+  const std::size_t end = std::min(text.find_last_not_of(kEdges) + 1, text.size());
+  return begin < end ? std::string(text.substr(begin, end - begin)) : std::string();
+}
+
+bool is_one_of(const std::string& word, const auto& words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+NullStatement read_set(std::string_view rest) {
+  using Kind = NullStatement::Kind;
+  constexpr std::array<const char*, 4> kOthers = {"local", "transaction", "characteristics",
+                                                  "authorization"};
+  std::string name = take_setting_name(rest);
+  if (name == "session") name = take_setting_name(rest);
+  if (is_one_of(name, kOthers)) return {Kind::kCommand, "SET", {}, {}, 0, 0};
+  std::string_view value = rest;
+  const std::string separator = take_word(value);  // none behind TIME ZONE
+  std::string text = unquoted(separator == "TO" || separator == "=" ? value : rest);
+  const bool is_default = lower_case(text) == "default";
+  return {is_default ? Kind::kReset : Kind::kSet, "SET", std::move(name), std::move(text), 0, 0};
+}
+
+NullStatement read_reset(std::string_view rest) {
+  const std::string name = take_setting_name(rest);
+  const auto kind = name == "all" ? NullStatement::Kind::kResetAll : NullStatement::Kind::kReset;
+  return {kind, "RESET", name, {}, 0, 0};
+}
+
+// Takes everything up to the end of the next 'text'.
+std::string take_literal(std::string_view& text) {
+  std::string literal;
+  std::size_t at = std::min(text.find('\''), text.size());
+  for (++at; at < text.size(); ++at) {
+    const bool is_quote = text[at] == '\'';
+    if (is_quote && (at + 1 == text.size() || text[at + 1] != '\'')) break;
+    if (is_quote) ++at;
+    literal.push_back(text[at]);
+  }
+  text.remove_prefix(std::min(at + 1, text.size()));
+  return literal;
+}
+
+// `set_config('name', 'value', ...)` and what a pooler asks to know a parameter.
+bool read_function(std::string_view sql, NullStatement& statement) {
+  const std::size_t set = sql.find("set_config(");
+  const std::size_t ask = sql.find("current_setting(");
+  if (set == std::string_view::npos && ask == std::string_view::npos) return false;
+  std::string_view arguments = sql.substr(std::min(set, ask));
+  statement.name = lower_case(take_literal(arguments));
+  statement.kind = NullStatement::Kind::kShow;
+  if (set != std::string_view::npos) {
+    statement.kind = NullStatement::Kind::kSetConfig;
+    statement.value = take_literal(arguments);
+  } else if (sql.starts_with("SELECT 's',")) {
+    statement.kind = NullStatement::Kind::kQuestion;
+  }
+  return true;
+}
+
+NullStatement read_show(std::string_view rest) {
+  return {NullStatement::Kind::kShow, "SHOW", take_setting_name(rest), {}, 0, 0};
+}
+
+NullStatement read_query(std::string_view rest, std::string_view sql) {
+  NullStatement statement{NullStatement::Kind::kRow, "SELECT 1", {}, "1", 0, 0};
   if (read_rows(rest, statement)) {
     statement.kind = NullStatement::Kind::kRows;
     statement.tag = "SELECT " + std::to_string(statement.rows);
   } else if (sql.find("pg_is_in_recovery") != std::string_view::npos) {
     statement.value = "f";
+  } else {
+    read_function(sql, statement);
   }
   return statement;
 }
@@ -77,10 +152,6 @@ NullStatement read_transaction(const std::string& word, std::string_view rest) {
   return {next == "TO" ? Kind::kCommand : Kind::kEnd, "ROLLBACK", {}, {}, 0, 0};
 }
 
-bool is_one_of(const std::string& word, const auto& words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 NullStatement read_command(std::string word, std::string_view rest) {
   if (word == "INSERT") word = "INSERT 0 1";
   if (word == "UPDATE" || word == "DELETE") word += " 1";
@@ -93,15 +164,17 @@ NullStatement read_command(std::string word, std::string_view rest) {
 }  // namespace
 
 NullStatement read_statement(std::string_view sql) {
-  constexpr std::array<const char*, 5> kQueries = {"SELECT", "SHOW", "WITH", "VALUES", "TABLE"};
+  constexpr std::array<const char*, 4> kQueries = {"SELECT", "WITH", "VALUES", "TABLE"};
   constexpr std::array<const char*, 6> kTransaction = {"BEGIN", "START",    "COMMIT",
                                                        "END",   "ROLLBACK", "ABORT"};
   std::string_view rest = sql;
   std::string word = take_word(rest);
   if (word.empty()) return {};
-  if (is_one_of(word, kQueries)) return read_query(word, rest, sql);
+  if (is_one_of(word, kQueries)) return read_query(rest, sql);
   if (is_one_of(word, kTransaction)) return read_transaction(word, rest);
   if (word == "SET") return read_set(rest);
+  if (word == "RESET") return read_reset(rest);
+  if (word == "SHOW") return read_show(rest);
   if (word == "COPY") return read_copy(rest);
   return read_command(std::move(word), rest);
 }
