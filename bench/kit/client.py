@@ -33,26 +33,43 @@ class Client:
         return self.answer(limit_s)
 
     def query(self, sql, limit_s=None):
+        self.send_query(sql)
+        return self.answer(limit_s)
+
+    def rows(self, sql):
+        """The result of one statement, each row as {column: text}."""
+        self.send_query(sql)
+        names, found = [], []
+        for tag, body in self.replies():
+            if tag == b"T":
+                names = column_names(body)
+            elif tag == b"D":
+                found.append(dict(zip(names, column_values(body))))
+        return found
+
+    def send_query(self, sql):
         body = sql.encode() + b"\0"
         self.socket.sendall(HEADER.pack(b"Q", 4 + len(body)) + body)
-        return self.answer(limit_s)
 
     def answer(self, limit_s=None):
         """The number of rows, when ReadyForQuery has come."""
+        return sum(tag == b"D" for tag, _ in self.replies(limit_s))
+
+    def replies(self, limit_s=None):
+        """All messages up to ReadyForQuery; what failed is raised then."""
         deadline = time.monotonic() + (limit_s or self.limit_s)
-        rows, error = 0, None
+        error = None
         while True:
             tag, body = self.message(deadline)
             if tag == b"E":
                 error = ServerError(fields_of(body))
                 if error.severity == "FATAL":
                     raise error
-            elif tag == b"D":
-                rows += 1
             elif tag == b"Z":
                 if error:
                     raise error
-                return rows
+                return
+            yield tag, body
 
     def message(self, deadline):
         tag, size = HEADER.unpack(self.exactly(HEADER.size, deadline))
@@ -82,3 +99,24 @@ class Client:
 def fields_of(body):
     parts = body.rstrip(b"\0").split(b"\0")
     return {part[:1].decode(): part[1:].decode(errors="replace") for part in parts if part}
+
+
+def column_names(body):
+    """Of a RowDescription; 18 bytes follow each name."""
+    names, at = [], 2
+    while at < len(body):
+        end = body.index(b"\0", at)
+        names.append(body[at:end].decode())
+        at = end + 1 + 18
+    return names
+
+
+def column_values(body):
+    """Of a DataRow; None for NULL."""
+    values, at = [], 2
+    while at < len(body):
+        (size,) = struct.unpack_from("!i", body, at)
+        at += 4
+        values.append(None if size < 0 else body[at:at + size].decode())
+        at += max(0, size)
+    return values

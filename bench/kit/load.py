@@ -50,14 +50,19 @@ def read_report(child, pooler):
     return report
 
 
-def measure(programs, pooler, mode, clients, **options):
-    """One timed run: the load generator's report and, for a pooler, its CPU per transaction."""
+def measure(programs, pooler, mode, clients, watch=dict, **options):
+    """One timed run: the load generator's report and, for a pooler, its CPU per transaction.
+
+    By how much each number of watch() grows per transaction is added to the report."""
     with running_load(programs, pooler, mode, clients, **options) as child:
+        watched = watch()
         before = pooler.counters() if pooler.process else None
         report = read_report(child, pooler)
         if before:
             used = pooler.counters() - before
             add_costs(report, used)
+        for name, value in watch().items():
+            report[name] = (value - watched[name]) / report["transactions"]
     return report
 
 

@@ -27,6 +27,7 @@ class Setup:
     workers: int = 1          # pgsaba
     packet_buffer: int = 0    # PgBouncer's pkt_buf; 0: its default
     query_wait_s: int = 120   # how long a client may wait for a server
+    unknown_code: str = ""    # pgsaba's pool.unknown_code; empty: its default
     user: str = "bench"
 
 
@@ -94,7 +95,7 @@ def start_pgbouncer(stage, setup):
         "pool_mode": "transaction", "default_pool_size": setup.pool_size,
         "query_wait_timeout": setup.query_wait_s,
         "max_client_conn": MAX_CLIENTS, "listen_backlog": LISTEN_BACKLOG,
-        "ignore_startup_parameters": "extra_float_digits",
+        "ignore_startup_parameters": "extra_float_digits", "stats_users": setup.user,
         "log_connections": 0, "log_disconnections": 0, "log_stats": 0,
     }
     if setup.packet_buffer:
@@ -143,13 +144,15 @@ def haproxy_clients():
 def pgsaba_settings(setup, port, folder):
     server = {"name": "s1", "host": "127.0.0.1", "port": setup.server_port}
     database = {"cluster": "c", "dbname": "bench", "pool_size": setup.pool_size}
+    pool = {"unknown_code": setup.unknown_code} if setup.unknown_code else {}
     return {
         "listen": [{"address": "127.0.0.1", "port": port}],
         "workers": setup.workers,
         "clusters": {"c": {"servers": [server]}},
         "databases": {name: database for name in database_names(setup)},
         "auth": {"type": "trust", "file": write_user_list(folder, setup)},
-        "admin": {"users": ["saba"]},
+        "admin": {"users": ["saba"], "stats_users": [setup.user]},
+        "pool": pool,
         "timeouts": {"query_wait": f"{setup.query_wait_s}s"},
         "limits": {"max_client_connections": MAX_CLIENTS},
     }

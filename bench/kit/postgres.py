@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 from kit.stage import Failure, free_port, wrap
 
@@ -54,8 +55,19 @@ def start_cluster(stage, cpus=None, **changes):
     process = stage.start([program("postgres"), "-D", data], cpus=cpus, unprivileged=True,
                           stop_signal=signal.SIGINT)
     process.wait_for_port(port)
+    wait_until_ready(port)
     run_sql(port, f"CREATE DATABASE {DATABASE}", database="postgres")
     return port
+
+
+def wait_until_ready(port, limit_s=15):
+    """It listens before it lets anybody in."""
+    command = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    deadline = time.monotonic() + limit_s
+    while subprocess.run(command, check=False).returncode != 0:
+        if time.monotonic() > deadline:
+            raise Failure(f"PostgreSQL does not become ready on port {port}")
+        time.sleep(0.05)
 
 
 def run_sql(port, sql, database=DATABASE):

@@ -4,7 +4,14 @@ from kit import load
 from kit.report import REFERENCE, median, number, ratio_text, table
 from kit.stage import Failure
 
-WORKLOADS = ("simple", "extended", "prepared", "transaction", "pipelined", "connect")
+WORKLOADS = {
+    "simple": "a simple Query",
+    "extended": "Parse, Bind, Describe, Execute, Sync in one write, unnamed statement",
+    "prepared": "Bind, Describe, Execute, Sync of a named statement parsed once after login",
+    "transaction": "BEGIN, a query, COMMIT, each waiting for the last one's reply",
+    "pipelined": "as extended, ten of them in one write",
+    "connect": "connect, log in, leave (only when asked for)",
+}
 MAX_ERROR_SHARE = 0.001
 HEADER = ["workload", "clients", "peer", "tps", "p50 µs", "p99 µs", "p99.9 µs",
           "CPU ms per 1,000", "user + system", "CPU ratio (spread)", "p99 ratio (spread)",
@@ -21,11 +28,11 @@ def run(bench, workload, clients):
     return results
 
 
-def measure(bench, pooler, workload, clients):
+def measure(bench, pooler, workload, clients, **options):
     """A peer that cannot do a workload is no reason to stop measuring the others."""
     try:
         report = load.measure(bench.programs, pooler, workload, clients,
-                              seconds=bench.seconds, warmup=min(0.5, bench.seconds / 2))
+                              seconds=bench.seconds, warmup=min(0.5, bench.seconds / 2), **options)
     except Failure as failure:
         bench.progress(str(failure))
         return {"transactions": 0, "errors": 1, "first_error": str(failure)}

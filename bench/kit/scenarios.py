@@ -18,6 +18,7 @@ BURST = 20
 SETTLE_S = 0.5
 ANY_CLIENT_COUNT = 16
 BUSY_CLIENT_COUNT = 128
+POOL_SIZES = (8, 64)  # of two_workers
 
 
 @contextlib.contextmanager
@@ -46,6 +47,7 @@ def rounds_of(bench, poolers, measure):
 
 
 def large_results(bench):
+    """a large result and COPY out"""
     lines = []
     starters = proxy_starters(bench)
     if "pgbouncer" in bench.peers:
@@ -77,6 +79,7 @@ def one_large(bench, pooler, query):
 
 
 def idle_clients(bench):
+    """memory of clients that do nothing"""
     lines = []
     for start in proxy_starters(bench):
         with fresh(bench, [start]) as (pooler,):
@@ -102,6 +105,7 @@ def warm_up(bench, pooler, **options):
 
 
 def known_users(bench):
+    """memory of the user list"""
     lines = []
     for start in pooler_starters(bench):
         sizes = []
@@ -118,6 +122,7 @@ def known_users(bench):
 
 
 def login_burst(bench):
+    """20 clients want a transaction from a cold pooler whose server logs in slowly"""
     lines = []
     for start in pooler_starters(bench):
         rounds = []
@@ -145,6 +150,7 @@ def time_to_hold(bench, start, count):
 
 
 def idle_pools(bench):
+    """one database in use beside 2,000 with an idle pool each"""
     lines = []
     count = bench.idle_pools
     for start in pooler_starters(bench):
@@ -177,18 +183,24 @@ def timed(bench, pooler, clients, **options):
 
 
 def two_workers(bench):
+    """pgsaba with one worker and with two on both cores, by pool size"""
     if "pgsaba" not in bench.peers:
         return ""
+    return "\n\n".join(compare_workers(bench, size) for size in POOL_SIZES)
+
+
+def compare_workers(bench, pool_size):
+    setup = replace(bench.setup, pool_size=pool_size, cpus="0,1")
     with Stage() as stage:
-        poolers = [peers.replace_name(
-            peers.start_pgsaba(stage, replace(bench.setup, workers=workers, cpus="0,1")),
-            f"pgsaba, workers: {workers}") for workers in (1, 2)]
+        poolers = [peers.replace_name(peers.start_pgsaba(stage, replace(setup, workers=workers)),
+                                      f"pgsaba, workers: {workers}") for workers in (1, 2)]
         results = rounds_of(bench, poolers, lambda pooler: timed(bench, pooler, BUSY_CLIENT_COUNT))
     reference = results[poolers[0].name]
     lines = [[name, number(median(rounds, "tps"), 0), number(median(rounds, "p99_us"), 0),
               number(median(rounds, "cpu_us"), 2), ratio_text(rounds, reference, "cpu_us")]
              for name, rounds in results.items()]
-    return (f"### Two workers (simple, {BUSY_CLIENT_COUNT} clients, pgsaba on both cores)\n\n" +
+    return (f"### Two workers (simple, {BUSY_CLIENT_COUNT} clients, {pool_size} servers, pgsaba on "
+            "both cores)\n\n" +
             table(["peer", "tps", "p99 µs", "CPU ms per 1,000", "ratio to one worker (spread)"],
                   lines))
 
