@@ -118,6 +118,7 @@ Script make_variant(ScriptOptions options, int variant) {
 std::vector<Script> make_scripts(const ScriptOptions& options) {
   std::vector<Script> scripts;
   const int count = std::max({1, options.sets, options.texts});
+  scripts.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) scripts.push_back(make_variant(options, i));
   return scripts;
 }
