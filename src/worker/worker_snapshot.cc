@@ -1,4 +1,6 @@
 // The part of Worker that describes itself, for the admin console and the metrics.
+#include <algorithm>
+
 #include "pgsaba/worker/worker.h"
 
 namespace pgsaba::worker {
@@ -75,7 +77,9 @@ stats::ClientRow client_row(const ClientSession& client, net::Turn& turn) {
   row.state = state_of(client);
   if (row.state == stats::ClientState::kWaiting) {
     row.wait_us = turn.now - client.waiting_since;
-    row.reason = "waits for a server connection";
+    row.reason = client.waits_for_pin()
+                     ? "waits to keep a server connection: " + client.waits_to_keep().describe()
+                     : "waits for a server connection";
   }
   if (client.pins().any() && client.server() != nullptr) {
     row.reason = "pinned: " + client.pins().describe();
@@ -166,9 +170,11 @@ stats::PoolRow pool_row(pool::Pool& pool, Micros now) {
   row.database = pool.key().database;
   row.user = pool.key().user;
   row.server = pool.target().name;
-  row.cl_waiting = static_cast<std::uint32_t>(pool.waiters().size());
+  row.cl_waiting = static_cast<std::uint32_t>(pool.waiters().size() + pool.pin_waiters().size());
   count_servers(row, pool);
-  if (!pool.waiters().empty()) row.maxwait_us = now - pool.waiters().front().waiting_since;
+  for (pool::Pool::Waiters* queue : {&pool.waiters(), &pool.pin_waiters()})
+    if (!queue->empty())
+      row.maxwait_us = std::max(row.maxwait_us, now - queue->front().waiting_since);
   row.pool_mode = mode_name(pool.policy().settings.pool_mode);
   return row;
 }

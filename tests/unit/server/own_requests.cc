@@ -128,6 +128,32 @@ TEST_CASE("an error that answers a question is an answer; the server stays") {
   CHECK(lease.listener.bytes.empty());
 }
 
+TEST_CASE("a statement that is refused fails in PostgreSQL, and the client reads why from pgsaba") {
+  const std::string refused = "pgsaba refused this statement";
+  const std::string syntax = frame('E', zeros("SERROR|C42601|Msyntax error||"));
+  const wire::ErrorFields error{"ERROR", "53300", "no room"};
+  std::string told;
+  wire::append_error(told, 'E', error);
+  Lease lease;
+  lease.server.refuse(Request::kQuery, error);
+  CHECK(lease.sent() == query(refused));
+  lease.say(syntax + frame('Z', "E"));
+  CHECK(lease.listener.bytes == told + frame('Z', "E"));
+  CHECK(lease.listener.ready == 1);
+  CHECK(lease.listener.lost == 0);
+  lease.listener.bytes.clear();
+  // In a batch, what is behind it is skipped up to the Sync; the next error is PostgreSQL's own.
+  lease.server.refuse(Request::kParse, error);
+  CHECK(lease.sent() == parse("", zeros((refused + "|||").c_str())));
+  CHECK(lease.server.unnamed_owner() == 0);
+  lease.say(syntax);
+  CHECK(lease.server.pipeline().skipping());
+  lease.server.forward(Request::kSync, bytes_of(frame('S')));
+  lease.server.forward(Request::kQuery, bytes_of(query("x")));
+  lease.say(frame('Z', "I") + syntax + frame('Z', "I"));
+  CHECK(lease.listener.bytes == told + frame('Z', "I") + syntax + frame('Z', "I"));
+}
+
 TEST_CASE("a BEGIN that waited goes before the client's statement, and only that is answered") {
   Lease lease;
   lease.server.begin("BEGIN READ ONLY");
