@@ -54,7 +54,7 @@ class ListenDesk::Line final : public ListenHost {
       return nullptr;
     }
     server::ServerTarget target = pool->target();
-    target.startup.emplace_back("application_name", "pgsaba listener");  // for pg_stat_activity
+    target.startup.emplace_back("application_name", kListenerName);
     auto server = std::make_unique<server::ServerConnection>(
         worker_.turn(), owner, std::make_shared<const server::ServerTarget>(std::move(target)),
         worker_.scram_keys(), worker_.next_id());
@@ -105,6 +105,10 @@ void ListenDesk::take(ListenOrder& order) {
 void ListenDesk::reconnect(const std::string& database) {
   for (const auto& [key, line] : lines_)
     if (database.empty() || key.first == database) line->listener().reconnect();
+}
+
+void ListenDesk::visit(const Visit& visit) const {
+  for (const auto& [key, line] : lines_) visit(key.first, key.second, line->listener());
 }
 
 void ListenDesk::tick(Micros connect_limit) {

@@ -20,6 +20,9 @@
 
 namespace pgsaba::worker {
 
+// Its application_name, for pg_stat_activity and SHOW SERVERS.
+inline constexpr std::string_view kListenerName = "pgsaba listener";
+
 // What it needs of its worker. Clients are named by their numbers.
 class ListenHost {
  public:
@@ -53,6 +56,8 @@ class SharedListener final : private server::LeaseHolder, private server::Server
     return clients_.empty() && orders_.empty() && waiting_.empty() && !server_;
   }
   const server::ServerConnection* server() const { return server_.get(); }
+  std::size_t clients() const { return clients_.size(); }
+  std::size_t channels() const { return listeners_.size(); }
 
  private:
   using Channels = std::set<std::string, std::less<>>;
