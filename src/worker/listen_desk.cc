@@ -1,6 +1,5 @@
 #include "worker/listen_desk.h"
 
-#include <algorithm>
 #include <functional>
 #include <optional>
 
@@ -25,12 +24,8 @@ class ListenDesk::Line final : public ListenHost {
     const pool::Pool* pool = worker_.route(account(), why);
     const server::ServerConnection* server = listener_.server();
     if (pool == nullptr || server == nullptr) return;
-    const server::ServerTarget& there = server->target();
-    const server::ServerTarget& target = pool->target();
     const bool fits =
-        connected_to_ == pool->key() && there.user == target.user &&
-        there.database == target.database &&
-        std::ranges::find(target.addresses, server->address()) != target.addresses.end();
+        connected_to_ && still_fits(*server, *connected_to_, pool->key(), pool->target());
     if (!fits) listener_.reconnect();
   }
 

@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "pgsaba/pool/pool_key.h"
 #include "pgsaba/server/server_connection.h"
 
 namespace pgsaba::worker {
@@ -36,6 +37,10 @@ class ListenHost {
   virtual void bury_listener(std::unique_ptr<server::ServerConnection> server) = 0;
   virtual Micros now() = 0;
 };
+
+// Whether a connection that was made by the route to `made_for` is still where that route leads.
+bool still_fits(const server::ServerConnection& server, const pool::PoolKey& made_for,
+                const pool::PoolKey& key, const server::ServerTarget& target);
 
 class SharedListener final : private server::LeaseHolder, private server::ServerOwner {
  public:
