@@ -35,7 +35,7 @@ class Listener final : public LeaseHolder, public ServerOwner {
   void setting_done() override {}
   void answered(Bytes more) override { answer += text_of(more); }
   bool holds_ready() override { return false; }
-  bool wants_notification(std::string_view) override { return true; }
+  bool wants_notification(std::string_view channel) override { return channel != "unwanted"; }
   void answer_complete() override { ++answers; }
   void server_ready() override { ++ready; }
   void server_lost(ServerConnection&, CloseReason, bool) override { ++lost; }
@@ -126,6 +126,24 @@ TEST_CASE("an error that answers a question is an answer; the server stays") {
   CHECK(lease.listener.answers == 1);
   CHECK(lease.listener.lost == 0);
   CHECK(lease.listener.bytes.empty());
+}
+
+TEST_CASE("a notification that the holder does not want is kept from it, wherever it is cut") {
+  const auto notification = [](const std::string& channel) {
+    return frame('A', be32(1) + channel + '\0' + std::string(7'900, 'x') + '\0');
+  };
+  const std::string unwanted = notification("unwanted");
+  const std::string wanted = notification("wanted");
+  for (std::size_t cut = 1; cut < unwanted.size(); cut += cut < 20 ? 1 : 1'000) {
+    CAPTURE(cut);
+    Lease lease;
+    lease.server.forward(Request::kQuery, bytes_of(query("SELECT 1")));
+    lease.say(unwanted.substr(0, cut));
+    CHECK(lease.listener.bytes.empty());
+    lease.say(unwanted.substr(cut) + wanted.substr(0, cut));
+    lease.say(wanted.substr(cut) + selected + frame('Z', "I"));
+    CHECK(lease.listener.bytes == wanted + selected + frame('Z', "I"));
+  }
 }
 
 TEST_CASE("a statement that is refused fails in PostgreSQL, and the client reads why from pgsaba") {
