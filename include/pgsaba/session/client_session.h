@@ -7,6 +7,7 @@
 //   ReadyForQuery 'I'
 //                                                     kWaiting ──server granted──▶ kLinked
 //   kBegun: BEGIN was answered, and waits to be sent together with the first statement.
+//   kWaiting: for a server, or for leave to keep one first (client_pins.cc).
 //   kMatching: the server granted has to become another user first; nothing is sent before it did.
 //   kSettling: the transaction is over, and the server is asked what is left of it.
 //   kLinked beyond a transaction: the client is pinned to its server (pin.h).

@@ -73,7 +73,9 @@ TEST_CASE("whoever comes while others wait for a place stands behind them") {
   const auto first = keeper(world);
   world.log_in();
   const auto second = keeper(world);
+  world.host.match_wanted = false;
   world.pool->unpin(*first);  // nobody is matched yet
+  CHECK(world.host.match_wanted);
   FakeClient late(*world.pool);
   CHECK_FALSE(world.pool->pin_in_turn(late));
   CHECK(world.pool->pin(late));  // one inside a transaction holds locks that they may wait for
