@@ -20,7 +20,8 @@ using wire::TransactionStatus;
 
 // ---- the lease ---------------------------------------------------------------------------------
 
-ClientSession::Taken ClientSession::acquire() {
+// `keeps`: what the statement that needs the server will keep it for.
+ClientSession::Taken ClientSession::acquire(Pins keeps) {
   ErrorFields why;
   pool::Pool* pool = host_.route(*account_, why);
   if (pool == nullptr) {
@@ -29,7 +30,10 @@ ClientSession::Taken ClientSession::acquire() {
   }
   lease_pool_ = pool;
   request_at_ = turn().now;
-  if (ServerConnection* server = pool->take(settings_)) {
+  foreseen_ = keeps;
+  wants_pin = keeps.any();
+  const bool may_keep = !wants_pin || pool->pin_in_turn(*this);
+  if (ServerConnection* server = may_keep ? pool->take(settings_) : nullptr) {
     link(*server);
     return Taken::kYes;
   }
@@ -49,6 +53,7 @@ void ClientSession::follow_route() {
   if (pool == nullptr || pool == lease_pool_) return;
   const Micros since = waiting_since;
   lease_pool_->leave(*this);
+  lease_pool_->unpin(*this);
   lease_pool_ = pool;
   pool->enqueue(*this);
   waiting_since = since;
@@ -96,6 +101,7 @@ void ClientSession::refused(const ErrorFields& error) {
   if (state_ == State::kWelcome) return end(EndReason::kNoServer, error);
   ErrorFields of_statement = error;
   of_statement.severity = "ERROR";
+  explain_pin(of_statement);
   host_.log_client(*this, error.message);
   request_at_ = 0;
   begin_sql_.clear();

@@ -7,6 +7,7 @@
 #include "session/lease_traces.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
+#include "session/pin_foresight.h"
 
 namespace pgsaba::session {
 
@@ -23,6 +24,13 @@ std::string_view query_text(const Piece& piece) {
 }
 
 }  // namespace
+
+// Of a Query, or of a Parse that is whole: a broken one has none.
+std::string_view ClientSession::text_of_statement(const Piece& piece) {
+  if (piece.tag == 'Q') return query_text(piece);
+  const auto parse = wire::read_parse(piece.body());
+  return parse ? parse->rest.substr(0, parse->rest.find('\0')) : std::string_view();
+}
 
 ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
   switch (state_) {
@@ -48,7 +56,7 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
     fail_protocol("unexpected password message");
     return Taken::kYes;
   }
-  if (piece.tag == 'Q') read_query(piece);
+  if (piece.tag == 'Q' || piece.tag == 'P') read_query(piece);
   return state_ == State::kLinked ? on_linked(piece) : on_unlinked(piece);
 }
 
@@ -71,8 +79,9 @@ void ClientSession::read_query(const Piece& piece) {
   } else if (!piece.complete) {
     query_ = {Command::kOther, false, sql::effect::kAll};
   } else {
-    query_ = sql::read_statement(query_text(piece), dialect_);
+    query_ = sql::read_statement(text_of_statement(piece), dialect_);
   }
+  foresees_ = foresees_ || (query_.effects & kForeseeable) != 0;
 }
 
 TransactionStatus ClientSession::own_status() const {
@@ -109,7 +118,7 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece) {
     default:
       break;
   }
-  if (acquire() == Taken::kNotYet) return Taken::kNotYet;
+  if (acquire(foresee(piece)) == Taken::kNotYet) return Taken::kNotYet;
   return state_ == State::kLinked ? on_linked(piece) : Taken::kNotYet;
 }
 
@@ -213,6 +222,7 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
+  if (const auto taken = reserve_pin(piece)) return *taken;
   switch (piece.tag) {
     case 'Q':
       return on_query(piece);

@@ -4,6 +4,7 @@
 #include "session/deallocate.h"
 #include "session/lease_traces.h"
 #include "session/listening.h"
+#include "session/pin_foresight.h"
 #include "session/unnamed_statement.h"
 
 namespace pgsaba::session {
@@ -85,7 +86,7 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
   std::uint32_t change = 0;
   if (account_->pools_transactions() && (!parse || parse->statement.empty())) {
     change = kUnnamedChange;
-    keep_unnamed_statement(parse ? parse->rest : std::string_view());
+    keep_unnamed_statement(parse ? parse->rest : std::string_view(), query_.effects);
     // The last moment before the batch begins.
     if (unnamed_->effects != sql::effect::kAll)
       guard_sequences(unnamed_->effects & sql::effect::kSequenceRead);
@@ -102,18 +103,17 @@ void ClientSession::deallocate_by_parse(std::string_view name) {
   std::string frame;
   wire::append_parse(frame, "", kDeallocateScratch);
   server_->forward(Request::kParse, bytes_of(frame), 0, change);
-  keep_unnamed_statement(kDeallocateScratch);
+  keep_unnamed_statement(kDeallocateScratch, sql::effect::kPrepared);
   server_->unnamed_is(unnamed_->number);
 }
 
 // The client may bind it in a later transaction, on another server. A text that did not arrive in
 // one piece (`rest` is empty then) is not kept: only this server has it.
-void ClientSession::keep_unnamed_statement(std::string_view rest) {
+void ClientSession::keep_unnamed_statement(std::string_view rest, sql::Effects effects) {
   if (!unnamed_) unnamed_ = std::make_unique<UnnamedStatement>();
   unnamed_->number = static_cast<std::uint64_t>(id_) << 32 | ++unnamed_count_;
   unnamed_->rest = rest;
-  unnamed_->effects =
-      rest.empty() ? sql::effect::kAll : sql::read_statement(unnamed_->query(), dialect_).effects;
+  unnamed_->effects = rest.empty() ? sql::effect::kAll : effects;
 }
 
 void ClientSession::drop_unnamed_statement() { unnamed_.reset(); }
@@ -232,6 +232,7 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
       statement = host_.prepared_statements().intern(*one.rest);
       const sql::Statement read = sql::read_statement(statement->query(), dialect_);
       statement->effects.fetch_or(read.effects, std::memory_order_relaxed);
+      foresees_ = foresees_ || (read.effects & kForeseeable) != 0;
     } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {  // as we parsed it
       statement = prepared_->at(one.name);
     } else if (!one.by_sql && find_statement(one.name)) {

@@ -165,6 +165,9 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
 
   // The client's own frame (or its first piece), and what follows of it.
   void forward(Request request, Bytes bytes, std::uint32_t statement = 0, std::uint32_t change = 0);
+  // In place of a Query, or of an extended message, one that PostgreSQL refuses for certain: it
+  // fails as the client's own would, and the client reads this error instead. One at a time.
+  void refuse(Request request, const wire::ErrorFields& error);
   void forward_unanswered(Bytes bytes) { send(bytes); }  // CopyData, Flush, a body's next piece
   // Makes sure that the server knows the statement; its reply is swallowed.
   void need_statement(const PreparedStatement& statement, std::size_t limit);
@@ -244,6 +247,7 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   void note_command(Bytes body);
   void pass_on(Run& run);
   void swallow(Run& run, const wire::Piece& piece);
+  void substitute(Run& run, const wire::Piece& piece, std::string_view frame);
   void make_answers();
   void make_room(std::size_t limit, std::string& frames);
   void send_query(std::string_view sql, Disposition disposition);
@@ -269,6 +273,7 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool has_rolled_back_ = false;
   bool beginning_ = false;  // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
+  std::string refusal_;  // the error that stands for that of the statement refused
   std::uint64_t unnamed_owner_ = 0;
   std::map<std::string, std::pair<std::uint32_t, std::uint32_t>, std::less<>>
       named_;  // id, edition

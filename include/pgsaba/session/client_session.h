@@ -7,6 +7,7 @@
 //   ReadyForQuery 'I'
 //                                                     kWaiting ──server granted──▶ kLinked
 //   kBegun: BEGIN was answered, and waits to be sent together with the first statement.
+//   kWaiting: for a server, or for leave to keep one first (client_pins.cc).
 //   kMatching: the server granted has to become another user first; nothing is sent before it did.
 //   kSettling: the transaction is over, and the server is asked what is left of it.
 //   kLinked beyond a transaction: the client is pinned to its server (pin.h).
@@ -108,6 +109,8 @@ class ClientSession final : public net::Connection,
   pool::Pool* lease_pool() const { return lease_pool_; }
   const server::SettingsRef& settings() const { return settings_; }
   Pins pins() const { return pins_; }
+  // While it waits to keep a server (Waiter::waits_for_pin): what for.
+  Pins waits_to_keep() const { return foreseen_; }
   Micros pinned_at() const { return pinned_at_; }
   // It is pinned and between two transactions, or in one of which nothing was sent yet.
   bool at_rest() const;
@@ -179,9 +182,9 @@ class ClientSession final : public net::Connection,
 
   void transition(State next);
   static Phase phase_of(State state);
+  static bool leases_server(State state);
   bool wants_input() const;
   bool takes_messages() const;
-  void check_pin_limits(Micros now);
   std::size_t consume(Bytes input);
   void fail_protocol(std::string message);
   void lost_peer();
@@ -208,6 +211,7 @@ class ClientSession final : public net::Connection,
   enum class Taken : std::uint8_t { kYes, kNotYet };
   Taken on_frame(const wire::Piece& piece);
   void read_query(const wire::Piece& piece);
+  static std::string_view text_of_statement(const wire::Piece& piece);
   Taken on_unlinked(const wire::Piece& piece);
   bool answer_unlinked(const wire::Piece& piece);
   bool begin_later(std::string_view sql);
@@ -225,7 +229,7 @@ class ClientSession final : public net::Connection,
   void answer_deallocate(const wire::Piece& piece);
   Taken on_unnamed_parse(const wire::Piece& piece);
   void deallocate_by_parse(std::string_view name);
-  void keep_unnamed_statement(std::string_view rest);
+  void keep_unnamed_statement(std::string_view rest, sql::Effects effects);
   void drop_unnamed_statement();
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
@@ -241,7 +245,7 @@ class ClientSession final : public net::Connection,
   bool keep_prepared(const StateAnswer& answer);
 
   // client_lease.cc
-  Taken acquire();
+  Taken acquire(Pins keeps);
   void link(server::ServerConnection& server);
   void matched();
   void resume();
@@ -276,11 +280,21 @@ class ClientSession final : public net::Connection,
   void stop_listening();
   void listens_elsewhere(std::vector<std::string> channels);
 
+  // client_pins.cc
+  Pins foresee(const wire::Piece& piece) const;
+  Pins foresee_named(std::string_view name) const;
+  std::optional<Taken> reserve_pin(const wire::Piece& piece);
+  void refuse_statement(const wire::Piece& piece);
+  void explain_pin(wire::ErrorFields& error) const;
+  bool take_pin_place();
+  bool stay_pinned();
+  void release_pin();
+  void give_up_pin_places();
+  void check_pin_limits(Micros now);
+
   void match_answered(Bytes frames);
   void keep_setting(const std::string& name, const std::optional<std::string>& value);
   void apply_answer(const StateAnswer& answer);
-  bool count_pin(bool pinned);
-  void release_pin();
   void abandon_state();
   std::string lost_state();
 
@@ -297,7 +311,8 @@ class ClientSession final : public net::Connection,
   Body body_ = Body::kForward;  // what to do with the rest of a streamed frame
   bool leaving_ = false;        // it said Terminate behind statements that still run
   bool may_commit_ = false;     // what runs now may end the transaction with success
-  bool pin_counted_ = false;
+  bool holds_sequence_pin_ = false;
+  bool foresees_ = false;  // of some statement of its own it was to be seen that it may pin
   bool cancel_held_ = false;
   bool ready_held_ = false;  // the client is owed the ReadyForQuery of the lease
   bool may_notify_ = false;  // what ran in the lease
@@ -308,6 +323,7 @@ class ClientSession final : public net::Connection,
   bool drew_in_lease_ = false;    // from a sequence
   bool reads_sequences_ = false;  // it has asked for currval or lastval before
   Pins pins_;
+  Pins foreseen_;  // what the statement that was looked at last may keep a server for
   std::uint8_t statements_in_lease_ = 0;  // at most 255 are counted
   sql::Dialect dialect_;
   wire::TransactionStatus told_ = wire::TransactionStatus::kIdle;  // with the last ReadyForQuery
@@ -342,7 +358,7 @@ class ClientSession final : public net::Connection,
   Micros request_at_ = 0;      // the statement that runs now began; 0: none runs
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
   Micros idle_since_ = 0;
-  Micros pinned_at_ = 0;
+  Micros pinned_at_ = 0;  // 0: it is not pinned
 };
 
 }  // namespace pgsaba::session
