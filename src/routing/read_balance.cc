@@ -19,7 +19,13 @@ bool may_be_read(const TopologyCluster& cluster, const TopologyServer& server) {
   return timeline != 0 && server.timeline == timeline;
 }
 
-bool near_enough(const TopologyServer& server, Micros max_lag, bool fit_before) {
+// While the primary does not answer, nobody streams from it; what standbys have is the latest that
+// is known.
+bool is_fit(const TopologyCluster& cluster, const TopologyServer& server, Micros max_lag,
+            bool fit_before) {
+  if (cluster.primary_state == PrimaryState::kUnreachable)
+    return fit_before && server.reachable && server.role == ServerRole::kStandby;
+  if (!may_be_read(cluster, server)) return false;
   if (max_lag == 0) return true;
   if (!server.replay_lag_time) return false;
   return *server.replay_lag_time <= (fit_before ? max_lag : max_lag / 2);
@@ -35,8 +41,7 @@ void ReadBalance::update(const TopologyCluster& cluster, const std::vector<std::
   fit_count_ = 0;
   for (std::size_t i = 0; i < count_; ++i) {
     Standby& standby = at(i);
-    const bool fit = may_be_read(cluster, cluster.servers[i]) &&
-                     near_enough(cluster.servers[i], max_lag, standby.fit);
+    const bool fit = is_fit(cluster, cluster.servers[i], max_lag, standby.fit);
     if (fit && !standby.fit) standby.fit_since = now;
     standby.fit = fit;
     fit_count_ += fit ? 1 : 0;
@@ -93,7 +98,7 @@ std::optional<std::size_t> ReadBalance::pick(const CausalClock* clock, const Rea
 
 void ReadBalance::ended(std::size_t server, Micros took) {
   Standby& standby = at(server);
-  if (standby.in_flight > 0) --standby.in_flight;
+  gave_up(server);
   const auto sample = static_cast<float>(std::max<Micros>(took, 1));
   standby.latency_us = standby.latency_us == 0
                            ? sample

@@ -44,7 +44,7 @@ Status ServerConnection::open_connection(const net::Address& address,
 
 void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
-  has_failed_ = has_rolled_back_ = beginning_ = false;
+  has_failed_ = has_rolled_back_ = has_committed_ = beginning_ = false;
   state_ = State::kLent;
 }
 
@@ -429,7 +429,9 @@ void ServerConnection::judge_ready(const Piece& piece, Run& run) {
   const auto status = wire::read_ready(piece.body());
   if (!status) return lost(CloseReason::kProtocolError);
   const Pipeline::Verdict verdict = pipeline_.ready(*status);
-  const bool ends_all = verdict.action == Pipeline::Action::kForward && at_rest();
+  const bool forwarded = verdict.action == Pipeline::Action::kForward;
+  if (forwarded && holder_ != nullptr) holder_->ready_comes(*status);
+  const bool ends_all = forwarded && at_rest();
   if (ends_all && holder_ != nullptr && holder_->holds_ready()) {
     swallow(run, piece);
   } else {
@@ -520,6 +522,7 @@ void ServerConnection::note_command(Bytes body) {
   const std::string_view tag = wire::read_command_tag(body);
   if ((tag == "SET" || tag == "RESET") && holder_ != nullptr) holder_->setting_done();
   has_rolled_back_ = has_rolled_back_ || tag == "ROLLBACK";
+  has_committed_ = has_committed_ || tag == "COMMIT";
   if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
   statements_.forget_all();
   named_.clear();

@@ -7,6 +7,7 @@
 #include "session/lease_traces.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
+#include "session/query_text.h"
 
 namespace pgsaba::session {
 
@@ -15,16 +16,7 @@ using sql::Command;
 using wire::Piece;
 using wire::TransactionStatus;
 
-namespace {
-
-std::string_view query_text(const Piece& piece) {
-  const std::string_view body = text_of(piece.body());
-  return body.substr(0, body.find('\0'));
-}
-
-}  // namespace
-
-ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
+ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
   switch (state_) {
     case State::kLogin:
       on_login_frame(piece);
@@ -49,7 +41,7 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
     return Taken::kYes;
   }
   if (piece.tag == 'Q') read_query(piece);
-  return state_ == State::kLinked ? on_linked(piece) : on_unlinked(piece);
+  return state_ == State::kLinked ? on_linked(piece) : on_unlinked(piece, ahead);
 }
 
 // What was sent before Terminate is still answered, as PostgreSQL does.
@@ -67,9 +59,9 @@ ClientSession::Taken ClientSession::leave() {
 // A query is read once, here; a text that did not arrive in one piece may be anything.
 void ClientSession::read_query(const Piece& piece) {
   if (!account_->pools_transactions()) {
-    query_ = {Command::kOther, true, sql::effect::kNone};
+    query_ = {Command::kOther, true, sql::effect::kNone, sql::Access::kWrite};
   } else if (!piece.complete) {
-    query_ = {Command::kOther, false, sql::effect::kAll};
+    query_ = {Command::kOther, false, sql::effect::kAll, sql::Access::kWrite};
   } else {
     query_ = sql::read_statement(query_text(piece), dialect_);
   }
@@ -91,7 +83,7 @@ void ClientSession::reply(std::string_view frames) {
 }
 
 // What needs no server is answered here; everything else waits for one.
-ClientSession::Taken ClientSession::on_unlinked(const Piece& piece) {
+ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead) {
   switch (piece.tag) {
     case 'd':
     case 'c':
@@ -109,7 +101,7 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece) {
     default:
       break;
   }
-  if (acquire() == Taken::kNotYet) return Taken::kNotYet;
+  if (acquire(is_read(piece, ahead)) == Taken::kNotYet) return Taken::kNotYet;
   return state_ == State::kLinked ? on_linked(piece) : Taken::kNotYet;
 }
 
@@ -196,6 +188,7 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
     for (const std::string& name : sql::hidden_settings(text))
       host_.settings().remember_custom(name);
   note_statement(effects | match_names(query_.effects, text), text);
+  note_access(query_.access);
   drop_unnamed_statement();
   ++batches_sent_;
   const bool in_block = pipeline.empty() && pipeline.status() == TransactionStatus::kInBlock;
@@ -208,6 +201,10 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
 ClientSession::Taken ClientSession::on_linked(const Piece& piece) {
   // It must not be executed outside of the transaction, should that not begin.
   if (server_->beginning() && batches_sent_ > batches_before_lease_) return Taken::kNotYet;
+  if (read_ && !pins_.any()) {
+    const Taken taken = check_standby(piece);
+    if (taken == Taken::kNotYet || state_ != State::kLinked) return taken;
+  }
   // After an error the server reads nothing up to the Sync: nothing need be sent either.
   if (server_->pipeline().skipping() && piece.tag != 'S') {
     body_ = Body::kDrop;
@@ -234,6 +231,7 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece) {
     case 'F':
       ++batches_sent_;
       note_statement(sql::effect::kUnknownCode, {});
+      note_access(sql::Access::kWrite);
       forward(Request::kFunctionCall, piece);
       return Taken::kYes;
     case 'c':

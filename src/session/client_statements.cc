@@ -112,8 +112,11 @@ void ClientSession::keep_unnamed_statement(std::string_view rest) {
   if (!unnamed_) unnamed_ = std::make_unique<UnnamedStatement>();
   unnamed_->number = static_cast<std::uint64_t>(id_) << 32 | ++unnamed_count_;
   unnamed_->rest = rest;
-  unnamed_->effects =
-      rest.empty() ? sql::effect::kAll : sql::read_statement(unnamed_->query(), dialect_).effects;
+  const sql::Statement read =
+      rest.empty() ? sql::Statement{.effects = sql::effect::kAll, .access = sql::Access::kWrite}
+                   : sql::read_statement(unnamed_->query(), dialect_);
+  unnamed_->effects = read.effects;
+  unnamed_->access = read.access;
 }
 
 void ClientSession::drop_unnamed_statement() { unnamed_.reset(); }
@@ -150,12 +153,22 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (server_->unsure()) return Taken::kNotYet;
   server::PreparedRef statement = host_.prepared_statements().intern(names->rest);
-  statement->effects.fetch_or(sql::read_statement(statement->query(), dialect_).effects,
-                              std::memory_order_relaxed);
+  learn(*statement);
   ++lease_pool_->totals().server_parse_count;
   const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
   server_->parse_statement(*statement, limit, change);
   return Taken::kYes;
+}
+
+// What running it means, in this client's dialect.
+void ClientSession::learn(const server::PreparedStatement& statement) const {
+  const sql::Statement read = sql::read_statement(statement.query(), dialect_);
+  statement.effects.fetch_or(read.effects, std::memory_order_relaxed);
+  const auto access = static_cast<std::uint8_t>(read.access);
+  std::uint8_t known = statement.access.load(std::memory_order_relaxed);
+  while (known < access &&
+         !statement.access.compare_exchange_weak(known, access, std::memory_order_relaxed)) {
+  }
 }
 
 ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
@@ -168,6 +181,7 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   if (!statement) {
     if (ours) match_names(sql::effect::kPrepared, {});
     if (ours) note_statement(effects_of_prepared(names->statement), {});
+    note_access(sql::Access::kWrite);
     forward(Request::kBind, piece);
     return Taken::kYes;
   }
@@ -175,6 +189,7 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   const sql::Effects effects = statement->effects.load(std::memory_order_relaxed);
   note_statement(effects | match_names(effects, statement->query()), statement->query(),
                  piece.body());
+  note_access(static_cast<sql::Access>(statement->access.load(std::memory_order_relaxed)));
   if (request_at_ == 0) request_at_ = turn().now;
   server_->need_statement(*statement, account_->max_prepared_statements);
   const std::string name = server::server_statement_name(statement->id);
@@ -230,8 +245,7 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
     server::PreparedRef statement;
     if (one.rest) {
       statement = host_.prepared_statements().intern(*one.rest);
-      const sql::Statement read = sql::read_statement(statement->query(), dialect_);
-      statement->effects.fetch_or(read.effects, std::memory_order_relaxed);
+      learn(*statement);
     } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {  // as we parsed it
       statement = prepared_->at(one.name);
     } else if (!one.by_sql && find_statement(one.name)) {
@@ -254,6 +268,7 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
 
 ClientSession::Taken ClientSession::bind_unnamed(const Piece& piece) {
   match_unnamed_statement();
+  note_access(unnamed_ ? unnamed_->access : sql::Access::kWrite);
   if (unnamed_)
     note_statement(unnamed_->effects | match_names(unnamed_->effects, unnamed_->query()),
                    unnamed_->query(), piece.body());

@@ -51,6 +51,7 @@ class ReadBalance {
 
   void began(std::size_t server) { ++at(server).in_flight; }
   void ended(std::size_t server, Micros took);
+  void gave_up(std::size_t server) { at(server).in_flight -= at(server).in_flight > 0 ? 1 : 0; }
   std::uint32_t in_flight(std::size_t server) const { return at(server).in_flight; }
 
  private:

@@ -7,6 +7,7 @@
 //   ReadyForQuery 'I'
 //                                                     kWaiting ──server granted──▶ kLinked
 //   kBegun: BEGIN was answered, and waits to be sent together with the first statement.
+//   kParked: a read waits for a standby to show what it has to see; then it asks for a server anew.
 //   kMatching: the server granted has to become another user first; nothing is sent before it did.
 //   kSettling: the transaction is over, and the server is asked what is left of it.
 //   kLinked beyond a transaction: the client is pinned to its server (pin.h).
@@ -32,6 +33,7 @@
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/session/named_statements.h"
 #include "pgsaba/session/pin.h"
+#include "pgsaba/session/read_ticket.h"
 #include "pgsaba/session/session_host.h"
 #include "pgsaba/sql/statement.h"
 #include "pgsaba/stats/snapshot.h"
@@ -83,6 +85,7 @@ class ClientSession final : public net::Connection,
     kWelcome,
     kIdle,
     kBegun,
+    kParked,
     kWaiting,
     kMatching,
     kLinked,
@@ -131,6 +134,8 @@ class ClientSession final : public net::Connection,
   void check_idle(Micros now);
   // The route may have changed: a client that waits goes to the queue that is right now.
   void follow_route();
+  // A standby shows more than before, or time has passed: a parked read asks for a server anew.
+  void standby_came_on();
   void console_output(Bytes bytes, bool last);
 
   // Its own server has logged in, or is gone.
@@ -160,6 +165,7 @@ class ClientSession final : public net::Connection,
   void statement_outdated(std::uint32_t id) override;
   void setting_done() override;
   bool holds_ready() override;
+  void ready_comes(wire::TransactionStatus status) override;
   bool wants_notification(std::string_view channel) override;
   void own_query_done() override { deliver_cancel(); }
   void begun() override;
@@ -206,9 +212,9 @@ class ClientSession final : public net::Connection,
 
   // client_requests.cc
   enum class Taken : std::uint8_t { kYes, kNotYet };
-  Taken on_frame(const wire::Piece& piece);
+  Taken on_frame(const wire::Piece& piece, Bytes ahead);
   void read_query(const wire::Piece& piece);
-  Taken on_unlinked(const wire::Piece& piece);
+  Taken on_unlinked(const wire::Piece& piece, Bytes ahead);
   bool answer_unlinked(const wire::Piece& piece);
   bool begin_later(std::string_view sql);
   bool end_unbegun(std::string_view sql);
@@ -226,6 +232,7 @@ class ClientSession final : public net::Connection,
   Taken on_unnamed_parse(const wire::Piece& piece);
   void deallocate_by_parse(std::string_view name);
   void keep_unnamed_statement(std::string_view rest);
+  void learn(const server::PreparedStatement& statement) const;
   void drop_unnamed_statement();
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
@@ -241,13 +248,31 @@ class ClientSession final : public net::Connection,
   bool keep_prepared(const StateAnswer& answer);
 
   // client_lease.cc
-  Taken acquire();
+  Taken acquire(bool read);
   void link(server::ServerConnection& server);
   void matched();
   void resume();
   void unlink();
   void count_request();
   Taken on_orphaned(const wire::Piece& piece);
+
+  // client_reads.cc
+  bool is_read(const wire::Piece& piece, Bytes ahead) const;
+  bool is_read_batch(Bytes ahead) const;
+  bool prefers_primary() const;
+  bool begins_read_only() const;
+  bool reads(const sql::Statement& statement, std::string_view text) const;
+  bool executes_read(std::string_view text) const;
+  bool runs_on_standby(const wire::Piece& piece) const;
+  Taken check_standby(const wire::Piece& piece);
+  Taken refuse_on_standby(const wire::Piece& piece);
+  pool::Pool* standby_pool(bool& may_wait);
+  bool may_park() const;
+  void park();
+  void ask_again();
+  void ask_primary();
+  void note_access(sql::Access access);
+  void note_seen();
 
   // client_state.cc
   LeaseTraces& traces();
@@ -299,6 +324,8 @@ class ClientSession final : public net::Connection,
   bool may_commit_ = false;     // what runs now may end the transaction with success
   bool pin_counted_ = false;
   bool cancel_held_ = false;
+  bool wrote_ = false;       // something in the transaction may have written
+  bool to_primary_ = false;  // this statement, whatever it is
   bool ready_held_ = false;  // the client is owed the ReadyForQuery of the lease
   bool may_notify_ = false;  // what ran in the lease
   // What is waited for in kSettling.
@@ -316,6 +343,8 @@ class ClientSession final : public net::Connection,
   Account* account_ = nullptr;
   server::ServerConnection* server_ = nullptr;
   pool::Pool* lease_pool_ = nullptr;  // where the server comes from, or is waited for
+  ReadTicket read_;                   // the lease is of a standby, or will be
+  routing::ReadNeeds needs_;          // of the next read
   server::SettingsRef settings_;
   server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
   std::string begin_sql_;               // the BEGIN that waits; empty: none does
@@ -343,6 +372,7 @@ class ClientSession final : public net::Connection,
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
   Micros idle_since_ = 0;
   Micros pinned_at_ = 0;
+  Micros parked_at_ = 0;  // a read waits for a standby since; 0: none does
 };
 
 }  // namespace pgsaba::session
