@@ -9,9 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "pgsaba/sql/access.h"
 #include "pgsaba/sql/dialect.h"
 
 namespace pgsaba::sql {
+
+class AccessRules;
 
 // The kind of a statement, by its first words.
 enum class Command : std::uint8_t {
@@ -92,10 +95,15 @@ struct Statement {
   Command command = Command::kEmpty;  // of the first statement that is not empty
   bool single = true;                 // no other statement follows (empty ones do not count)
   Effects effects = effect::kNone;    // of all statements of the string
+  Access access = Access::kRead;      // the strongest of all statements of the string
+  AccessReason reason = AccessReason::kNone;
+  RouteHint hint = RouteHint::kNone;
 };
 
-// One pass. A text that ends inside a quote or comment, or has a NUL, has effect::kAll.
-Statement read_statement(std::string_view sql, const Dialect& dialect);
+// One pass. A text that ends inside a quote or comment, or has a NUL, has effect::kAll. `rules` may
+// be null; they decide of the access only, not of the effects.
+Statement read_statement(std::string_view sql, const Dialect& dialect,
+                         const AccessRules* rules = nullptr);
 
 // --- details, for the few statements that need them; these may allocate -------------------------
 
