@@ -4,6 +4,8 @@
 
 #include "pgsaba/session/client_session.h"
 #include "session/errors.h"
+#include "session/lease_traces.h"
+#include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/query_text.h"
 #include "session/unnamed_statement.h"

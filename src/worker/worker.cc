@@ -5,6 +5,7 @@
 #include "pgsaba/base/log.h"
 #include "pgsaba/wire/sqlstate.h"
 #include "worker/acceptor.h"
+#include "worker/cluster_reads.h"
 #include "worker/cancel_connection.h"
 #include "worker/errors.h"
 #include "worker/listen_desk.h"

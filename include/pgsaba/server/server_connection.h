@@ -85,7 +85,7 @@ class LeaseHolder {
   // later. `server_ready` follows in either case.
   virtual bool holds_ready() = 0;
   // ReadyForQuery is about to go to the client, and nobody has heard of it before.
-  virtual void ready_comes(wire::TransactionStatus status) = 0;
+  virtual void ready_comes(wire::TransactionStatus) {}
   // Whether the client hears of a notification on this channel from this server.
   virtual bool wants_notification(std::string_view channel) = 0;
   // ReadyForQuery went to the client. The holder may release the server now.
@@ -271,6 +271,7 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool body_asked_ = false;      // it belongs to the answer of a question
   bool has_failed_ = false;
   bool has_rolled_back_ = false;
+  bool has_committed_ = false;
   bool beginning_ = false;  // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
   std::uint64_t unnamed_owner_ = 0;

@@ -1,0 +1,258 @@
+"""Reads on standbys: what goes there, what does not, and that nothing is seen that is older than
+what the client knows. Each server has a work_mem of its own: SHOW work_mem tells who answers."""
+
+import threading
+import time
+
+import psycopg
+import pytest
+from harness import messages as m
+from harness.cluster import PostgresCluster
+from harness.conversations import tags
+from harness.processes import wait_until
+
+WORK_MEM = {"5MB": "primary", "6MB": "standby-1", "7MB": "standby-2"}
+SPLIT = {"databases": {"postgres": {"route": "split"}},
+         "clusters": {"main": {"monitor": {"interval": "100ms"}}}}
+LOOK = "show work_mem"
+
+
+class Group:
+    """A primary and two standbys."""
+
+    def __init__(self, directory):
+        self.primary = PostgresCluster(directory, "group", {"work_mem": "5MB"}).initialize().start()
+        self.standbys = [self.primary.make_standby(f"group-{number}", {"work_mem": work_mem})
+                         for number, work_mem in ((1, "6MB"), (2, "7MB"))]
+        for standby in self.standbys:
+            standby.start()
+        self.primary.sql("create table t (id int primary key, v int)")
+        self.primary.sql("insert into t select i, 0 from generate_series(1, 100) i")
+        self.primary.sql("create sequence s")
+        for standby in self.standbys:
+            self.primary.wait_for_replay(standby)
+
+    @property
+    def servers(self):
+        return [self.primary, *self.standbys]
+
+    def stop(self):
+        for server in reversed(self.servers):
+            server.stop("immediate")
+
+
+@pytest.fixture(scope="module")
+def group(directory):
+    made = Group(directory)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def start_split(group, start_pgsaba):
+    def start(changes=None, **more):
+        from harness.pgsaba import merged
+        daemon = start_pgsaba(merged(SPLIT, changes or {}), servers=group.servers)
+        with daemon.connect() as client:
+            wait_until(lambda: where(client) != "primary", 10, "a read on a standby")
+        return daemon
+    return start
+
+
+@pytest.fixture(scope="module")
+def split(group, directory, pgsaba_binary):
+    from harness.pgsaba import Pgsaba
+    daemon = Pgsaba(pgsaba_binary, directory, group.servers, SPLIT, "split").start()
+    with daemon.connect() as client:
+        wait_until(lambda: where(client) != "primary", 10, "a read on a standby")
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture
+def client(split):
+    with split.connect() as connected:
+        yield connected
+
+
+def where(client):
+    return WORK_MEM[client.value(LOOK)]
+
+
+def extended(client, sql, name=""):
+    client.send(m.parse(name, sql), m.bind("", name), m.describe_portal(), m.execute(), m.sync())
+    frames = client.read_until_ready()
+    assert b"E" not in {frame.tag for frame in frames}, frames
+    return [m.row_values(frame)[0].decode() for frame in frames if frame.tag == b"D"]
+
+
+def test_reads_are_spread_over_the_standbys(client):
+    assert {where(client) for _ in range(20)} == {"standby-1", "standby-2"}
+
+
+def test_the_extended_protocol(client):
+    seen = {WORK_MEM[extended(client, LOOK)[0]] for _ in range(20)}
+    assert seen == {"standby-1", "standby-2"}
+
+
+def test_a_named_statement(client):
+    client.send(m.parse("look", LOOK), m.sync())
+    client.read_until_ready()
+    seen = set()
+    for _ in range(20):
+        client.send(m.bind("", "look"), m.execute(), m.sync())
+        frames = client.read_until_ready()
+        seen.add(WORK_MEM[m.row_values(frames[1])[0].decode()])
+    assert seen == {"standby-1", "standby-2"}
+
+
+def test_a_statement_prepared_by_sql(client):
+    client.query(f"prepare look as select current_setting('work_mem')")
+    assert {WORK_MEM[client.value("execute look")] for _ in range(20)} <= set(WORK_MEM.values())
+
+
+@pytest.mark.parametrize("sql", [
+    "insert into t values (1000, 1) returning current_setting('work_mem')",
+    "select current_setting('work_mem') from t where id = 1 for update",
+    "with x as (delete from t where id = 1000 returning 1) select current_setting('work_mem')",
+    "select current_setting('work_mem') from (select nextval('s')) n",
+    "select current_setting('work_mem') from (select pg_try_advisory_xact_lock(1)) l",
+    "select current_setting('work_mem') where not pg_is_in_recovery()",
+    "select current_setting('work_mem') from pg_stat_activity limit 1",
+    "/* pgsaba:primary */ show work_mem",
+])
+def test_what_belongs_to_the_primary(client, sql):
+    assert WORK_MEM[client.value(sql)] == "primary"
+    if "nextval" not in sql:
+        assert WORK_MEM[extended(client, sql.replace("1000", "1001"))[0]] == "primary"
+
+
+def test_a_transaction_runs_on_the_primary(client):
+    client.query("begin")
+    assert where(client) == "primary"
+    client.query("commit")
+
+
+def test_a_transaction_that_is_read_only_runs_on_a_standby(client):
+    client.query("begin read only")
+    first = where(client)
+    assert first != "primary"
+    assert {where(client) for _ in range(5)} == {first}
+    client.query("savepoint a")
+    assert tags(client.query("insert into t values (2000, 1)")) == b"EZ"
+    client.query("rollback to a")
+    assert where(client) == first
+    client.query("commit")
+    client.query("begin isolation level serializable read only")
+    assert where(client) == "primary"
+    client.query("commit")
+
+
+def test_what_a_standby_must_not_do_fails_a_read_only_transaction(client):
+    client.query("begin read only")
+    assert where(client) != "primary"
+    frames = client.query("select pg_advisory_lock(42)")
+    assert m.error_fields(frames[0])["C"] == "25006" and frames[-1].body == b"E"
+    assert m.error_fields(client.query(LOOK)[0])["C"] == "25P02"
+    assert tags(client.query("rollback")) == b"CZ"
+    # As the first statement it takes the transaction to the primary.
+    client.query("begin read only")
+    client.value("select pg_advisory_lock(42)")
+    assert where(client) == "primary"
+    client.query("commit")
+    client.query("select pg_advisory_unlock_all()")
+
+
+def test_the_session_says_where(client):
+    client.query("set pgsaba.route = 'primary'")
+    assert where(client) == "primary"
+    client.query("reset pgsaba.route")
+    assert where(client) != "primary"
+
+
+def test_a_pipeline_of_reads_and_writes(client):
+    client.send(m.query("select 1"), m.query("insert into t values (3000, 1)"),
+                m.query("select v from t where id = 3000"),
+                m.query("delete from t where id = 3000"))
+    frames = client.read_until_ready(4)
+    assert tags(frames) == b"TDCZCZTDCZCZ"
+
+
+def test_a_batch_with_a_write_runs_on_the_primary(client):
+    client.send(m.parse("", LOOK), m.bind(), m.execute(), m.parse("", "insert into t values (1, 1)"),
+                m.bind(), m.execute(), m.sync())
+    frames = client.read_until_ready()
+    assert WORK_MEM[m.row_values(frames[2])[0].decode()] == "primary"
+    assert m.error_fields(frames[-2])["C"] == "23505"
+
+
+def test_settings_follow_to_standbys(client):
+    client.query("set statement_timeout = '54321ms'")
+    for _ in range(6):
+        assert where(client) != "primary"
+        assert client.value("show statement_timeout") == "54321ms"
+
+
+def test_temporary_tables_stay_where_they_are(client):
+    client.query("create temp table mine as select 7 as v")
+    assert client.value("select v from mine") == "7"
+    assert where(client) == "primary"
+    client.query("drop table mine")
+    assert where(client) != "primary"
+
+
+@pytest.mark.parametrize("level", ["session", "database"])
+def test_own_writes_are_seen_at_once(start_split, level):
+    daemon = start_split({"routing": {"read_your_writes": level}})
+    with daemon.connect() as client:
+        for number in range(300):
+            client.query(f"update t set v = {number} where id = 5")
+            assert client.value("select v from t where id = 5") == str(number)
+
+
+def test_writes_of_others_are_seen_at_once(split):
+    with split.connect() as writer, split.connect() as reader:
+        for number in range(300):
+            writer.query(f"update t set v = {number} where id = 6")
+            assert reader.value("select v from t where id = 6") == str(number)
+
+
+def test_while_standbys_do_not_replay_reads_go_to_the_primary(split, group):
+    with split.connect() as client:
+        for standby in group.standbys:
+            standby.sql("select pg_wal_replay_pause()")
+        try:
+            for number in range(20):
+                client.query(f"update t set v = {number} where id = 7")
+                assert client.value("select v from t where id = 7") == str(number)
+            assert where(client) == "primary"
+        finally:
+            for standby in group.standbys:
+                standby.sql("select pg_wal_replay_resume()")
+        wait_until(lambda: where(client) != "primary", 10, "reads on standbys again")
+
+
+def test_without_consistency_stale_reads_are_seen(start_split, group):
+    """Or the tests above would prove nothing."""
+    daemon = start_split({"routing": {"read_your_writes": "off"}})
+    with daemon.connect() as client:
+        for standby in group.standbys:
+            standby.sql("select pg_wal_replay_pause()")
+        try:
+            before = client.value("select v from t where id = 8")
+            client.query("update t set v = v + 1 where id = 8")
+            assert client.value("select v from t where id = 8") == before
+        finally:
+            for standby in group.standbys:
+                standby.sql("select pg_wal_replay_resume()")
+
+
+def test_a_standby_that_is_gone_is_not_missed(start_split, group):
+    daemon = start_split()
+    with daemon.connect() as client:
+        group.standbys[1].stop("immediate")
+        try:
+            assert {where(client) for _ in range(50)} <= {"standby-1", "primary"}
+        finally:
+            group.standbys[1].start()
+        wait_until(lambda: where(client) == "standby-2", 20, "reads on the standby that came back")
