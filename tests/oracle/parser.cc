@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "oracle/access.h"
 #include "sql/functions.h"
 
 namespace pgsaba::oracle {
@@ -259,6 +260,18 @@ void compare_prepared(const std::string& text, const Parsed& parsed) {
   }
 }
 
+// Never a read where the tree has something against it; the other way round is only counted.
+void compare_access(const sql::Statement& ours, const Parsed& parsed, Counts* counts) {
+  const bool reads = ours.access == sql::Access::kRead;
+  CHECK(reads == (ours.reason == sql::AccessReason::kNone));
+  if (reads) CHECK(parsed.no_read == "");
+  if (counts == nullptr) return;
+  ++counts->accepted;
+  if (!parsed.no_read.empty()) return;
+  ++counts->reads;
+  if (!reads) ++counts->refused;
+}
+
 }  // namespace
 
 std::optional<Parsed> parse(const std::string& text) {
@@ -273,6 +286,8 @@ std::optional<Parsed> parse(const std::string& text) {
       if (parsed->nodes.empty()) parsed->first = node;
       parsed->nodes.push_back(node.members.at(0).name);
       parsed->effects |= effects_of_statement(parsed->nodes.back(), node.members[0].value, *parsed);
+      if (parsed->no_read.empty())
+        parsed->no_read = speaks_against_read(parsed->nodes.back(), node.members[0].value);
       transaction = transaction || ends_or_begins(node);
       walk(node, *parsed);
     }
@@ -282,11 +297,12 @@ std::optional<Parsed> parse(const std::string& text) {
   return parsed;
 }
 
-bool compare(const std::string& text) {
+bool compare(const std::string& text, Counts* counts) {
   const auto parsed = parse(text);
   if (!parsed) return false;
   CAPTURE(text);
   const sql::Statement ours = sql::read_statement(text, {});
+  compare_access(ours, *parsed, counts);
   CHECK((parsed->effects & ~ours.effects) == 0);
   if (parsed->sets_config) CHECK((ours.effects & (effect::kSetting | effect::kAnySetting)) != 0);
   if (ours.effects != effect::kAll) CHECK(ours.single == (parsed->nodes.size() <= 1));
