@@ -193,6 +193,30 @@ bool same_command(Command command, const std::string& kind, const Json& node) {
   return command == Command::kSelect && node.has("withClause");  // WITH … INSERT
 }
 
+void compare_modes(const sql::TransactionModes& modes, const Json& options) {
+  std::string read_only;
+  std::string isolation;
+  for (const auto& [none, option] : options.members) {
+    const Json& constant = option["DefElem"]["arg"]["A_Const"];
+    const std::string name = option["DefElem"]["defname"].text;
+    if (name == "transaction_read_only") read_only = "is " + constant["ival"]["ival"].text;
+    if (name == "transaction_isolation") isolation = constant["sval"]["sval"].text;
+  }
+  CHECK(modes.modes == !options.members.empty());
+  CHECK(modes.read_only == (read_only == "is 1"));
+  CHECK(modes.read_write == (!read_only.empty() && read_only != "is 1"));
+  CHECK(modes.isolation == !isolation.empty());
+  CHECK(modes.serializable == (isolation == "serializable"));
+}
+
+void compare_set_transaction(const std::string& text, const Parsed& parsed) {
+  const auto modes = sql::plain_set_transaction(text, {});
+  const Json& node = parsed.first["VariableSetStmt"];
+  const bool sets = node["kind"].text == "VAR_SET_MULTI" && node["name"].text == "TRANSACTION";
+  if (modes) CHECK((sets && parsed.nodes.size() == 1));
+  if (modes) compare_modes(*modes, node["args"]);
+}
+
 void compare_begin(const std::string& text, const Parsed& parsed) {
   const Json& node = parsed.first["TransactionStmt"];
   const bool begins =
@@ -200,14 +224,7 @@ void compare_begin(const std::string& text, const Parsed& parsed) {
   const auto begin = sql::plain_begin(text, {});
   CHECK(begin.has_value() == (begins && parsed.nodes.size() == 1));
   if (!begin) return;
-  bool read_only = false;
-  for (const auto& [none, option] : node["options"].members) {
-    const Json& value = option["DefElem"];
-    if (value["defname"].text == "transaction_read_only")
-      read_only = value["arg"]["A_Const"]["ival"]["ival"].text == "1";
-  }
-  CHECK(begin->read_only == read_only);
-  CHECK(begin->modes == node.has("options"));
+  compare_modes(*begin, node["options"]);
   CHECK(begin->start == (node["kind"].text == "TRANS_STMT_START"));
 }
 
@@ -320,6 +337,7 @@ bool compare(const std::string& text, Counts* counts) {
   for (const std::string& name : parsed->prepared)
     CHECK((std::ranges::find(prepared, name) != prepared.end() || ours.effects == effect::kAll));
   compare_begin(text, *parsed);
+  compare_set_transaction(text, *parsed);
   compare_end(text, *parsed);
   compare_setting(text, *parsed);
   if (ours.effects != effect::kAll) compare_prepared(text, *parsed);
