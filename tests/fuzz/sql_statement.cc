@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "pgsaba/sql/access_rules.h"
 #include "pgsaba/sql/statement.h"
 
 namespace {

@@ -10,11 +10,10 @@
 #include <vector>
 
 #include "pgsaba/sql/access.h"
+#include "pgsaba/sql/access_rules.h"
 #include "pgsaba/sql/dialect.h"
 
 namespace pgsaba::sql {
-
-class AccessRules;
 
 // The kind of a statement, by its first words.
 enum class Command : std::uint8_t {
