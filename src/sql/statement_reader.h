@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "pgsaba/sql/access_rules.h"
 #include "pgsaba/sql/statement.h"
 #include "sql/functions.h"
 #include "sql/lexer.h"

@@ -10,11 +10,10 @@
 #include <vector>
 
 #include "pgsaba/sql/access.h"
+#include "pgsaba/sql/access_rules.h"
 #include "pgsaba/sql/dialect.h"
 
 namespace pgsaba::sql {
-
-class AccessRules;
 
 // The kind of a statement, by its first words.
 enum class Command : std::uint8_t {
@@ -131,14 +130,25 @@ std::vector<TouchedSetting> touched_settings(std::string_view sql, const Dialect
 // stands as a constant of that form, or behind SET, wherever it is. Lower case; a few at most.
 std::vector<std::string> hidden_settings(std::string_view sql);
 
+// What follows BEGIN, START TRANSACTION or SET TRANSACTION. Of what is named twice, the last
+// counts.
+struct TransactionModes {
+  bool modes = false;         // has any
+  bool read_only = false;     // READ ONLY
+  bool read_write = false;    // READ WRITE; neither: as default_transaction_read_only says
+  bool isolation = false;     // any level; without: as default_transaction_isolation says
+  bool serializable = false;  // SERIALIZABLE, which a hot standby refuses
+};
+
 // BEGIN or START TRANSACTION as the only statement, in a form that PostgreSQL surely accepts
 // outside of a transaction.
-struct PlainBegin {
-  bool start = false;      // START TRANSACTION: its tag differs
-  bool read_only = false;  // the last access mode named is READ ONLY
-  bool modes = false;      // has any transaction modes
+struct PlainBegin : TransactionModes {
+  bool start = false;  // START TRANSACTION: its tag differs
 };
 std::optional<PlainBegin> plain_begin(std::string_view sql, const Dialect& dialect);
+
+// SET [LOCAL] TRANSACTION with modes as the only statement; not SNAPSHOT.
+std::optional<TransactionModes> plain_set_transaction(std::string_view sql, const Dialect& dialect);
 
 // COMMIT, END, ROLLBACK, ABORT as the only statement; not TO SAVEPOINT, not PREPARED.
 struct PlainEnd {

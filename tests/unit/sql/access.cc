@@ -5,8 +5,6 @@
 
 #include <string>
 
-#include "pgsaba/sql/access_rules.h"
-
 using namespace pgsaba::sql;
 
 namespace {
@@ -113,6 +111,7 @@ TEST_CASE("the administrator adds to the lists") {
       {"select count_posts()", Access::kUnknown, AccessReason::kUnknownFunction},
       {"select other.count_posts()", Access::kUnknown, AccessReason::kUnknownFunction},
       {"select x.app.count_posts()", Access::kUnknown, AccessReason::kUnknownFunction},
+      {"select x.app.my_function()", Access::kUnknown, AccessReason::kUnknownFunction},
       {"select app.my_function()", Access::kUnknown, AccessReason::kUnknownFunction},
       {"select \"app.count_posts\"()", Access::kUnknown, AccessReason::kUnknownFunction},
       {"select \"MY_FUNCTION\"()", Access::kUnknown, AccessReason::kUnknownFunction},

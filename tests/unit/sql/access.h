@@ -136,6 +136,7 @@ inline constexpr AccessRow kAccesses[] = {
     {"copy t to '/tmp/x'", Access::kWrite, AccessReason::kCopy},
     {"copy (select 1) to program 'cat'", Access::kWrite, AccessReason::kCopy},
     {"copy t (stdout) to 'x'", Access::kWrite, AccessReason::kCopy},
+    {"copy (to stdout) to 'x'", Access::kWrite, AccessReason::kCopy},
     {"copy t from stdin", Access::kWrite, AccessReason::kCopy},
     {"copy t from stdout", Access::kWrite, AccessReason::kCopy},
     {"copy t from program 'to stdout'", Access::kWrite, AccessReason::kCopy},
