@@ -90,8 +90,12 @@ void PositionWatch::on_primary(std::size_t primary, routing::Epoch epoch,
 }
 
 void PositionWatch::ask_standbys() {
-  for (std::size_t index = 0; index < servers_.size(); ++index)
+  // Whoever answers first gets the reads that wait.
+  first_ = (first_ + 1) % servers_.size();
+  for (std::size_t step = 0; step < servers_.size(); ++step) {
+    const std::size_t index = (first_ + step) % servers_.size();
     if (servers_[index].follows) ask_standby(index);
+  }
 }
 
 void PositionWatch::ask_standby(std::size_t index) {

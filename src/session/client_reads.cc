@@ -55,8 +55,9 @@ bool ClientSession::begins_read_only() const {
   const auto begin = sql::plain_begin(begin_sql_, dialect_);
   if (!begin || begin->serializable) return false;
   const std::string* level = server::find_setting(settings_, "default_transaction_isolation");
-  if (!begin->modes && level != nullptr && *level == "serializable") return false;
-  return begin->read_only || (!begin->modes && is_on(settings_, "default_transaction_read_only"));
+  if (!begin->isolation && level != nullptr && *level == "serializable") return false;
+  return begin->read_only ||
+         (!begin->read_write && is_on(settings_, "default_transaction_read_only"));
 }
 
 bool ClientSession::reads(const sql::Statement& statement, std::string_view text) const {

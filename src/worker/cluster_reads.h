@@ -12,6 +12,7 @@ namespace pgsaba::worker {
 struct Worker::ClusterReads {
   routing::ReadBalance balance;
   std::shared_ptr<routing::CausalClock> clock;
+  bool read = false;  // a standby was, since the last tick
 };
 
 }  // namespace pgsaba::worker

@@ -95,6 +95,7 @@ void Worker::tick() {
   next_tick_ = turn_.now + kTickUs;
   tick_pools();
   tick_some_pools();
+  look_again();
   expire_sessions();
   start_cancels();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);

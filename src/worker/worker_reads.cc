@@ -68,6 +68,7 @@ session::ReadRoute Worker::route_read(session::Account& account, const routing::
       process_.control->positions_wanted(rules.cluster);
     return {.may_wait = true};
   }
+  reads_of(rules.cluster).read = true;
   if (rules.pools.size() <= *server) rules.pools.resize(*server + 1);
   pool::Pool*& pool = rules.pools[*server];
   if (pool == nullptr) {
@@ -78,6 +79,14 @@ session::ReadRoute Worker::route_read(session::Account& account, const routing::
                      static_cast<std::uint32_t>(*server)});
   }
   return {.pool = pool};
+}
+
+// A session stays with the standby that it has read from until another one is known to show as much:
+// while there are reads, that is found out now and then.
+void Worker::look_again() {
+  for (const auto& [name, reads] : reads_)
+    if (std::exchange(reads->read, false) && reads->clock->want(reads->clock->now()))
+      process_.control->positions_wanted(name);
 }
 
 // It may have forgotten what it had replayed.

@@ -153,6 +153,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   ClusterReads& reads_of(const std::string& cluster);
   void refresh_reads();
   void refresh_reads(session::Account& account, const config::DatabaseSettings& database);
+  void look_again();
   void wake_parked();
 
   // worker_snapshot.cc
