@@ -37,7 +37,8 @@ std::tuple<std::string_view, std::string_view> key_of(const AccessRules::Functio
 }  // namespace
 
 AccessRules::AccessRules(Lists lists) : lists_(std::move(lists)) {
-  std::sort(lists_.allowed_functions.begin(), lists_.allowed_functions.end());
+  std::sort(lists_.allowed_functions.begin(), lists_.allowed_functions.end(),
+            [](const Function& a, const Function& b) { return key_of(a) < key_of(b); });
   std::sort(lists_.denied_functions.begin(), lists_.denied_functions.end());
   std::sort(lists_.denied_relations.begin(), lists_.denied_relations.end());
 }

@@ -21,7 +21,6 @@ class AccessRules {
   struct Function {
     std::string schema;  // empty: called without a schema; "s": called as s.name
     std::string name;
-    auto operator<=>(const Function&) const = default;
   };
   struct Lists {
     std::vector<Function> allowed_functions;    // beyond the built-in list
