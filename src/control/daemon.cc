@@ -152,11 +152,9 @@ Status Daemon::start() {
   // Whoever sees the sockets may send signals: they must not meet the system's default.
   if (Status signals = watch_signals(); !signals.ok()) return signals;
   if (Status listening = open_listeners(); !listening.ok()) return listening;
-  consoles_ = std::make_unique<ConsoleDesk>(loop_, *this, options_.version,
-                                            [this](std::size_t worker) { worker_drained(worker); },
-                                            [this](const std::string& cluster) {
-                                              positions_wanted(cluster);
-                                            });
+  consoles_ = std::make_unique<ConsoleDesk>(
+      loop_, *this, options_.version, [this](std::size_t worker) { worker_drained(worker); },
+      [this](const std::string& cluster) { positions_wanted(cluster); });
   process_.control = consoles_.get();
   start_monitor();
   addresses_.watch(config);

@@ -59,7 +59,7 @@ class PositionWatch {
   std::uint32_t timeline_ = 0;
   bool look_again_ = false;
   std::size_t first_ = 0;  // who is asked first
-  Micros wanted_at_ = 0;  // when reads last asked
+  Micros wanted_at_ = 0;   // when reads last asked
   PositionTargets targets_;
 };
 

@@ -69,9 +69,8 @@ ServerProbe::ServerProbe(net::ControlLoop& loop, MonitorTarget target, Micros li
                          Callback callback)
     : limit_us_(limit_us),
       callback_(std::move(callback)),
-      link_(loop, std::move(target), "pgsaba monitor", [this](const ServerLink::Answer& broken) {
-        callback_(Error{broken.error});
-      }) {}
+      link_(loop, std::move(target), "pgsaba monitor",
+            [this](const ServerLink::Answer& broken) { callback_(Error{broken.error}); }) {}
 
 void ServerProbe::ask() {
   std::string question(kQuestion);

@@ -11,6 +11,9 @@ constexpr float kSmoothing = 0.1F;      // what one read counts for
 // again in the end.
 constexpr float kLeveling = 0.05F;
 
+// Those that cost about the same take turns.
+constexpr float kClearlyLess = 0.8F;
+
 bool may_be_read(const TopologyCluster& cluster, const TopologyServer& server) {
   if (!server.reachable || server.role != ServerRole::kStandby || !server.streaming) return false;
   if (!cluster.primary) return false;
@@ -87,7 +90,7 @@ std::optional<std::size_t> ReadBalance::pick(const CausalClock* clock, const Rea
     if (clock != nullptr && clock->fresh_for(i) <= needs.at(i, clock->life(i))) continue;
     const float latency = standby.latency_us > 0 ? standby.latency_us : kUntriedLatencyUs;
     const float cost = latency * static_cast<float>(standby.in_flight + 1) / standby.share;
-    if (!best || cost < least) {
+    if (!best || cost < kClearlyLess * least) {
       best = i;
       least = cost;
     }

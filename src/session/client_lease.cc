@@ -71,7 +71,8 @@ void ClientSession::follow_route() {
 void ClientSession::link(ServerConnection& server) {
   server_ = &server;
   statements_in_lease_ = 0;
-  to_primary_ = wrote_ = false;
+  read_.start(turn().now);
+  to_primary_ = wrote_ = saw_ = false;
   drew_in_lease_ = may_notify_ = false;
   batches_before_lease_ = batches_sent_;
   cancel_held_ = false;

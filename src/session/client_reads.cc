@@ -122,8 +122,8 @@ bool ClientSession::is_read_batch(Bytes ahead) const {
   return false;
 }
 
-// Inside of a transaction that runs on a standby: whether the server can be given this message. What
-// writes may go there, too: it fails as it would in any transaction that is READ ONLY.
+// Inside of a transaction that runs on a standby: whether the server can be given this message.
+// What writes may go there, too: it fails as it would in any transaction that is READ ONLY.
 bool ClientSession::runs_on_standby(const Piece& piece) const {
   const auto fits = [this](const sql::Statement& statement, std::string_view text) {
     if (reads(statement, text)) return true;
@@ -161,8 +161,8 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
       // An unnamed statement was let through when it was parsed, or runs nowhere else.
       if (!bind) return false;
       if (bind->statement.empty())
-        return unnamed_ && (unnamed_->access == Access::kRead ||
-                            server_->unnamed_owner() == unnamed_->number);
+        return unnamed_ &&
+               (unnamed_->access == Access::kRead || server_->unnamed_owner() == unnamed_->number);
       const auto statement = find_statement(bind->statement);
       return statement && access_of(*statement) == Access::kRead;
     }
@@ -184,7 +184,7 @@ pool::Pool* ClientSession::standby_pool(bool& may_wait) {
   may_wait = route.may_wait;
   if (route.pool == nullptr) return nullptr;
   const std::uint32_t server = route.pool->key().server;
-  read_.take(*rules.balance, server, rules.clock ? rules.clock->life(server) : 0, turn().now);
+  read_.take(*rules.balance, server, rules.clock ? rules.clock->life(server) : 0);
   return route.pool;
 }
 
@@ -212,6 +212,7 @@ void ClientSession::ask_again() {
 // ---- what is remembered ------------------------------------------------------------------------
 
 void ClientSession::note_access(Access access) {
+  saw_ = true;
   wrote_ = wrote_ || (!read_ && access >= Access::kUnknown);
 }
 
@@ -228,6 +229,7 @@ void ClientSession::note_seen() {
     if (account_->reads.database) account_->reads.database->wrote(needs_.written);
     wrote_ = false;
   }
+  if (!std::exchange(saw_, false)) return;
   needs_.seen = clock.now();
   needs_.seen_at = lease_pool_->key().server;
   needs_.seen_life = read_ ? read_.life() : 0;

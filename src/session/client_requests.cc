@@ -3,6 +3,7 @@
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
 #include "session/client_login_state.h"
+#include "session/data_access.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
 #include "session/listening.h"
@@ -188,7 +189,7 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
     for (const std::string& name : sql::hidden_settings(text))
       host_.settings().remember_custom(name);
   note_statement(effects | match_names(query_.effects, text), text);
-  note_access(query_.access);
+  if (touches_data(query_)) note_access(query_.access);
   drop_unnamed_statement();
   ++batches_sent_;
   const bool in_block = pipeline.empty() && pipeline.status() == TransactionStatus::kInBlock;

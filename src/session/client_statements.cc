@@ -1,6 +1,7 @@
 // The part of ClientSession that deals with prepared statements, named and unnamed.
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
+#include "session/data_access.h"
 #include "session/deallocate.h"
 #include "session/lease_traces.h"
 #include "session/listening.h"
@@ -116,7 +117,7 @@ void ClientSession::keep_unnamed_statement(std::string_view rest) {
       rest.empty() ? sql::Statement{.effects = sql::effect::kAll, .access = sql::Access::kWrite}
                    : sql::read_statement(unnamed_->query(), dialect_);
   unnamed_->effects = read.effects;
-  unnamed_->access = read.access;
+  unnamed_->access = data_access(read);
 }
 
 void ClientSession::drop_unnamed_statement() { unnamed_.reset(); }
@@ -164,7 +165,7 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
 void ClientSession::learn(const server::PreparedStatement& statement) const {
   const sql::Statement read = sql::read_statement(statement.query(), dialect_);
   statement.effects.fetch_or(read.effects, std::memory_order_relaxed);
-  const auto access = static_cast<std::uint8_t>(read.access);
+  const auto access = static_cast<std::uint8_t>(data_access(read));
   std::uint8_t known = statement.access.load(std::memory_order_relaxed);
   while (known < access &&
          !statement.access.compare_exchange_weak(known, access, std::memory_order_relaxed)) {

@@ -5,8 +5,8 @@
 #include "pgsaba/base/log.h"
 #include "pgsaba/wire/sqlstate.h"
 #include "worker/acceptor.h"
-#include "worker/cluster_reads.h"
 #include "worker/cancel_connection.h"
+#include "worker/cluster_reads.h"
 #include "worker/errors.h"
 #include "worker/listen_desk.h"
 
@@ -159,8 +159,7 @@ bool Worker::droppable(const pool::Pool& pool) const {
 
 // Before it is destroyed: nobody must remember it, and counters never run backwards.
 void Worker::drop_pool(pool::Pool& pool) {
-  for (const auto& [key, account] : accounts_)
-    account->forget(pool);
+  for (const auto& [key, account] : accounts_) account->forget(pool);
   retired_totals_[pool.key().database] += pool.totals();
 }
 

@@ -81,8 +81,8 @@ session::ReadRoute Worker::route_read(session::Account& account, const routing::
   return {.pool = pool};
 }
 
-// A session stays with the standby that it has read from until another one is known to show as much:
-// while there are reads, that is found out now and then.
+// A session stays with the standby that it has read from until another one is known to show as
+// much: while there are reads, that is found out now and then.
 void Worker::look_again() {
   for (const auto& [name, reads] : reads_)
     if (std::exchange(reads->read, false) && reads->clock->want(reads->clock->now()))

@@ -324,6 +324,7 @@ class ClientSession final : public net::Connection,
   bool may_commit_ = false;     // what runs now may end the transaction with success
   bool pin_counted_ = false;
   bool cancel_held_ = false;
+  bool saw_ = false;         // something in the transaction has looked at data
   bool wrote_ = false;       // something in the transaction may have written
   bool to_primary_ = false;  // this statement, whatever it is
   bool ready_held_ = false;  // the client is owed the ReadyForQuery of the lease

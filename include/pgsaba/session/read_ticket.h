@@ -21,14 +21,16 @@ class ReadTicket {
   std::uint32_t life() const { return life_; }
 
   // `life` of the server, by the clock, at this moment.
-  void take(routing::ReadBalance& balance, std::uint32_t server, std::uint32_t life, Micros now) {
+  void take(routing::ReadBalance& balance, std::uint32_t server, std::uint32_t life) {
     drop();
     balance.began(server);
     balance_ = &balance;
     server_ = server;
     life_ = life;
-    since_ = now;
   }
+  // The server has it: what comes before, the opening of a connection perhaps, says nothing of how
+  // fast the standby is.
+  void start(Micros now) { since_ = now; }
   // The read is over; how long it took tells how fast the standby is.
   void finish(Micros now) {
     if (balance_ != nullptr) std::exchange(balance_, nullptr)->ended(server_, now - since_);

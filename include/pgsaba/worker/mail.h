@@ -94,9 +94,10 @@ struct ServerArrives {
   net::Socket socket = net::kNoSocket;
 };
 
-using Mail = std::variant<NewPicture, StandbyProgress, SnapshotRequest, ConsoleOutput, Reconnect, Kill, Shutdown,
-                          KeysDerived, NewClient, CancelOrder, ListenOrder, ListenAnswer,
-                          Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
+using Mail =
+    std::variant<NewPicture, StandbyProgress, SnapshotRequest, ConsoleOutput, Reconnect, Kill,
+                 Shutdown, KeysDerived, NewClient, CancelOrder, ListenOrder, ListenAnswer,
+                 Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
 
 // Implemented by the control thread; every call may come from any worker's thread.
