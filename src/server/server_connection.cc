@@ -480,6 +480,11 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     }
     return holder_->begin_failed(error, bytes_of(frame));
   }
+  if (holder_ != nullptr && verdict.action == Pipeline::Action::kForward &&
+      holder_->runs_elsewhere(error)) {
+    run.begin = run.end;
+    return swallow(run, piece);
+  }
   forget_skipped();  // the entry that failed is among them
   const std::uint32_t id = verdict.entry.statement;
   if (holder_ != nullptr && error.sqlstate == wire::sqlstate::kFeatureNotSupported &&

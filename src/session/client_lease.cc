@@ -72,6 +72,7 @@ void ClientSession::link(ServerConnection& server) {
   server_ = &server;
   statements_in_lease_ = 0;
   read_.start(turn().now);
+  request_seen_ = false;
   to_primary_ = wrote_ = saw_ = false;
   drew_in_lease_ = may_notify_ = false;
   batches_before_lease_ = batches_sent_;
@@ -101,6 +102,7 @@ void ClientSession::granted(ServerConnection& server) {
 
 // What came while it waited is taken up.
 void ClientSession::resume() {
+  if (!take_again()) return;
   const Bytes input = gather(false);
   retain(consume(input));
   if (readable() || hung_up()) schedule();
@@ -176,6 +178,7 @@ void ClientSession::begin_failed(const ErrorFields& error, Bytes frame) {
 
 void ClientSession::server_sent(Bytes bytes) {
   if (state_ == State::kWelcome) return learn_from(bytes);
+  if (!request_.empty()) forget_request();
   lease_pool_->totals().bytes_sent += bytes.size();
   send(bytes);
 }
@@ -255,6 +258,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const bool in_transaction = told_ != TransactionStatus::kIdle;
   const State was = state_;
   server_ = nullptr;
+  if (was == State::kLinked && !request_.empty() && !again_) return ask_again_elsewhere();
   if (wrote_ && account_ != nullptr && account_->reads.clock) note_seen();
   read_.drop();
   const ErrorFields& last = server.last_error();

@@ -2,6 +2,7 @@
 // be seen there, and what the session has written and seen itself.
 #include <algorithm>
 
+#include "pgsaba/routing/retry.h"
 #include "pgsaba/session/client_session.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
@@ -36,13 +37,14 @@ Access access_of(const server::PreparedStatement& statement) {
 
 // Whether what begins with this message, and is sent without a server so far, may run on a standby.
 // `ahead` is all that has come, from this message on.
-bool ClientSession::is_read(const Piece& piece, Bytes ahead) const {
+ClientSession::ReadRequest ClientSession::as_read(const Piece& piece, Bytes ahead) const {
   if (account_->reads.balance == nullptr || to_primary_ || !account_->pools_transactions())
-    return false;
-  if (state_ == State::kBegun && !begins_read_only()) return false;
-  if (settings_ && prefers_primary()) return false;
-  if (piece.tag == 'Q') return piece.complete && reads(query_, query_text(piece));
-  return is_read_batch(ahead);
+    return {};
+  if (state_ == State::kBegun && !begins_read_only()) return {};
+  if (settings_ && prefers_primary()) return {};
+  if (piece.tag != 'Q') return read_batch(ahead);
+  if (!piece.complete || !reads(query_, query_text(piece))) return {};
+  return {.bytes = piece.bytes.size()};
 }
 
 bool ClientSession::prefers_primary() const {
@@ -74,22 +76,25 @@ bool ClientSession::executes_read(std::string_view text) const {
   return found != prepared_->end() && found->second && access_of(*found->second) == Access::kRead;
 }
 
-// The whole batch has to lie there up to its Sync: what follows later could be a write, which
-// belongs to the same transaction.
-bool ClientSession::is_read_batch(Bytes ahead) const {
+// The batch, if all of it is a read. It has to lie there up to its Sync: what
+// follows later could be a write, which belongs to the same transaction. One that makes a name is
+// not repeatable.
+ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
+  const std::size_t whole = ahead.size();
   wire::FrameReader reader(wire::Direction::kFromClient);
   Access unnamed = unnamed_ ? unnamed_->access : Access::kWrite;
   std::vector<std::string_view> parsed;  // names, of reads
+  bool closes = false;
   while (!ahead.empty()) {
     const Piece piece = reader.next(ahead, 0);
-    if (piece.kind != Piece::Kind::kFrame || !piece.complete) return false;
+    if (piece.kind != Piece::Kind::kFrame || !piece.complete) return {};
     ahead = ahead.subspan(piece.bytes.size());
     switch (piece.tag) {
       case 'P': {
         const auto parse = wire::read_parse(piece.body());
-        if (!parse) return false;
+        if (!parse) return {};
         const std::string_view text(parse->rest.data());
-        if (!reads(sql::read_statement(text, dialect_), text)) return false;
+        if (!reads(sql::read_statement(text, dialect_), text)) return {};
         if (parse->statement.empty()) {
           unnamed = Access::kRead;
         } else {
@@ -99,27 +104,29 @@ bool ClientSession::is_read_batch(Bytes ahead) const {
       }
       case 'B': {
         const auto bind = wire::read_bind(piece.body());
-        if (!bind) return false;
+        if (!bind) return {};
         if (bind->statement.empty()) {
-          if (unnamed != Access::kRead) return false;
+          if (unnamed != Access::kRead) return {};
         } else if (std::ranges::find(parsed, bind->statement) == parsed.end()) {
           const auto statement = find_statement(bind->statement);
-          if (!statement || access_of(*statement) != Access::kRead) return false;
+          if (!statement || access_of(*statement) != Access::kRead) return {};
         }
         break;
       }
-      case 'D':
       case 'C':
+        closes = true;
+        break;
+      case 'D':
       case 'E':
       case 'H':
         break;
       case 'S':
-        return true;
+        return {.bytes = whole - ahead.size(), .repeatable = parsed.empty() && !closes};
       default:
-        return false;
+        return {};
     }
   }
-  return false;
+  return {};
 }
 
 // Inside of a transaction that runs on a standby: whether the server can be given this message.
@@ -209,6 +216,54 @@ void ClientSession::ask_again() {
   schedule();
 }
 
+// ---- reads that are run elsewhere --------------------------------------------------------------
+
+// Outside of a transaction a read may be run again, as long as nothing of it has reached the
+// client.
+void ClientSession::keep_request(const ReadRequest& read, Bytes ahead) {
+  constexpr std::size_t kMostBytes = 16'384;
+  request_seen_ = true;
+  if (told_ != TransactionStatus::kIdle || !read.repeatable || read.bytes > kMostBytes) return;
+  request_.append(turn().buffers, ahead.first(read.bytes));
+}
+
+void ClientSession::forget_request() {
+  if (!again_) request_.clear(turn().buffers);
+}
+
+bool ClientSession::runs_elsewhere(const wire::ErrorFields& error) {
+  if (!read_ || request_.empty() || again_ || !routing::may_run_elsewhere(error.sqlstate))
+    return false;
+  run_elsewhere(*std::exchange(server_, nullptr));
+  return true;
+}
+
+// The standby could not, and the primary does it: the client sees a little delay.
+void ClientSession::run_elsewhere(server::ServerConnection& server) {
+  ask_again_elsewhere();
+  server.leave_batch();
+  server.taint(server::ServerConnection::Taint::kState);
+  lease_pool_->give_back(server);
+}
+
+void ClientSession::ask_again_elsewhere() {
+  batches_sent_ = batches_answered_ = batches_before_lease_;
+  if (statements_) statements_->all_answered();
+  if (traces_) traces_->clear();
+  again_ = true;
+  ask_primary();
+}
+
+// False: it waits for a server, or is gone.
+bool ClientSession::take_again() {
+  if (!again_) return true;
+  const std::size_t used = consume(request_.view());
+  if (state_ == State::kClosed) return false;
+  request_.consume(turn().buffers, used);
+  again_ = !request_.empty();
+  return !again_;
+}
+
 // ---- what is remembered ------------------------------------------------------------------------
 
 void ClientSession::note_access(Access access) {
@@ -239,11 +294,14 @@ void ClientSession::note_seen() {
 
 // The server of the lease is a standby. kNotYet: first what is under way has to end, for what
 // follows may belong to the primary.
-ClientSession::Taken ClientSession::check_standby(const Piece& piece) {
+ClientSession::Taken ClientSession::check_standby(const Piece& piece, Bytes ahead) {
   const server::Pipeline& pipeline = server_->pipeline();
   if (pipeline.owed_ready() > 0) return Taken::kNotYet;
-  if (told_ == TransactionStatus::kIdle)
-    return batches_sent_ > batches_before_lease_ ? Taken::kNotYet : Taken::kYes;
+  if (told_ == TransactionStatus::kIdle) {
+    if (batches_sent_ > batches_before_lease_) return Taken::kNotYet;
+    if (!request_seen_) keep_request(as_read(piece, ahead), ahead);
+    return Taken::kYes;
+  }
   const bool failed = told_ == TransactionStatus::kFailed || pipeline.skipping();
   return failed || runs_on_standby(piece) ? Taken::kYes : refuse_on_standby(piece);
 }

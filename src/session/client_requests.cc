@@ -42,7 +42,7 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
     return Taken::kYes;
   }
   if (piece.tag == 'Q') read_query(piece);
-  return state_ == State::kLinked ? on_linked(piece) : on_unlinked(piece, ahead);
+  return state_ == State::kLinked ? on_linked(piece, ahead) : on_unlinked(piece, ahead);
 }
 
 // What was sent before Terminate is still answered, as PostgreSQL does.
@@ -102,8 +102,10 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
     default:
       break;
   }
-  if (acquire(is_read(piece, ahead)) == Taken::kNotYet) return Taken::kNotYet;
-  return state_ == State::kLinked ? on_linked(piece) : Taken::kNotYet;
+  const ReadRequest read = as_read(piece, ahead);
+  if (acquire(read.bytes > 0) == Taken::kNotYet || state_ != State::kLinked) return Taken::kNotYet;
+  if (read_) keep_request(read, ahead);
+  return on_linked(piece, ahead);
 }
 
 // Queries whose answer is known without a server.
@@ -199,11 +201,11 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   return Taken::kYes;
 }
 
-ClientSession::Taken ClientSession::on_linked(const Piece& piece) {
+ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
   // It must not be executed outside of the transaction, should that not begin.
   if (server_->beginning() && batches_sent_ > batches_before_lease_) return Taken::kNotYet;
   if (read_ && !pins_.any()) {
-    const Taken taken = check_standby(piece);
+    const Taken taken = check_standby(piece, ahead);
     if (taken == Taken::kNotYet || state_ != State::kLinked) return taken;
   }
   // After an error the server reads nothing up to the Sync: nothing need be sent either.

@@ -106,7 +106,7 @@ bool ClientSession::wants_input() const {
 }
 
 void ClientSession::step() {
-  if (state_ == State::kClosed) return;
+  if (state_ == State::kClosed || !take_again()) return;
   const bool may_read = wants_input();
   const Bytes input = gather(may_read);
   const std::size_t used = consume(input);
@@ -229,6 +229,7 @@ void ClientSession::end(EndReason reason) {
   if (relay_) relay_->close();
   stop_listening();
   part_from_server();
+  request_.clear(turn().buffers);
   if (state_ == State::kConsole) host_.console_closed(*this);
   host_.log_client(*this, describe(reason_));
   if (account_ != nullptr) host_.dismiss(*account_);

@@ -153,6 +153,7 @@ def test_a_transaction_runs_on_the_primary(client):
 
 
 def test_a_transaction_that_is_read_only_runs_on_a_standby(client):
+    where_at_last(client)
     client.query("begin read only")
     first = where(client)
     assert first != "primary"
@@ -168,6 +169,7 @@ def test_a_transaction_that_is_read_only_runs_on_a_standby(client):
 
 
 def test_what_a_standby_must_not_do_fails_a_read_only_transaction(client):
+    where_at_last(client)
     client.query("begin read only")
     assert where(client) != "primary"
     frames = client.query("select pg_advisory_lock(42)")
@@ -186,7 +188,7 @@ def test_the_session_says_where(client):
     client.query("set pgsaba.route = 'primary'")
     assert where(client) == "primary"
     client.query("reset pgsaba.route")
-    assert where(client) != "primary"
+    assert where_at_last(client) != "primary"
 
 
 def test_a_pipeline_of_reads_and_writes(client):
@@ -208,7 +210,7 @@ def test_a_batch_with_a_write_runs_on_the_primary(client):
 def test_settings_follow_to_standbys(client):
     client.query("set statement_timeout = '54321ms'")
     for _ in range(6):
-        assert where(client) != "primary"
+        assert where_at_last(client) != "primary"
         assert client.value("show statement_timeout") == "54321ms"
 
 
@@ -217,7 +219,7 @@ def test_temporary_tables_stay_where_they_are(client):
     assert client.value("select v from mine") == "7"
     assert where(client) == "primary"
     client.query("drop table mine")
-    assert where(client) != "primary"
+    assert where_at_last(client) != "primary"
 
 
 @pytest.mark.parametrize("level", ["session", "database"])
@@ -275,3 +277,45 @@ def test_a_standby_that_is_gone_is_not_missed(start_split, group):
         finally:
             group.standbys[1].start()
         wait_until(lambda: where(client) == "standby-2", 20, "reads on the standby that came back")
+
+
+def test_a_read_that_a_standby_cancels_runs_on_the_primary(start_split, group):
+    """Somebody else's cancellation stands for a conflict with recovery: only the client's own words
+    must end its statement."""
+    daemon = start_split()
+    with daemon.connect() as client:
+        where_at_last(client)
+        running = threading.Thread(target=lambda: results.append(
+            client.rows("select count(*) from generate_series(1, 3), pg_sleep(0.5)")))
+        results = []
+        running.start()
+
+        def kill_it():
+            return sum(len(standby.sql(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where state = 'active' and query like '%generate_series(1, 3)%'"
+                " and pid <> pg_backend_pid()")) for standby in group.standbys)
+
+        wait_until(kill_it, 10, "the read on a standby")
+        running.join()
+        assert results == [[["3"]]]
+
+
+def test_a_table_that_is_not_yet_replayed(start_split, group):
+    daemon = start_split({"routing": {"read_your_writes": "off"}})
+    with daemon.connect() as client:
+        where_at_last(client)
+        for standby in group.standbys:
+            standby.sql("select pg_wal_replay_pause()")
+        try:
+            client.query("create table fresh as select 42 as v")
+            assert client.value("select v from fresh") == "42"
+            assert extended(client, "select v from fresh") == ["42"]
+            client.send(m.parse("named", "select v from fresh"), m.sync())
+            client.read_until_ready()
+            client.send(m.bind("", "named"), m.execute(), m.sync(), m.query("select 'next'"))
+            assert tags(client.read_until_ready(2)) == b"2DCZTDCZ"
+            assert m.error_fields(client.query("select v from never")[0])["C"] == "42P01"
+        finally:
+            for standby in group.standbys:
+                standby.sql("select pg_wal_replay_resume()")

@@ -86,6 +86,9 @@ class LeaseHolder {
   virtual bool holds_ready() = 0;
   // ReadyForQuery is about to go to the client, and nobody has heard of it before.
   virtual void ready_comes(wire::TransactionStatus) {}
+  // The statement failed, and the client has heard nothing yet: true if it is to be run elsewhere.
+  // It hears nothing of this then, and the holder has let go of the server.
+  virtual bool runs_elsewhere(const wire::ErrorFields&) { return false; }
   // Whether the client hears of a notification on this channel from this server.
   virtual bool wants_notification(std::string_view channel) = 0;
   // ReadyForQuery went to the client. The holder may release the server now.

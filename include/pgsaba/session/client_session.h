@@ -165,6 +165,7 @@ class ClientSession final : public net::Connection,
   void statement_outdated(std::uint32_t id) override;
   void setting_done() override;
   bool holds_ready() override;
+  bool runs_elsewhere(const wire::ErrorFields& error) override;
   void ready_comes(wire::TransactionStatus status) override;
   bool wants_notification(std::string_view channel) override;
   void own_query_done() override { deliver_cancel(); }
@@ -218,7 +219,7 @@ class ClientSession final : public net::Connection,
   bool answer_unlinked(const wire::Piece& piece);
   bool begin_later(std::string_view sql);
   bool end_unbegun(std::string_view sql);
-  Taken on_linked(const wire::Piece& piece);
+  Taken on_linked(const wire::Piece& piece, Bytes ahead);
   Taken on_query(const wire::Piece& piece);
   void on_body(const wire::Piece& piece);
   void forward(server::Request request, const wire::Piece& piece);
@@ -257,14 +258,23 @@ class ClientSession final : public net::Connection,
   Taken on_orphaned(const wire::Piece& piece);
 
   // client_reads.cc
-  bool is_read(const wire::Piece& piece, Bytes ahead) const;
-  bool is_read_batch(Bytes ahead) const;
+  struct ReadRequest {
+    std::size_t bytes = 0;  // 0: it is no read
+    bool repeatable = true;
+  };
+  ReadRequest as_read(const wire::Piece& piece, Bytes ahead) const;
+  ReadRequest read_batch(Bytes ahead) const;
+  void keep_request(const ReadRequest& read, Bytes ahead);
+  void forget_request();
+  void run_elsewhere(server::ServerConnection& server);
+  void ask_again_elsewhere();
+  bool take_again();
   bool prefers_primary() const;
   bool begins_read_only() const;
   bool reads(const sql::Statement& statement, std::string_view text) const;
   bool executes_read(std::string_view text) const;
   bool runs_on_standby(const wire::Piece& piece) const;
-  Taken check_standby(const wire::Piece& piece);
+  Taken check_standby(const wire::Piece& piece, Bytes ahead);
   Taken refuse_on_standby(const wire::Piece& piece);
   pool::Pool* standby_pool(bool& may_wait);
   bool may_park() const;
@@ -344,6 +354,9 @@ class ClientSession final : public net::Connection,
   Account* account_ = nullptr;
   server::ServerConnection* server_ = nullptr;
   pool::Pool* lease_pool_ = nullptr;  // where the server comes from, or is waited for
+  Buffer request_;                    // a read that can be run elsewhere, as it came
+  bool request_seen_ = false;         // whether it can was looked at
+  bool again_ = false;                // `request_` is to be looked at before what comes now
   ReadTicket read_;                   // the lease is of a standby, or will be
   routing::ReadNeeds needs_;          // of the next read
   server::SettingsRef settings_;
