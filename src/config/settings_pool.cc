@@ -62,7 +62,8 @@ constexpr std::array kTimeouts = {
             "for longer is closed. 0: never."),
     timeout("sequence_pin", "", kTimeout<&Timeouts::sequence_pin_us>,
             "How long after nextval() a client keeps its server, so that currval() has its "
-            "answer."),
+            "answer. Shorter where others need the place (max_pinned_servers): then currval() "
+            "fails with 55000."),
 };
 
 constexpr std::array kPool = {
@@ -115,7 +116,10 @@ constexpr std::array kPool = {
             .access = kMember<&Config::pool, &PoolDefaults::max_pinned_servers>,
             .help = "Server connections of a pool that clients may keep between transactions, for "
                     "temporary tables, advisory locks and the like; always fewer than pool_size. "
-                    "0: no other limit."},
+                    "While so many are kept, a statement that will keep one waits, up to "
+                    "timeouts.query_wait. Inside a transaction, or if it was not to be foreseen, "
+                    "more may be kept, but the last one of the pool never. Sequences "
+                    "(timeouts.sequence_pin) take only what is left of it. 0: no other limit."},
     Setting{.name = "unknown_code",
             .kind = Kind::kChoice,
             .access = kMember<&Config::pool, &PoolDefaults::unknown_code>,

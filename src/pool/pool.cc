@@ -46,13 +46,13 @@ ServerConnection* Pool::take(const server::SettingsRef& wanted) {
 
 void Pool::enqueue(Waiter& waiter) {
   waiter.waiting_since = host_.turn().now;
-  waiters_.push_back(waiter);
+  (waiter.waits_for_pin() ? pin_waiters_ : waiters_).push_back(waiter);
   publish();
   host_.needs_match(*this);
 }
 
 void Pool::leave(Waiter& waiter) {
-  waiters_.remove(waiter);
+  (waiter.waits_for_pin() ? pin_waiters_ : waiters_).remove(waiter);
   publish();
 }
 
@@ -105,6 +105,7 @@ void Pool::cancel_ended(ServerConnection& server) {
 
 void Pool::match() {
   if (paused_) return publish();
+  grant_pins();
   lend_to_starving();
   while (!waiters_.empty() && !idle_.empty()) {
     Waiter& waiter = waiters_.pop_front();
@@ -161,6 +162,9 @@ void Pool::publish() {
   }
   if (face.has_idle.load(std::memory_order_relaxed) == idle_.empty())
     face.has_idle.store(!idle_.empty(), std::memory_order_relaxed);
+  const Micros pin_since = pin_waiters_.empty() || paused_ ? 0 : pin_waiters_.front().waiting_since;
+  if (face.pin_waited_since.load(std::memory_order_relaxed) != pin_since)
+    face.pin_waited_since.store(pin_since, std::memory_order_relaxed);
 }
 
 // ---- administration ----------------------------------------------------------------------------
@@ -211,6 +215,7 @@ void Pool::close_all(CloseReason reason) {
 
 void Pool::refuse_all(const wire::ErrorFields& error) {
   while (!waiters_.empty()) waiters_.pop_front().refused(error);
+  while (!pin_waiters_.empty()) pin_waiters_.pop_front().refused(error);
   publish();
 }
 

@@ -31,14 +31,6 @@ SlotLimits Pool::limits() const {
   return {size, settings.max_db_connections, settings.max_user_connections};
 }
 
-// One server at least is left to everybody else.
-std::int32_t Pool::pin_limit() const {
-  const std::int32_t wanted = policy_.settings.max_pinned_servers;
-  const std::int32_t room = std::max(1, policy_.settings.pool_size - 1);
-  if (policy_.settings.pool_size == 0) return wanted;
-  return wanted == 0 ? room : std::min(wanted, room);
-}
-
 // A reload has lowered a limit. The reserve may be in use, so it counts.
 bool Pool::too_many() const {
   const config::PoolSettings& settings = policy_.settings;
@@ -175,7 +167,8 @@ void Pool::tick(Micros now) {
   expire_opening(now);
   expire_waiters(now);
   dedicated_.tick(now);
-  if (!waiters_.empty() || wanted_servers() > 0) host_.needs_match(*this);
+  const bool anybody = !waiters_.empty() || !pin_waiters_.empty();
+  if (anybody || wanted_servers() > 0) host_.needs_match(*this);
 }
 
 void Pool::expire_idle(Micros now) {
@@ -203,11 +196,16 @@ void Pool::expire_waiters(Micros now) {
   const bool lost = failing_since_ != 0 && owned_.empty() && policy_.failover_wait_us > 0 &&
                     now - failing_since_ >= policy_.failover_wait_us;
   if (lost) return refuse_all(failure_);
+  expire(waiters_, now, &Pool::wait_error);
+  expire(pin_waiters_, now, &Pool::pin_wait_error);
+  publish();
+}
+
+void Pool::expire(Waiters& queue, Micros now, wire::ErrorFields (Pool::*why)() const) {
   const Micros limit = policy_.settings.query_wait_us;
   if (limit == 0) return;
-  while (!waiters_.empty() && now - waiters_.front().waiting_since >= limit)
-    waiters_.pop_front().refused(wait_error());
-  publish();
+  while (!queue.empty() && now - queue.front().waiting_since >= limit)
+    queue.pop_front().refused((this->*why)());
 }
 
 wire::ErrorFields Pool::wait_error() const {
@@ -220,6 +218,21 @@ wire::ErrorFields Pool::wait_error() const {
   error.hint =
       "SHOW CLIENTS and SHOW SERVERS on the admin console tell who holds them; raise pool_size, or "
       "end transactions sooner.";
+  if (paused_) error.detail += " The pool is paused.";
+  return error;
+}
+
+wire::ErrorFields Pool::pin_wait_error() const {
+  wire::ErrorFields error{"FATAL", std::string(wire::sqlstate::kTooManyConnections),
+                          "no server connection could be kept for this statement within "
+                          "query_wait"};
+  error.detail = "Pool \"" + key_.database + "\"/\"" + key_.user + "\" of server " + target_->name +
+                 ": clients keep " + std::to_string(shared_->pins.lasting()) + " of at most " +
+                 std::to_string(pin_limits().usual) + " server connections between transactions, " +
+                 std::to_string(pin_waiters_.size() + 1) + " wait to keep one.";
+  error.hint =
+      "SHOW PINS on the admin console tells who keeps them and what for; end that sooner, raise "
+      "pool.max_pinned_servers, or use pool_mode: session.";
   if (paused_) error.detail += " The pool is paused.";
   return error;
 }

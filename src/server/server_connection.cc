@@ -15,6 +15,9 @@ constexpr std::uint32_t kUnknownEdition = 0;
 // Owns the unnamed statement that `begin` leaves: no client has this number.
 constexpr std::uint64_t kOwnStatement = std::numeric_limits<std::uint64_t>::max();
 
+// No SQL; it stands in PostgreSQL's log.
+constexpr std::string_view kRefusedStatement = "pgsaba refused this statement";
+
 }  // namespace
 
 ServerConnection::ServerConnection(net::Turn& turn, ServerOwner& owner,
@@ -118,6 +121,20 @@ void ServerConnection::forward(Request request, Bytes bytes, std::uint32_t state
   pipeline_.expect({request, Disposition::kForward, false, statement, change});
   forget_skipped();
   send(bytes);
+}
+
+void ServerConnection::refuse(Request request, const wire::ErrorFields& error) {
+  unnamed_owner_ = 0;
+  refusal_.clear();
+  wire::append_error(refusal_, 'E', error);
+  std::string frame;
+  if (request == Request::kQuery) {
+    wire::append_query(frame, kRefusedStatement);
+  } else {
+    wire::append_parse(frame, "", std::string(kRefusedStatement).append(3, '\0'));
+  }
+  pipeline_.expect({request, Disposition::kForward, false, 0, 0, true});
+  send(frame);
 }
 
 void ServerConnection::need_unnamed(std::string_view rest, std::uint64_t owner) {
@@ -465,6 +482,7 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     last_error_told_ = verdict.action == Pipeline::Action::kForward && state_ == State::kLent &&
                        error.sqlstate == wire::sqlstate::kProtocolViolation && piece.complete;
     if (last_error_told_) run.end += piece.bytes.size();
+    if (holder_ != nullptr && holder_->may_run_elsewhere()) run.begin = run.end;
     pass_on(run);
     last_error_ = error;
     return lost(of_ours ? CloseReason::kNotClean : CloseReason::kServerError);
@@ -486,15 +504,22 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     return swallow(run, piece);
   }
   forget_skipped();  // the entry that failed is among them
+  if (verdict.entry.refused && holder_ != nullptr)
+    return substitute(run, piece, std::exchange(refusal_, {}));
   const std::uint32_t id = verdict.entry.statement;
   if (holder_ != nullptr && error.sqlstate == wire::sqlstate::kFeatureNotSupported &&
       error.routine == "RevalidateCachedQuery")
     holder_->statement_outdated(id);
   if (id == 0 || !piece.complete || holder_ == nullptr) return apply(verdict, piece, run);
+  substitute(
+      run, piece,
+      wire::rename_in_error(piece.bytes, server_statement_name(id), holder_->statement_name(id)));
+}
+
+// The client gets another error in the place of the server's.
+void ServerConnection::substitute(Run& run, const Piece& piece, std::string_view frame) {
   pass_on(run);
-  const std::string renamed =
-      wire::rename_in_error(piece.bytes, server_statement_name(id), holder_->statement_name(id));
-  holder_->server_sent(bytes_of(renamed));
+  holder_->server_sent(bytes_of(frame));
   swallow(run, piece);
   make_answers();
 }

@@ -140,9 +140,7 @@ void ClientSession::notified(Bytes frame) {
   if (!listening_ || !listening_->has(wire::read_channel(frame.subspan(wire::kHeaderBytes))))
     return;
   if (free_to_hear() && listening_->waiting.empty()) return send(frame);
-  if (listening_->waiting.size() + frame.size() > Listening::kMaxWaitingBytes)
-    return end(EndReason::kLimit, errors::too_many_notifications());
-  listening_->waiting.append(text_of(frame));
+  if (!listening_->keep(frame)) end(EndReason::kLimit, errors::too_many_notifications());
 }
 
 void ClientSession::notifications_missed() {

@@ -20,7 +20,8 @@ using wire::TransactionStatus;
 
 // ---- the lease ---------------------------------------------------------------------------------
 
-ClientSession::Taken ClientSession::acquire(bool read) {
+// `keeps`: what the statement that needs the server will keep it for.
+ClientSession::Taken ClientSession::acquire(Pins keeps, bool read) {
   ErrorFields why;
   bool may_wait = false;
   pool::Pool* pool = read ? standby_pool(may_wait) : nullptr;
@@ -36,7 +37,10 @@ ClientSession::Taken ClientSession::acquire(bool read) {
     return Taken::kNotYet;
   }
   lease_pool_ = pool;
-  if (ServerConnection* server = pool->take(settings_)) {
+  foreseen_ = keeps;
+  wants_pin = keeps.any();
+  const bool may_keep = !wants_pin || pool->pin_in_turn(*this);
+  if (ServerConnection* server = may_keep ? pool->take(settings_) : nullptr) {
     link(*server);
     return Taken::kYes;
   }
@@ -63,6 +67,7 @@ void ClientSession::follow_route() {
   if (pool == nullptr || pool == lease_pool_) return;
   const Micros since = waiting_since;
   lease_pool_->leave(*this);
+  lease_pool_->unpin(*this);
   lease_pool_ = pool;
   pool->enqueue(*this);
   waiting_since = since;
@@ -120,6 +125,7 @@ void ClientSession::refused(const ErrorFields& error) {
   to_primary_ = false;
   ErrorFields of_statement = error;
   of_statement.severity = "ERROR";
+  explain_pin(of_statement);
   host_.log_client(*this, error.message);
   request_at_ = 0;
   begin_sql_.clear();
@@ -258,7 +264,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const bool in_transaction = told_ != TransactionStatus::kIdle;
   const State was = state_;
   server_ = nullptr;
-  if (was == State::kLinked && !request_.empty() && !again_) return ask_again_elsewhere();
+  if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere();
   if (wrote_ && account_ != nullptr && account_->reads.clock) note_seen();
   read_.drop();
   const ErrorFields& last = server.last_error();

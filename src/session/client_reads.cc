@@ -85,6 +85,7 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
   Access unnamed = unnamed_ ? unnamed_->access : Access::kWrite;
   std::vector<std::string_view> parsed;  // names, of reads
   bool closes = false;
+  bool again = false;  // parses a name that is taken
   while (!ahead.empty()) {
     const Piece piece = reader.next(ahead, 0);
     if (piece.kind != Piece::Kind::kFrame || !piece.complete) return {};
@@ -98,6 +99,7 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
         if (parse->statement.empty()) {
           unnamed = Access::kRead;
         } else {
+          again = again || find_statement(parse->statement);
           parsed.push_back(parse->statement);
         }
         break;
@@ -121,7 +123,7 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
       case 'H':
         break;
       case 'S':
-        return {.bytes = whole - ahead.size(), .repeatable = parsed.empty() && !closes};
+        return {.bytes = whole - ahead.size(), .repeatable = !closes && !again};
       default:
         return {};
     }
@@ -232,8 +234,7 @@ void ClientSession::forget_request() {
 }
 
 bool ClientSession::runs_elsewhere(const wire::ErrorFields& error) {
-  if (!read_ || request_.empty() || again_ || !routing::may_run_elsewhere(error.sqlstate))
-    return false;
+  if (!may_run_elsewhere() || !routing::may_run_elsewhere(error.sqlstate)) return false;
   run_elsewhere(*std::exchange(server_, nullptr));
   return true;
 }
@@ -248,10 +249,24 @@ void ClientSession::run_elsewhere(server::ServerConnection& server) {
 
 void ClientSession::ask_again_elsewhere() {
   batches_sent_ = batches_answered_ = batches_before_lease_;
-  if (statements_) statements_->all_answered();
+  forget_names(request_.view());
   if (traces_) traces_->clear();
   again_ = true;
   ask_primary();
+}
+
+// The batch is looked at again, and makes its names anew.
+void ClientSession::forget_names(Bytes batch) {
+  if (!statements_) return;
+  wire::FrameReader reader(wire::Direction::kFromClient);
+  while (!batch.empty()) {
+    const Piece piece = reader.next(batch, 0);
+    batch = batch.subspan(piece.bytes.size());
+    const auto parse = piece.tag == 'P' ? wire::read_parse(piece.body()) : std::nullopt;
+    if (parse && !parse->statement.empty())
+      statements_->change(parse->statement, nullptr, batches_sent_);
+  }
+  statements_->all_answered();
 }
 
 // False: it waits for a server, or is gone.

@@ -8,6 +8,7 @@
 #include "session/lease_traces.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
+#include "session/pin_foresight.h"
 #include "session/query_text.h"
 
 namespace pgsaba::session {
@@ -16,6 +17,13 @@ using server::Request;
 using sql::Command;
 using wire::Piece;
 using wire::TransactionStatus;
+
+// Of a Query, or of a Parse that is whole: a broken one has none.
+std::string_view ClientSession::text_of_statement(const Piece& piece) {
+  if (piece.tag == 'Q') return query_text(piece);
+  const auto parse = wire::read_parse(piece.body());
+  return parse ? parse->rest.substr(0, parse->rest.find('\0')) : std::string_view();
+}
 
 ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
   switch (state_) {
@@ -41,7 +49,7 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
     fail_protocol("unexpected password message");
     return Taken::kYes;
   }
-  if (piece.tag == 'Q') read_query(piece);
+  if (piece.tag == 'Q' || piece.tag == 'P') read_query(piece);
   return state_ == State::kLinked ? on_linked(piece, ahead) : on_unlinked(piece, ahead);
 }
 
@@ -64,8 +72,9 @@ void ClientSession::read_query(const Piece& piece) {
   } else if (!piece.complete) {
     query_ = {Command::kOther, false, sql::effect::kAll, sql::Access::kWrite};
   } else {
-    query_ = sql::read_statement(query_text(piece), dialect_);
+    query_ = sql::read_statement(text_of_statement(piece), dialect_);
   }
+  foresees_ = foresees_ || (query_.effects & kForeseeable) != 0;
 }
 
 TransactionStatus ClientSession::own_status() const {
@@ -103,7 +112,9 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
       break;
   }
   const ReadRequest read = as_read(piece, ahead);
-  if (acquire(read.bytes > 0) == Taken::kNotYet || state_ != State::kLinked) return Taken::kNotYet;
+  const Pins keeps = read.bytes > 0 ? Pins() : foresee(piece);
+  if (acquire(keeps, read.bytes > 0) == Taken::kNotYet || state_ != State::kLinked)
+    return Taken::kNotYet;
   if (read_) keep_request(read, ahead);
   return on_linked(piece, ahead);
 }
@@ -213,6 +224,7 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
+  if (const auto taken = reserve_pin(piece)) return *taken;
   switch (piece.tag) {
     case 'Q':
       return on_query(piece);

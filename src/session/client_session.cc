@@ -75,10 +75,17 @@ Phase ClientSession::phase_of(State state) {
   return Phase::kIdle;
 }
 
+// Whether a client in this state has a server on lease, or waits for one.
+bool ClientSession::leases_server(State state) {
+  return state == State::kWaiting || state == State::kMatching || state == State::kLinked ||
+         state == State::kSettling;
+}
+
 // The only place where the state changes. Legal moves are drawn in the header.
 void ClientSession::transition(State next) {
   const Phase from = phase_of(state_);
   state_ = next;
+  if (!leases_server(next)) give_up_pin_places();
   if (next == State::kIdle) idle_since_ = turn().now;
   if (next == State::kIdle && !ready_held_) deliver_notifications();
   if (from != phase_of(next)) host_.phase_changed(*this, from, phase_of(next));
@@ -257,18 +264,6 @@ void ClientSession::check_idle(Micros now) {
   const Micros limit = account_->limits.client_idle_us;
   if (limit > 0 && now - idle_since_ >= limit)
     end(EndReason::kIdleTimeout, errors::client_idle_timeout());
-}
-
-// A pinned client is idle with a server in its hands.
-void ClientSession::check_pin_limits(Micros now) {
-  const config::PoolSettings& limits = account_->limits;
-  const Micros idle = now - idle_since_;
-  Pins others = pins_;
-  others.set(PinReason::kSequence, false);
-  if (!others.any() && idle >= limits.sequence_pin_us) return release_pin();
-  check_idle(now);
-  if (limits.pin_idle_us > 0 && idle >= limits.pin_idle_us)
-    end(EndReason::kPinTimeout, errors::pin_timeout(pins_.describe()));
 }
 
 void ClientSession::console_output(Bytes bytes, bool last) {

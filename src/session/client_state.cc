@@ -269,14 +269,13 @@ void ClientSession::finish_lease() {
     pins_.clear();
   }
   if (!pins_.any()) {
-    count_pin(false);
     unlink();
     return release_ready();
   }
   release_ready();
   server_->forget_outcome();
-  if (effects == 0 && pin_counted_) return;
-  if (!count_pin(true)) return;
+  const bool was_pinned = pinned_at_ != 0;
+  if (!stay_pinned() || (effects == 0 && was_pinned)) return;
   statements_in_lease_ = 0;
   transition(State::kLinked);
   if (server_->match(settings_)) transition(State::kMatching);
@@ -290,38 +289,6 @@ void ClientSession::release_ready() {
   send(ready);
 }
 
-// Whether the client may stay pinned. One beyond the limit loses its server, and with it what was
-// in its session, so it is told and ended; currval alone is not worth that.
-bool ClientSession::count_pin(bool pinned) {
-  if (pinned == pin_counted_) return true;
-  if (!pinned) {
-    pin_counted_ = false;
-    lease_pool_->unpin();
-    return true;
-  }
-  if (lease_pool_->pin()) {
-    pin_counted_ = true;
-    pinned_at_ = turn().now;
-    host_.log_client(*this, "keeps its server: " + pins_.describe());
-    return true;
-  }
-  Pins others = pins_;
-  others.set(PinReason::kSequence, false);
-  if (!others.any()) {
-    pins_.clear();
-    unlink();
-  } else {
-    end(EndReason::kLimit, errors::too_many_pins(pins_.describe()));
-  }
-  return false;
-}
-
-void ClientSession::release_pin() {
-  pins_.clear();
-  count_pin(false);
-  unlink();
-}
-
 // The server goes without having been asked: it is cleaned before anybody else has it.
 void ClientSession::abandon_state() {
   if (server_ == nullptr) return;
@@ -332,7 +299,6 @@ void ClientSession::abandon_state() {
     server_->taint(ServerConnection::Taint::kForGood);
   if (traces_) traces_->clear();
   pins_.clear();
-  count_pin(false);
 }
 
 // What is gone with the server, in words; empty if nothing is.
@@ -344,7 +310,6 @@ std::string ClientSession::lost_state() {
   if (std::exchange(wanted_channels_, nullptr))  // an order may be under way
     listen_later(listening_ ? listening_->channels : std::vector<std::string>());
   pins_.clear();
-  count_pin(false);
   return lost;
 }
 

@@ -5,6 +5,7 @@
 #include "session/deallocate.h"
 #include "session/lease_traces.h"
 #include "session/listening.h"
+#include "session/pin_foresight.h"
 #include "session/unnamed_statement.h"
 
 namespace pgsaba::session {
@@ -86,7 +87,7 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
   std::uint32_t change = 0;
   if (account_->pools_transactions() && (!parse || parse->statement.empty())) {
     change = kUnnamedChange;
-    keep_unnamed_statement(parse ? parse->rest : std::string_view());
+    keep_unnamed_statement(parse ? parse->rest : std::string_view(), query_);
     // The last moment before the batch begins.
     if (unnamed_->effects != sql::effect::kAll)
       guard_sequences(unnamed_->effects & sql::effect::kSequenceRead);
@@ -103,21 +104,19 @@ void ClientSession::deallocate_by_parse(std::string_view name) {
   std::string frame;
   wire::append_parse(frame, "", kDeallocateScratch);
   server_->forward(Request::kParse, bytes_of(frame), 0, change);
-  keep_unnamed_statement(kDeallocateScratch);
+  keep_unnamed_statement(kDeallocateScratch,
+                         {.effects = sql::effect::kPrepared, .access = sql::Access::kPrimaryRead});
   server_->unnamed_is(unnamed_->number);
 }
 
 // The client may bind it in a later transaction, on another server. A text that did not arrive in
 // one piece (`rest` is empty then) is not kept: only this server has it.
-void ClientSession::keep_unnamed_statement(std::string_view rest) {
+void ClientSession::keep_unnamed_statement(std::string_view rest, const sql::Statement& statement) {
   if (!unnamed_) unnamed_ = std::make_unique<UnnamedStatement>();
   unnamed_->number = static_cast<std::uint64_t>(id_) << 32 | ++unnamed_count_;
   unnamed_->rest = rest;
-  const sql::Statement read =
-      rest.empty() ? sql::Statement{.effects = sql::effect::kAll, .access = sql::Access::kWrite}
-                   : sql::read_statement(unnamed_->query(), dialect_);
-  unnamed_->effects = read.effects;
-  unnamed_->access = data_access(read);
+  unnamed_->effects = rest.empty() ? sql::effect::kAll : statement.effects;
+  unnamed_->access = rest.empty() ? sql::Access::kWrite : data_access(statement);
 }
 
 void ClientSession::drop_unnamed_statement() { unnamed_.reset(); }
@@ -154,16 +153,15 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (server_->unsure()) return Taken::kNotYet;
   server::PreparedRef statement = host_.prepared_statements().intern(names->rest);
-  learn(*statement);
+  learn(*statement, sql::read_statement(statement->query(), dialect_));
   ++lease_pool_->totals().server_parse_count;
   const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
   server_->parse_statement(*statement, limit, change);
   return Taken::kYes;
 }
 
-// What running it means, in this client's dialect.
-void ClientSession::learn(const server::PreparedStatement& statement) const {
-  const sql::Statement read = sql::read_statement(statement.query(), dialect_);
+// What running it means, in the dialect of whoever has read it.
+void ClientSession::learn(const server::PreparedStatement& statement, const sql::Statement& read) {
   statement.effects.fetch_or(read.effects, std::memory_order_relaxed);
   const auto access = static_cast<std::uint8_t>(data_access(read));
   std::uint8_t known = statement.access.load(std::memory_order_relaxed);
@@ -246,7 +244,9 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
     server::PreparedRef statement;
     if (one.rest) {
       statement = host_.prepared_statements().intern(*one.rest);
-      learn(*statement);
+      const sql::Statement read = sql::read_statement(statement->query(), dialect_);
+      learn(*statement, read);
+      foresees_ = foresees_ || (read.effects & kForeseeable) != 0;
     } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {  // as we parsed it
       statement = prepared_->at(one.name);
     } else if (!one.by_sql && find_statement(one.name)) {

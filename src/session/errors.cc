@@ -64,13 +64,26 @@ ErrorFields statement_mode() {
                "Use pool_mode: transaction for this database or user.");
 }
 
+constexpr std::string_view kPinHint =
+    "End what the others have (SHOW PINS), raise pool.max_pinned_servers, or use pool_mode: "
+    "session.";
+
 ErrorFields too_many_pins(const std::string& reasons) {
   ErrorFields error =
       fatal(sqlstate::kTooManyConnections,
             "terminating connection: too many clients keep a server connection to themselves",
-            "End what the others have (SHOW PINS), raise pool.max_pinned_servers, or use "
-            "pool_mode: session.");
+            std::string(kPinHint));
   error.detail = "This client would have kept its own for: " + reasons + ".";
+  return error;
+}
+
+ErrorFields no_pin_left(const std::string& reasons) {
+  ErrorFields error;
+  error.sqlstate = sqlstate::kTooManyConnections;
+  error.message = "too many clients keep a server connection to themselves";
+  error.detail = "The statement would keep one for: " + reasons +
+                 ". Inside a transaction it cannot wait for others to end theirs.";
+  error.hint = kPinHint;
   return error;
 }
 

@@ -20,6 +20,8 @@ wire::ErrorFields query_timeout();
 wire::ErrorFields statement_mode();
 // What a client was pinned for is told: "advisory locks".
 wire::ErrorFields too_many_pins(const std::string& reasons);
+// A statement inside a transaction that would have it pinned.
+wire::ErrorFields no_pin_left(const std::string& reasons);
 wire::ErrorFields pin_timeout(const std::string& reasons);
 // In a transaction that reads from a standby: what would act upon the wrong server.
 wire::ErrorFields not_on_standby();

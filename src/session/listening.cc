@@ -1,10 +1,15 @@
 #include "session/listening.h"
 
-#include "pgsaba/base/bytes.h"
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/frame.h"
 
 namespace pgsaba::session {
+
+bool Listening::keep(Bytes frame) {
+  if (waiting.size() + frame.size() > kMaxWaitingBytes) return false;
+  waiting.append(text_of(frame));
+  return true;
+}
 
 void Listening::drop_others() {
   std::string kept;

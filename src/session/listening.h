@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pgsaba/base/bytes.h"
+
 namespace pgsaba::session {
 
 struct Listening {
@@ -19,6 +21,8 @@ struct Listening {
   bool has(std::string_view channel) const {
     return std::ranges::binary_search(channels, channel, std::less<>());
   }
+  // Keeps a notification for later; false: too many wait already.
+  [[nodiscard]] bool keep(Bytes frame);
   // Forgets what waits on channels that it does not listen to.
   void drop_others();
 };

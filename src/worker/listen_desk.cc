@@ -1,6 +1,5 @@
 #include "worker/listen_desk.h"
 
-#include <algorithm>
 #include <functional>
 #include <optional>
 
@@ -25,12 +24,8 @@ class ListenDesk::Line final : public ListenHost {
     const pool::Pool* pool = worker_.route(account(), why);
     const server::ServerConnection* server = listener_.server();
     if (pool == nullptr || server == nullptr) return;
-    const server::ServerTarget& there = server->target();
-    const server::ServerTarget& target = pool->target();
     const bool fits =
-        connected_to_ == pool->key() && there.user == target.user &&
-        there.database == target.database &&
-        std::ranges::find(target.addresses, server->address()) != target.addresses.end();
+        connected_to_ && still_fits(*server, *connected_to_, pool->key(), pool->target());
     if (!fits) listener_.reconnect();
   }
 
@@ -54,7 +49,7 @@ class ListenDesk::Line final : public ListenHost {
       return nullptr;
     }
     server::ServerTarget target = pool->target();
-    target.startup.emplace_back("application_name", "pgsaba listener");  // for pg_stat_activity
+    target.startup.emplace_back("application_name", kListenerName);
     auto server = std::make_unique<server::ServerConnection>(
         worker_.turn(), owner, std::make_shared<const server::ServerTarget>(std::move(target)),
         worker_.scram_keys(), worker_.next_id());
@@ -105,6 +100,10 @@ void ListenDesk::take(ListenOrder& order) {
 void ListenDesk::reconnect(const std::string& database) {
   for (const auto& [key, line] : lines_)
     if (database.empty() || key.first == database) line->listener().reconnect();
+}
+
+void ListenDesk::visit(const Visit& visit) const {
+  for (const auto& [key, line] : lines_) visit(key.first, key.second, line->listener());
 }
 
 void ListenDesk::tick(Micros connect_limit) {

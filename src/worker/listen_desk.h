@@ -3,6 +3,7 @@
 // Owned by a worker; one thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,11 @@ class ListenDesk {
   // RECONNECT; an empty name means all databases.
   void reconnect(const std::string& database);
   void tick(Micros connect_limit);
+
+  // Calls visit(database, user, listener) for each there is.
+  using Visit = std::function<void(const std::string& database, const std::string& user,
+                                   const SharedListener& listener)>;
+  void visit(const Visit& visit) const;
 
  private:
   class Line;

@@ -24,6 +24,13 @@ std::string statement(std::string_view verb, std::string_view channel) {
 
 }  // namespace
 
+bool still_fits(const ServerConnection& server, const pool::PoolKey& made_for,
+                const pool::PoolKey& key, const server::ServerTarget& target) {
+  const server::ServerTarget& there = server.target();
+  return made_for == key && there.user == target.user && there.database == target.database &&
+         std::ranges::find(target.addresses, server.address()) != target.addresses.end();
+}
+
 SharedListener::~SharedListener() {
   if (server_) server_->shut();
 }

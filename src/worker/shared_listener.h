@@ -16,9 +16,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "pgsaba/pool/pool_key.h"
 #include "pgsaba/server/server_connection.h"
 
 namespace pgsaba::worker {
+
+// Its application_name, for pg_stat_activity and SHOW SERVERS.
+inline constexpr std::string_view kListenerName = "pgsaba listener";
 
 // What it needs of its worker. Clients are named by their numbers.
 class ListenHost {
@@ -33,6 +37,10 @@ class ListenHost {
   virtual void bury_listener(std::unique_ptr<server::ServerConnection> server) = 0;
   virtual Micros now() = 0;
 };
+
+// Whether a connection that was made by the route to `made_for` is still where that route leads.
+bool still_fits(const server::ServerConnection& server, const pool::PoolKey& made_for,
+                const pool::PoolKey& key, const server::ServerTarget& target);
 
 class SharedListener final : private server::LeaseHolder, private server::ServerOwner {
  public:
@@ -53,6 +61,8 @@ class SharedListener final : private server::LeaseHolder, private server::Server
     return clients_.empty() && orders_.empty() && waiting_.empty() && !server_;
   }
   const server::ServerConnection* server() const { return server_.get(); }
+  std::size_t clients() const { return clients_.size(); }
+  std::size_t channels() const { return listeners_.size(); }
 
  private:
   using Channels = std::set<std::string, std::less<>>;

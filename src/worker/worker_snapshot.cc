@@ -1,5 +1,8 @@
 // The part of Worker that describes itself, for the admin console and the metrics.
+#include <algorithm>
+
 #include "pgsaba/worker/worker.h"
+#include "worker/listen_desk.h"
 
 namespace pgsaba::worker {
 namespace {
@@ -76,7 +79,9 @@ stats::ClientRow client_row(const ClientSession& client, net::Turn& turn) {
   row.state = state_of(client);
   if (row.state == stats::ClientState::kWaiting) {
     row.wait_us = turn.now - client.waiting_since;
-    row.reason = "waits for a server connection";
+    row.reason = client.waits_for_pin()
+                     ? "waits to keep a server connection: " + client.waits_to_keep().describe()
+                     : "waits for a server connection";
   }
   if (client.pins().any() && client.server() != nullptr) {
     row.reason = "pinned: " + client.pins().describe();
@@ -102,11 +107,9 @@ stats::ServerState state_of(const server::ServerConnection& server) {
   return stats::ServerState::kIdle;
 }
 
-stats::ServerRow server_row(const server::ServerConnection& server, const pool::Pool& pool,
-                            net::Turn& turn) {
+// What is true of every connection to a server, whoever it belongs to.
+stats::ServerRow server_row(const server::ServerConnection& server, net::Turn& turn) {
   stats::ServerRow row;
-  row.user = pool.key().user;
-  row.database = pool.key().database;
   row.server = server.target().name;
   add_addresses(row, turn.network, server.socket());
   row.connect_time = wall_time(server.opened_at(), turn.now);
@@ -115,6 +118,14 @@ stats::ServerRow server_row(const server::ServerConnection& server, const pool::
   row.ptr = row.id = server.id();
   row.remote_pid = server.login().cancel_key().pid;
   row.prepared_statement_count = static_cast<std::uint32_t>(server.prepared_statement_count());
+  return row;
+}
+
+stats::ServerRow server_row(const server::ServerConnection& server, const pool::Pool& pool,
+                            net::Turn& turn) {
+  stats::ServerRow row = server_row(server, turn);
+  row.user = pool.key().user;
+  row.database = pool.key().database;
   row.state = state_of(server);
   if (const std::string* name = server::find_setting(server.settings(), "application_name"))
     row.application_name = *name;
@@ -122,6 +133,22 @@ stats::ServerRow server_row(const server::ServerConnection& server, const pool::
     row.link = client->id();
     if (client->pins().any()) row.reason = "pinned: " + client->pins().describe();
   }
+  return row;
+}
+
+// It serves clients, and nobody can have it: active, as PgBouncer calls a server in use, though
+// linked to no single client.
+stats::ServerRow server_row(const SharedListener& listener, net::Turn& turn) {
+  const server::ServerConnection& server = *listener.server();
+  stats::ServerRow row = server_row(server, turn);
+  row.request_time = row.connect_time;
+  row.state = server.state() == server::ServerConnection::State::kLogin
+                  ? stats::ServerState::kLogin
+                  : stats::ServerState::kActive;
+  row.application_name = kListenerName;
+  row.reason = "listens to " + std::to_string(listener.channels()) + " channels for " +
+               std::to_string(listener.clients()) + " clients";
+  row.takes_slot = false;
   return row;
 }
 
@@ -167,9 +194,11 @@ stats::PoolRow pool_row(pool::Pool& pool, Micros now) {
   row.database = pool.key().database;
   row.user = pool.key().user;
   row.server = pool.target().name;
-  row.cl_waiting = static_cast<std::uint32_t>(pool.waiters().size());
+  row.cl_waiting = static_cast<std::uint32_t>(pool.waiters().size() + pool.pin_waiters().size());
   count_servers(row, pool);
-  if (!pool.waiters().empty()) row.maxwait_us = now - pool.waiters().front().waiting_since;
+  for (pool::Pool::Waiters* queue : {&pool.waiters(), &pool.pin_waiters()})
+    if (!queue->empty())
+      row.maxwait_us = std::max(row.maxwait_us, now - queue->front().waiting_since);
   row.pool_mode = mode_name(pool.policy().settings.pool_mode);
   return row;
 }
@@ -204,6 +233,12 @@ stats::WorkerSnapshot Worker::snapshot() {
     totals[key.database] += pool->totals();
     add_servers(shot, *pool, turn_);
   }
+  listen_desk_->visit([&](const auto& database, const auto& user, const SharedListener& listener) {
+    if (listener.server() == nullptr) return;
+    shot.servers.push_back(server_row(listener, turn_));
+    shot.servers.back().database = database;
+    shot.servers.back().user = user;
+  });
   for (auto& [database, sum] : totals) shot.databases.push_back({database, sum});
   return shot;
 }

@@ -131,3 +131,27 @@ def test_psycopg_hears(start_pgsaba, cluster):
         news = connection.notifies()
         assert next(news).payload == "x"
         news.close()
+
+
+def test_the_shared_connection_is_shown(start_pgsaba, cluster):
+    """As a server in use that no limit counts."""
+    daemon = start(start_pgsaba)
+    with daemon.connect() as one, daemon.connect() as two:
+        one.query("listen a; listen b")
+        two.query("listen b")
+        rows = [row for row in daemon.admin("show servers")
+                if row["application_name"] == "pgsaba listener"]
+        assert len(rows) == 1
+        (row,) = rows
+        assert [int(row["remote_pid"])] == listening_backends(cluster)
+        assert (row["type"], row["state"], row["database"], row["user"], row["link"]) == (
+            "S", "active", "postgres", "postgres", "")
+        assert row["reason"] == "listens to 2 channels for 2 clients"
+        assert row["connect_time"] and row["port"] == str(cluster.port)
+        servers = [row for row in daemon.admin("show servers") if row["reason"] == ""]
+        (database,) = [row for row in daemon.admin("show databases") if row["name"] == "postgres"]
+        assert int(database["current_connections"]) == len(servers)
+        one.query("unlisten *")
+        two.query("unlisten *")
+        wait_until(lambda: not [row for row in daemon.admin("show servers")
+                                if row["application_name"] == "pgsaba listener"], 10, "its end")

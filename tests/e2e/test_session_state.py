@@ -5,7 +5,6 @@ import signal
 
 import pytest
 from harness import messages as m
-from harness.client import ConnectionEnded
 from harness.conversations import backend
 from harness.processes import wait_until
 
@@ -72,14 +71,3 @@ def test_pins_are_shown_and_end_with_their_reason(start_pgsaba, leave):
         assert int(row[4]) == backend(client)
         client.query(end[word])
         wait_until(lambda: console.rows("show pins") == [], 10, "the end of the pin")
-
-
-def test_a_client_beyond_the_pins_is_told_why(start_pgsaba):
-    daemon = start(start_pgsaba, max_pinned_servers=1)
-    with daemon.connect() as first:
-        first.query("create temp table t (a int)")
-        with daemon.connect() as second, pytest.raises((ConnectionEnded, OSError)):
-            second.query("create temp table t (a int)")
-            second.query("select 1")
-        daemon.wait_for_log("too many clients keep a server connection")
-        assert first.value("select count(*) from t") == "0"

@@ -1,6 +1,7 @@
 // Pool: the server connections of one worker for one database, user and server, and the clients
 // that queue for them. Decides who gets which server next, when servers are opened and when they
-// go.
+// go. Clients whose next statement will keep its server (a temporary table, an advisory lock) queue
+// for a place among the pins first, then for a server.
 //
 // A server is on exactly one list at a time:
 //   opening  connects and logs in
@@ -22,6 +23,7 @@
 #include "pgsaba/config/pool_settings.h"
 #include "pgsaba/pool/address_cycle.h"
 #include "pgsaba/pool/dedicated_servers.h"
+#include "pgsaba/pool/pin_places.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/server/server_connection.h"
 #include "pgsaba/stats/traffic_totals.h"
@@ -42,6 +44,9 @@ class Waiter {
 
   ListHook wait_hook;
   Micros waiting_since = 0;
+  bool wants_pin = false;  // set before it queues
+  bool holds_pin = false;  // a place among the pool's pins is its own
+  bool waits_for_pin() const { return wants_pin && !holds_pin; }
 };
 
 // All that configuration says about a pool.
@@ -128,9 +133,18 @@ class Pool final : public server::ServerOwner {
   wire::ErrorFields connect_error(const net::Address& address, const std::string& why) const;
   wire::ErrorFields room_error() const;
 
-  // A client keeps its server between transactions; false: too many do.
-  bool pin() { return shared_->pinned.take(pin_limit()); }
-  void unpin() { shared_->pinned.give(); }
+  // A client keeps its server between transactions, or will; false: too many do. One that can wait
+  // does so once others wait.
+  bool pin(Waiter& client);
+  bool pin_in_turn(Waiter& client) { return pin_queues_are_empty() && pin(client); }
+  // For a client that cannot wait: it may have one beyond the limit, as long as a server is left to
+  // all others.
+  bool overdraw_pin(Waiter& client);
+  void unpin(Waiter& client);
+  // The pin of a sequence (PinPlaces).
+  bool pin_for_sequence() { return shared_->pins.take_for_sequence(pin_limits()); }
+  void unpin_of_sequence() { shared_->pins.give_of_sequence(); }
+  bool pins_crowded() const { return shared_->pins.crowded(pin_limits()); }
 
   void cancel_began(server::ServerConnection& server) { ++server.cancels_in_flight; }
   void cancel_ended(server::ServerConnection& server);
@@ -162,13 +176,15 @@ class Pool final : public server::ServerOwner {
   enum class Place : std::uint8_t { kOpening, kIdle, kLent, kResting };
   Servers& servers_at(Place place) { return lists_[static_cast<std::size_t>(place)]; }
   Waiters& waiters() { return waiters_; }
+  Waiters& pin_waiters() { return pin_waiters_; }
   server::ServerConnection* find(std::uint64_t server_id);
   bool twin_has_idle(std::size_t worker) const {
     return shared_->faces[worker].has_idle.load(std::memory_order_relaxed);
   }
   std::size_t servers() const { return owned_.size(); }
   bool unused() const {
-    return owned_.empty() && waiters_.empty() && dedicated_.empty() && clients_ == 0;
+    return owned_.empty() && waiters_.empty() && pin_waiters_.empty() && dedicated_.empty() &&
+           clients_ == 0;
   }
 
   // server::ServerOwner
@@ -177,7 +193,9 @@ class Pool final : public server::ServerOwner {
   void server_closed(server::ServerConnection& server, server::CloseReason reason) override;
 
   // Something here has a deadline that is a matter of less than a second.
-  bool urgent() const { return !waiters_.empty() || !opening_.empty() || !dedicated_.empty(); }
+  bool urgent() const {
+    return !waiters_.empty() || !pin_waiters_.empty() || !opening_.empty() || !dedicated_.empty();
+  }
 
   // The host's marks.
   bool match_pending = false;
@@ -192,7 +210,10 @@ class Pool final : public server::ServerOwner {
   bool open_one();
   std::size_t wanted_servers() const;
   SlotLimits limits() const;
-  std::int32_t pin_limit() const;
+  PinLimits pin_limits() const { return pool::pin_limits(policy_.settings); }
+  bool pin_queues_are_empty() const;
+  bool first_to_be_pinned();
+  void grant_pins();
   bool too_many() const;
   void login_failed(const wire::ErrorFields& error);
   void connect_failed(const net::Address& address, const std::string& why);
@@ -206,7 +227,9 @@ class Pool final : public server::ServerOwner {
   void expire_idle(Micros now);
   void expire_opening(Micros now);
   void expire_waiters(Micros now);
+  void expire(Waiters& queue, Micros now, wire::ErrorFields (Pool::*why)() const);
   wire::ErrorFields wait_error() const;
+  wire::ErrorFields pin_wait_error() const;
 
   PoolHost& host_;
   PoolKey key_;
@@ -218,6 +241,7 @@ class Pool final : public server::ServerOwner {
   Servers& idle_ = servers_at(Place::kIdle);
   Servers& opening_ = servers_at(Place::kOpening);
   Waiters waiters_;
+  Waiters pin_waiters_;  // for a place among the pins; then they wait for a server
   std::unordered_map<server::ServerConnection*, std::unique_ptr<server::ServerConnection>> owned_;
   DedicatedServers dedicated_{*this};
   std::size_t clients_ = 0;

@@ -12,7 +12,9 @@
 #include <string>
 
 #include "pgsaba/base/clock.h"
+#include "pgsaba/pool/pin_places.h"
 #include "pgsaba/pool/pool_key.h"
+#include "pgsaba/pool/slot_counter.h"
 #include "pgsaba/pool/welcomes.h"
 
 namespace pgsaba::pool {
@@ -23,22 +25,6 @@ struct SlotLimits {
   std::int32_t pool = 0;  // 0: none
   std::int32_t database = 0;
   std::int32_t user = 0;
-};
-
-class SlotCounter {
- public:
-  bool take(std::int32_t limit) {
-    std::int32_t held = held_.load(std::memory_order_relaxed);
-    do {
-      if (limit > 0 && held >= limit) return false;
-    } while (!held_.compare_exchange_weak(held, held + 1, std::memory_order_relaxed));
-    return true;
-  }
-  void give() { held_.fetch_sub(1, std::memory_order_relaxed); }
-  std::int32_t held() const { return held_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::int32_t> held_{0};
 };
 
 enum class SlotRefusal : std::uint8_t { kNone, kPool, kDatabase, kUser };
@@ -53,7 +39,7 @@ struct SharedPool {
   bool over(const SlotLimits& limits) const;
 
   SlotCounter servers;
-  SlotCounter pinned;  // of these, kept by clients between transactions
+  PinPlaces pins;  // of these, kept by clients between transactions
   Welcomes welcomes;
   std::shared_ptr<SlotCounter> database;
   std::shared_ptr<SlotCounter> user;
@@ -61,6 +47,7 @@ struct SharedPool {
   struct alignas(64) Face {
     std::atomic<Micros> waiting_since{0};  // of its first waiting client; 0: nobody waits
     std::atomic<bool> has_idle{false};
+    std::atomic<Micros> pin_waited_since{0};  // the same of those that wait for a pin
   };
   std::atomic<std::int32_t> waiting_workers{0};
   std::array<Face, kMaxWorkers> faces;

@@ -47,6 +47,7 @@ struct Expected {
   bool teaches = false;         // once answered, the server knows `statement`
   std::uint32_t statement = 0;  // the prepared statement concerned; 0: none
   std::uint32_t change = 0;     // what it does to the client's names, by the holder's number
+  bool refused = false;         // it fails for certain, and the client reads why from pgsaba
 };
 
 class Pipeline {

@@ -86,8 +86,11 @@ class LeaseHolder {
   virtual bool holds_ready() = 0;
   // ReadyForQuery is about to go to the client, and nobody has heard of it before.
   virtual void ready_comes(wire::TransactionStatus) {}
-  // The statement failed, and the client has heard nothing yet: true if it is to be run elsewhere.
-  // It hears nothing of this then, and the holder has let go of the server.
+  // Whether what is outstanding can be run elsewhere if it fails here: the client has heard nothing
+  // of it yet.
+  virtual bool may_run_elsewhere() const { return false; }
+  // It failed: true if it is run elsewhere. The client hears nothing of this then, and the holder
+  // has let go of the server.
   virtual bool runs_elsewhere(const wire::ErrorFields&) { return false; }
   // Whether the client hears of a notification on this channel from this server.
   virtual bool wants_notification(std::string_view channel) = 0;
@@ -172,6 +175,9 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
 
   // The client's own frame (or its first piece), and what follows of it.
   void forward(Request request, Bytes bytes, std::uint32_t statement = 0, std::uint32_t change = 0);
+  // In place of a Query, or of an extended message, one that PostgreSQL refuses for certain: it
+  // fails as the client's own would, and the client reads this error instead. One at a time.
+  void refuse(Request request, const wire::ErrorFields& error);
   void forward_unanswered(Bytes bytes) { send(bytes); }  // CopyData, Flush, a body's next piece
   // Makes sure that the server knows the statement; its reply is swallowed.
   void need_statement(const PreparedStatement& statement, std::size_t limit);
@@ -251,6 +257,7 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   void note_command(Bytes body);
   void pass_on(Run& run);
   void swallow(Run& run, const wire::Piece& piece);
+  void substitute(Run& run, const wire::Piece& piece, std::string_view frame);
   void make_answers();
   void make_room(std::size_t limit, std::string& frames);
   void send_query(std::string_view sql, Disposition disposition);
@@ -277,6 +284,7 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool has_committed_ = false;
   bool beginning_ = false;  // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
+  std::string refusal_;  // the error that stands for that of the statement refused
   std::uint64_t unnamed_owner_ = 0;
   std::map<std::string, std::pair<std::uint32_t, std::uint32_t>, std::less<>>
       named_;  // id, edition

@@ -8,6 +8,7 @@
 //                                                     kWaiting ──server granted──▶ kLinked
 //   kBegun: BEGIN was answered, and waits to be sent together with the first statement.
 //   kParked: a read waits for a standby to show what it has to see; then it asks for a server anew.
+//   kWaiting: for a server, or for leave to keep one first (client_pins.cc).
 //   kMatching: the server granted has to become another user first; nothing is sent before it did.
 //   kSettling: the transaction is over, and the server is asked what is left of it.
 //   kLinked beyond a transaction: the client is pinned to its server (pin.h).
@@ -111,6 +112,8 @@ class ClientSession final : public net::Connection,
   pool::Pool* lease_pool() const { return lease_pool_; }
   const server::SettingsRef& settings() const { return settings_; }
   Pins pins() const { return pins_; }
+  // While it waits to keep a server (Waiter::waits_for_pin): what for.
+  Pins waits_to_keep() const { return foreseen_; }
   Micros pinned_at() const { return pinned_at_; }
   // It is pinned and between two transactions, or in one of which nothing was sent yet.
   bool at_rest() const;
@@ -165,6 +168,7 @@ class ClientSession final : public net::Connection,
   void statement_outdated(std::uint32_t id) override;
   void setting_done() override;
   bool holds_ready() override;
+  bool may_run_elsewhere() const override { return read_ && !request_.empty() && !again_; }
   bool runs_elsewhere(const wire::ErrorFields& error) override;
   void ready_comes(wire::TransactionStatus status) override;
   bool wants_notification(std::string_view channel) override;
@@ -186,9 +190,9 @@ class ClientSession final : public net::Connection,
 
   void transition(State next);
   static Phase phase_of(State state);
+  static bool leases_server(State state);
   bool wants_input() const;
   bool takes_messages() const;
-  void check_pin_limits(Micros now);
   std::size_t consume(Bytes input);
   void fail_protocol(std::string message);
   void lost_peer();
@@ -215,6 +219,7 @@ class ClientSession final : public net::Connection,
   enum class Taken : std::uint8_t { kYes, kNotYet };
   Taken on_frame(const wire::Piece& piece, Bytes ahead);
   void read_query(const wire::Piece& piece);
+  static std::string_view text_of_statement(const wire::Piece& piece);
   Taken on_unlinked(const wire::Piece& piece, Bytes ahead);
   bool answer_unlinked(const wire::Piece& piece);
   bool begin_later(std::string_view sql);
@@ -232,8 +237,8 @@ class ClientSession final : public net::Connection,
   void answer_deallocate(const wire::Piece& piece);
   Taken on_unnamed_parse(const wire::Piece& piece);
   void deallocate_by_parse(std::string_view name);
-  void keep_unnamed_statement(std::string_view rest);
-  void learn(const server::PreparedStatement& statement) const;
+  void keep_unnamed_statement(std::string_view rest, const sql::Statement& statement);
+  static void learn(const server::PreparedStatement& statement, const sql::Statement& read);
   void drop_unnamed_statement();
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
@@ -249,7 +254,7 @@ class ClientSession final : public net::Connection,
   bool keep_prepared(const StateAnswer& answer);
 
   // client_lease.cc
-  Taken acquire(bool read);
+  Taken acquire(Pins keeps, bool read);
   void link(server::ServerConnection& server);
   void matched();
   void resume();
@@ -268,6 +273,7 @@ class ClientSession final : public net::Connection,
   void forget_request();
   void run_elsewhere(server::ServerConnection& server);
   void ask_again_elsewhere();
+  void forget_names(Bytes batch);
   bool take_again();
   bool prefers_primary() const;
   bool begins_read_only() const;
@@ -311,11 +317,21 @@ class ClientSession final : public net::Connection,
   void stop_listening();
   void listens_elsewhere(std::vector<std::string> channels);
 
+  // client_pins.cc
+  Pins foresee(const wire::Piece& piece) const;
+  Pins foresee_named(std::string_view name) const;
+  std::optional<Taken> reserve_pin(const wire::Piece& piece);
+  void refuse_statement(const wire::Piece& piece);
+  void explain_pin(wire::ErrorFields& error) const;
+  bool take_pin_place();
+  bool stay_pinned();
+  void release_pin();
+  void give_up_pin_places();
+  void check_pin_limits(Micros now);
+
   void match_answered(Bytes frames);
   void keep_setting(const std::string& name, const std::optional<std::string>& value);
   void apply_answer(const StateAnswer& answer);
-  bool count_pin(bool pinned);
-  void release_pin();
   void abandon_state();
   std::string lost_state();
 
@@ -332,7 +348,8 @@ class ClientSession final : public net::Connection,
   Body body_ = Body::kForward;  // what to do with the rest of a streamed frame
   bool leaving_ = false;        // it said Terminate behind statements that still run
   bool may_commit_ = false;     // what runs now may end the transaction with success
-  bool pin_counted_ = false;
+  bool holds_sequence_pin_ = false;
+  bool foresees_ = false;  // of some statement of its own it was to be seen that it may pin
   bool cancel_held_ = false;
   bool saw_ = false;         // something in the transaction has looked at data
   bool wrote_ = false;       // something in the transaction may have written
@@ -346,6 +363,7 @@ class ClientSession final : public net::Connection,
   bool drew_in_lease_ = false;    // from a sequence
   bool reads_sequences_ = false;  // it has asked for currval or lastval before
   Pins pins_;
+  Pins foreseen_;  // what the statement that was looked at last may keep a server for
   std::uint8_t statements_in_lease_ = 0;  // at most 255 are counted
   sql::Dialect dialect_;
   wire::TransactionStatus told_ = wire::TransactionStatus::kIdle;  // with the last ReadyForQuery
@@ -385,7 +403,7 @@ class ClientSession final : public net::Connection,
   Micros request_at_ = 0;      // the statement that runs now began; 0: none runs
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
   Micros idle_since_ = 0;
-  Micros pinned_at_ = 0;
+  Micros pinned_at_ = 0;  // 0: it is not pinned
   Micros parked_at_ = 0;  // a read waits for a standby since; 0: none does
 };
 

@@ -68,8 +68,9 @@ struct ClientRow : ConnectionRow {
 
 struct ServerRow : ConnectionRow {
   ServerState state = ServerState::kLogin;
-  std::string server;  // its name in the configuration
-  std::string reason;  // what pins it; else empty
+  std::string server;      // its name in the configuration
+  std::string reason;      // what pins it, or whose it is that belongs to no pool; else empty
+  bool takes_slot = true;  // counts against the limits on server connections
 };
 
 // One pool of one worker.

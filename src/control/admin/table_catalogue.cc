@@ -11,12 +11,14 @@ struct Connections {
 };
 using ConnectionsByName = std::map<std::string, Connections>;
 
-// How many connections there are now, by the value of `name` in their rows.
+// How many connections there are now, by the value of `name` in their rows; those that no limit
+// counts stand beside a limit and are left out.
 ConnectionsByName count_by(const ConsolePicture& picture, std::string stats::ConnectionRow::*name) {
   ConnectionsByName counts;
   for (const stats::WorkerSnapshot& worker : picture.workers) {
     for (const stats::ClientRow& client : worker.clients) ++counts[client.*name].clients;
-    for (const stats::ServerRow& server : worker.servers) ++counts[server.*name].servers;
+    for (const stats::ServerRow& server : worker.servers)
+      counts[server.*name].servers += server.takes_slot ? 1U : 0U;
   }
   return counts;
 }

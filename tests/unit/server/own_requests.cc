@@ -35,7 +35,7 @@ class Listener final : public LeaseHolder, public ServerOwner {
   void setting_done() override {}
   void answered(Bytes more) override { answer += text_of(more); }
   bool holds_ready() override { return false; }
-  bool wants_notification(std::string_view) override { return true; }
+  bool wants_notification(std::string_view channel) override { return channel != "unwanted"; }
   void answer_complete() override { ++answers; }
   void server_ready() override { ++ready; }
   void server_lost(ServerConnection&, CloseReason, bool) override { ++lost; }
@@ -126,6 +126,50 @@ TEST_CASE("an error that answers a question is an answer; the server stays") {
   CHECK(lease.listener.answers == 1);
   CHECK(lease.listener.lost == 0);
   CHECK(lease.listener.bytes.empty());
+}
+
+TEST_CASE("a notification that the holder does not want is kept from it, wherever it is cut") {
+  const auto notification = [](const std::string& channel) {
+    return frame('A', be32(1) + channel + '\0' + std::string(7'900, 'x') + '\0');
+  };
+  const std::string unwanted = notification("unwanted");
+  const std::string wanted = notification("wanted");
+  for (std::size_t cut = 1; cut < unwanted.size(); cut += cut < 20 ? 1 : 1'000) {
+    CAPTURE(cut);
+    Lease lease;
+    lease.server.forward(Request::kQuery, bytes_of(query("SELECT 1")));
+    lease.say(unwanted.substr(0, cut));
+    CHECK(lease.listener.bytes.empty());
+    lease.say(unwanted.substr(cut) + wanted.substr(0, cut));
+    lease.say(wanted.substr(cut) + selected + frame('Z', "I"));
+    CHECK(lease.listener.bytes == wanted + selected + frame('Z', "I"));
+  }
+}
+
+TEST_CASE("a statement that is refused fails in PostgreSQL, and the client reads why from pgsaba") {
+  const std::string refused = "pgsaba refused this statement";
+  const std::string syntax = frame('E', zeros("SERROR|C42601|Msyntax error||"));
+  const wire::ErrorFields error{"ERROR", "53300", "no room"};
+  std::string told;
+  wire::append_error(told, 'E', error);
+  Lease lease;
+  lease.server.refuse(Request::kQuery, error);
+  CHECK(lease.sent() == query(refused));
+  lease.say(syntax + frame('Z', "E"));
+  CHECK(lease.listener.bytes == told + frame('Z', "E"));
+  CHECK(lease.listener.ready == 1);
+  CHECK(lease.listener.lost == 0);
+  lease.listener.bytes.clear();
+  // In a batch, what is behind it is skipped up to the Sync; the next error is PostgreSQL's own.
+  lease.server.refuse(Request::kParse, error);
+  CHECK(lease.sent() == parse("", zeros((refused + "|||").c_str())));
+  CHECK(lease.server.unnamed_owner() == 0);
+  lease.say(syntax);
+  CHECK(lease.server.pipeline().skipping());
+  lease.server.forward(Request::kSync, bytes_of(frame('S')));
+  lease.server.forward(Request::kQuery, bytes_of(query("x")));
+  lease.say(frame('Z', "I") + syntax + frame('Z', "I"));
+  CHECK(lease.listener.bytes == told + frame('Z', "I") + syntax + frame('Z', "I"));
 }
 
 TEST_CASE("a BEGIN that waited goes before the client's statement, and only that is answered") {

@@ -243,6 +243,8 @@ TEST_CASE("SHOW DATABASES, with the console and the connections of now") {
   picture.databases = {shop};
   picture.workers[0].clients = {waiting_client(), waiting_client()};
   picture.workers[1].servers.emplace_back().database = "shop";
+  picture.workers[1].servers.push_back(picture.workers[1].servers.back());
+  picture.workers[1].servers.back().takes_slot = false;  // no limit counts it
   const ResultTable table = build_table(Subject::kDatabases, picture);
   REQUIRE(table.rows.size() == 2);
   CHECK(at(table, 0, "name") == "pgsaba");

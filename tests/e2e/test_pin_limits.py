@@ -1,0 +1,254 @@
+"""Clients that keep a server between transactions: how many may, and what the others get."""
+# ctest-labels: threads
+
+import pytest
+from harness import messages as m
+from harness.client import ConnectionEnded
+from harness.conversations import backend, error_of, tags, wait_for_waiters, waiting_clients
+from harness.processes import wait_until
+
+MAKES = {"temporary objects": "create temp table t (a int)",
+         "advisory locks": "select pg_advisory_lock({number})",
+         "cursors WITH HOLD": "declare c cursor with hold for select 1",
+         "irreversible state": "load 'auto_explain'"}
+ENDS = {"temporary objects": "drop table t", "advisory locks": "select pg_advisory_unlock({number})",
+        "cursors WITH HOLD": "close c"}
+
+
+def start(start_pgsaba, size=4, pins=1, workers=1, **timeouts):
+    return start_pgsaba({"databases": {"postgres": {"pool_size": size}}, "workers": workers,
+                         "pool": {"max_pinned_servers": pins}, "timeouts": timeouts})
+
+
+def pins(daemon):
+    return [row["reason"] for row in daemon.admin("show pins")]
+
+
+def wait_for_pins(daemon, *reasons):
+    """A client has its answer a moment before its server has said what is left."""
+    wanted = sorted(f"pinned: {reason}" for reason in reasons)
+    wait_until(lambda: sorted(pins(daemon)) == wanted, 5, f"the pins {wanted}, not {pins(daemon)}")
+
+
+def batch(sql):
+    return m.parse("", sql), m.bind(), m.describe_portal(), m.execute(), m.sync()
+
+
+def fails(frames, status, sqlstate="53300"):
+    """The only error is this one, and the session goes on."""
+    error = error_of(frames)
+    assert error and (error["S"], error["C"]) == ("ERROR", sqlstate), frames
+    assert frames[-1].body == status
+    return error
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("reason", MAKES)
+def test_the_second_waits_for_the_first(start_pgsaba, reason, workers):
+    daemon = start(start_pgsaba, workers=workers)
+    first, second, other = (daemon.connect() for _ in range(3))
+    with first, second, other:
+        assert error_of(first.query(MAKES[reason].format(number=1))) is None
+        second.send(m.query(MAKES[reason].format(number=2)))
+        wait_for_waiters(daemon, 1)
+        (row,) = [row for row in daemon.admin("show clients") if row["state"] == "waiting"]
+        assert row["reason"] == f"waits to keep a server connection: {reason}"
+        assert other.value("select 1") == "1"  # nobody else is concerned
+        wait_for_pins(daemon, reason)
+        assert second.is_silent()
+        if reason in ENDS:
+            first.query(ENDS[reason].format(number=1))
+        else:
+            first.close()
+        assert error_of(second.read_until_ready()) is None
+        assert waiting_clients(daemon) == 0
+        wait_for_pins(daemon, reason)
+
+
+def test_in_their_order_over_all_workers(start_pgsaba):
+    daemon = start(start_pgsaba, workers=2)
+    clients = [daemon.connect() for _ in range(6)]
+    clients[0].query(MAKES["temporary objects"])
+    for count, client in enumerate(clients[1:], 1):
+        client.send(m.query(MAKES["temporary objects"]))
+        wait_for_waiters(daemon, count)
+    for before, client in zip(clients, clients[1:]):
+        before.query("drop table t")
+        assert error_of(client.read_until_ready()) is None
+        assert all(later.is_silent(0.02) for later in clients[clients.index(client) + 1:])
+    for client in clients:
+        client.close()
+    wait_for_pins(daemon)
+
+
+@pytest.mark.parametrize("extended", [False, True])
+@pytest.mark.parametrize("in_block", [False, True])
+def test_the_wait_is_bounded_and_the_session_goes_on(start_pgsaba, extended, in_block):
+    daemon = start(start_pgsaba, query_wait="500ms")
+    with daemon.connect() as first, daemon.connect() as second:
+        first.query(MAKES["temporary objects"])
+        if in_block:
+            second.query("begin")  # no server has it yet
+        second.send(*(batch(MAKES["temporary objects"]) if extended
+                      else [m.query(MAKES["temporary objects"])]))
+        error = fails(second.read_until_ready(), b"E" if in_block else b"I")
+        assert error["M"] == "no server connection could be kept for this statement within query_wait"
+        assert "clients keep 1 of at most 1" in error["D"]
+        assert error["D"].endswith("would keep one for: temporary objects.")
+        assert "SHOW PINS" in error["H"]
+        if in_block:
+            assert tags(second.query("rollback")) == b"CZ"
+        assert second.value("select 1") == "1"
+        first.query("drop table t")
+        assert error_of(second.query(MAKES["temporary objects"])) is None
+
+
+def test_a_named_statement_waits_as_well(start_pgsaba):
+    daemon = start(start_pgsaba)
+    with daemon.connect() as first, daemon.connect() as second:
+        second.send(m.parse("s", MAKES["temporary objects"]), m.sync())
+        second.read_until_ready()
+        second.query("prepare p as select pg_advisory_lock(7)")
+        first.query(MAKES["temporary objects"])
+        second.send(m.bind("", "s"), m.execute(), m.sync())
+        wait_for_waiters(daemon, 1)
+        first.query("drop table t")
+        assert error_of(second.read_until_ready()) is None
+        second.query("drop table t")
+        first.query(MAKES["temporary objects"])
+        second.send(m.query("execute p"))
+        wait_for_waiters(daemon, 1)
+        first.query("drop table t")
+        assert error_of(second.read_until_ready()) is None
+
+
+def test_what_leaves_nothing_behind_does_not_wait(start_pgsaba, cluster):
+    cluster.sql("create table plain (a int)")
+    daemon = start(start_pgsaba, query_wait="1s")
+    with daemon.connect() as first, daemon.connect() as second:
+        first.query(MAKES["temporary objects"])
+        for sql in ("drop table plain", "select pg_advisory_unlock(1)", "select pg_advisory_xact_lock(1)",
+                    "begin; create temp table u (a int) on commit drop; commit",
+                    "set search_path = public, pg_temp", "discard temp"):
+            assert error_of(second.query(sql)) is None, sql
+        wait_for_pins(daemon, "temporary objects")
+
+
+def test_inside_a_transaction_it_goes_beyond_the_limit(start_pgsaba):
+    """It holds locks that the pinned client may wait for: it does not wait itself."""
+    daemon = start(start_pgsaba, size=3)
+    with daemon.connect() as first, daemon.connect() as second, daemon.connect() as third:
+        first.query(MAKES["temporary objects"])
+        second.query("begin; select 1")
+        assert error_of(second.query(MAKES["temporary objects"])) is None
+        assert error_of(second.query("commit")) is None
+        wait_for_pins(daemon, *["temporary objects"] * 2)
+        # The last server is for all others.
+        third.query("begin; select 1")
+        third.query("savepoint s")
+        error = fails(third.query(MAKES["temporary objects"]), b"E")
+        assert error["M"] == "too many clients keep a server connection to themselves"
+        assert error["D"].startswith("The statement would keep one for: temporary objects.")
+        assert "max_pinned_servers" in error["H"]
+        assert tags(third.query("rollback to s")) == b"CZ"
+        assert third.value("select 2") == "2"
+        third.send(*batch(MAKES["temporary objects"]))
+        frames = third.read_until_ready()
+        fails(frames, b"E")
+        assert tags(frames) == b"EZ"
+        assert fails(third.query("select 3"), b"E", "25P02")
+        assert tags(third.query("commit")) == b"CZ"
+        assert third.value("select 4") == "4"
+        assert first.value("select count(*) from t") == second.value("select count(*) from t") == "0"
+
+
+def test_pipelined_behind_others_it_waits_for_them_first(start_pgsaba):
+    daemon = start(start_pgsaba)
+    with daemon.connect() as first, daemon.connect() as second:
+        first.query(MAKES["temporary objects"])
+        second.send(m.query("select 1"), m.query(MAKES["temporary objects"]), m.query("select 2"))
+        assert tags(second.read_until_ready()) == b"TDCZ"
+        wait_for_waiters(daemon, 1)
+        first.query("drop table t")
+        assert tags(second.read_until_ready(2)) == b"CZTDCZ"
+
+
+def test_what_could_not_be_foreseen_goes_beyond_the_limit(start_pgsaba):
+    daemon = start(start_pgsaba, size=3)
+    hidden = "do $$ begin create temp table t (a int); end $$"
+    with daemon.connect() as first, daemon.connect() as second, daemon.connect() as third:
+        first.query(hidden)
+        second.query(hidden)
+        wait_for_pins(daemon, *["temporary objects"] * 2)
+        assert second.value("select count(*) from t") == "0"
+        with pytest.raises((ConnectionEnded, OSError)):
+            third.query(hidden)
+            third.query("select 1")
+        daemon.wait_for_log("too many clients keep a server connection")
+        assert first.value("select count(*) from t") == second.value("select count(*) from t") == "0"
+        with daemon.connect() as fourth:
+            assert fourth.value("select 1") == "1"
+
+
+def test_a_sequence_keeps_nobody_from_a_pin(start_pgsaba, cluster):
+    cluster.sql("create sequence if not exists pin_numbers")
+    daemon = start(start_pgsaba, sequence_pin="60s")
+    with daemon.connect() as first, daemon.connect() as second, daemon.connect() as third:
+        drawn = first.value("select nextval('pin_numbers')")
+        assert first.value("select currval('pin_numbers')") == drawn
+        wait_for_pins(daemon, "sequences")
+        assert error_of(second.query(MAKES["temporary objects"])) is None
+        wait_for_pins(daemon, "temporary objects")
+        assert fails(first.query("select currval('pin_numbers')"), b"I", "55000")
+        # Nor does it take what is not there.
+        third.query("select nextval('pin_numbers')")
+        wait_for_pins(daemon, "temporary objects")
+
+
+def test_a_client_with_a_sequence_waits_like_any_other(start_pgsaba, cluster):
+    cluster.sql("create sequence if not exists pin_numbers")
+    daemon = start(start_pgsaba, pins=2, size=3, sequence_pin="60s")
+    with daemon.connect() as first, daemon.connect() as second, daemon.connect() as third:
+        first.query(MAKES["temporary objects"])
+        third.query("select nextval('pin_numbers')")
+        second.query(MAKES["temporary objects"])
+        third.send(m.query(MAKES["temporary objects"]))
+        wait_for_waiters(daemon, 1)
+        second.query("drop table t")
+        assert error_of(third.read_until_ready()) is None
+        wait_for_pins(daemon, *["temporary objects"] * 2)
+
+
+def test_whoever_goes_away_while_it_waits_takes_nothing_along(start_pgsaba):
+    daemon = start(start_pgsaba)
+    with daemon.connect() as first, daemon.connect() as third:
+        first.query(MAKES["temporary objects"])
+        second = daemon.connect()
+        second.send(m.query(MAKES["temporary objects"]))
+        wait_for_waiters(daemon, 1)
+        third.send(m.query(MAKES["temporary objects"]))
+        wait_for_waiters(daemon, 2)
+        second.abandon()
+        wait_for_waiters(daemon, 1)
+        first.query("drop table t")
+        assert error_of(third.read_until_ready()) is None
+        # A statement that fails keeps nothing, and nobody out.
+        fails(third.query("drop table t; create temp table no (a nonsense)"), b"I", "42704")
+        third.query("drop table t")
+        assert error_of(first.query(MAKES["temporary objects"])) is None
+
+
+def test_nothing_hangs_where_all_want_to_keep_one(start_pgsaba):
+    """Many more clients than places: each has its turn, and the pool works on."""
+    daemon = start(start_pgsaba, size=3, pins=2, workers=2)
+    clients = [daemon.connect() for _ in range(12)]
+    with daemon.connect() as other:
+        for client in clients:
+            client.send(m.query("begin"), m.query(MAKES["temporary objects"]), m.query("commit"),
+                        m.query("drop table t"))
+            backend(other)
+        for client in clients:
+            client.socket.settimeout(20)
+            assert error_of(client.read_until_ready(4)) is None
+            client.close()
+    wait_for_pins(daemon)
