@@ -1,15 +1,16 @@
 #include "pgsaba/routing/read_balance.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgsaba::routing {
 namespace {
 
 constexpr float kUntriedLatencyUs = 1;  // who was never tried is tried first
 constexpr float kSmoothing = 0.1F;      // what one read counts for
-// Who gets no reads learns nothing of its latency: every second it forgets a part, and is tried
-// again in the end.
-constexpr float kLeveling = 0.05F;
+// Who gets no reads learns nothing of its latency: it is forgotten in about this time, so that it
+// is tried again.
+constexpr Micros kForgetUs = 2 * kSecond;
 
 // Those that cost about the same take turns.
 constexpr float kClearlyLess = 0.8F;
@@ -49,34 +50,29 @@ void ReadBalance::update(const TopologyCluster& cluster, const std::vector<std::
     standby.fit = fit;
     fit_count_ += fit ? 1 : 0;
   }
-  settle_shares(weights, now);
-  level_latencies();
+  for (std::size_t i = 0; i < count_; ++i) at(i).weight = i < weights.size() ? weights[i] : 1;
+  tick(now);
 }
 
-void ReadBalance::settle_shares(const std::vector<std::int32_t>& weights, Micros now) {
+void ReadBalance::tick(Micros now) {
+  settle_shares(now);
+  forget_latencies(now);
+}
+
+void ReadBalance::settle_shares(Micros now) {
   for (std::size_t i = 0; i < count_; ++i) {
     const Micros since = now - at(i).fit_since;
     const Micros warm =
         std::clamp<Micros>(100 * since / kWarmUpUs, kColdShare, 100);  // in hundredths
-    const auto weight = static_cast<float>(i < weights.size() ? std::max(weights[i], 0) : 1);
-    at(i).share = weight * static_cast<float>(warm) / 100;
+    at(i).share = static_cast<float>(at(i).weight) * static_cast<float>(warm) / 100;
   }
 }
 
-void ReadBalance::level_latencies() {
-  float sum = 0;
-  int known = 0;
-  for (std::size_t i = 0; i < count_; ++i) {
-    if (!at(i).fit || at(i).latency_us == 0) continue;
-    sum += at(i).latency_us;
-    ++known;
-  }
-  if (known == 0) return;
-  const float mean = sum / static_cast<float>(known);
-  for (std::size_t i = 0; i < count_; ++i) {
-    float& latency = at(i).latency_us;
-    latency = latency == 0 ? mean : latency + kLeveling * (mean - latency);
-  }
+void ReadBalance::forget_latencies(Micros now) {
+  const Micros since = std::min(now - std::exchange(updated_at_, now), kForgetUs);
+  const float kept = 1 - static_cast<float>(since) / static_cast<float>(kForgetUs);
+  for (std::size_t i = 0; i < count_; ++i)
+    if (!std::exchange(at(i).read, false)) at(i).latency_us *= kept;
 }
 
 std::optional<std::size_t> ReadBalance::pick(const CausalClock* clock, const ReadNeeds& needs) {
@@ -102,6 +98,7 @@ std::optional<std::size_t> ReadBalance::pick(const CausalClock* clock, const Rea
 void ReadBalance::ended(std::size_t server, Micros took) {
   Standby& standby = at(server);
   gave_up(server);
+  standby.read = true;
   const auto sample = static_cast<float>(std::max<Micros>(took, 1));
   standby.latency_us = standby.latency_us == 0
                            ? sample

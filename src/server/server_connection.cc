@@ -15,6 +15,12 @@ constexpr std::uint32_t kUnknownEdition = 0;
 // Owns the unnamed statement that `begin` leaves: no client has this number.
 constexpr std::uint64_t kOwnStatement = std::numeric_limits<std::uint64_t>::max();
 
+// The warning with which a server that crashes or is stopped at once leaves its clients.
+bool farewell(const Piece& piece) {
+  const std::string state = piece.complete ? wire::read_error(piece.body()).sqlstate : "";
+  return state == wire::sqlstate::kAdminShutdown || state == wire::sqlstate::kCrashShutdown;
+}
+
 // No SQL; it stands in PostgreSQL's log.
 constexpr std::string_view kRefusedStatement = "pgsaba refused this statement";
 
@@ -408,6 +414,8 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
     run.end += wire::whole_frames(run.input.subspan(run.end), piece.tag);
     return;
   }
+  if (piece.tag == 'N' && farewell(piece) && holder_ != nullptr && holder_->may_run_elsewhere())
+    return swallow(run, piece);
   if (piece.tag == 'A' && holder_ != nullptr && piece.complete &&
       !holder_->wants_notification(wire::read_channel(piece.body())))
     return swallow(run, piece);

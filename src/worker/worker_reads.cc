@@ -84,9 +84,11 @@ session::ReadRoute Worker::route_read(session::Account& account, const routing::
 // A session stays with the standby that it has read from until another one is known to show as
 // much: while there are reads, that is found out now and then.
 void Worker::look_again() {
-  for (const auto& [name, reads] : reads_)
+  for (const auto& [name, reads] : reads_) {
+    reads->balance.tick(turn_.now);
     if (std::exchange(reads->read, false) && reads->clock->want(reads->clock->now()))
       process_.control->positions_wanted(name);
+  }
 }
 
 // It may have forgotten what it had replayed.

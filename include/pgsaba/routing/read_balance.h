@@ -43,6 +43,9 @@ class ReadBalance {
   void update(const TopologyCluster& cluster, const std::vector<std::int32_t>& weights,
               Micros max_lag, Micros now);
 
+  // Now and then: standbys warm up, and those that were not read for a while are tried again.
+  void tick(Micros now);
+
   bool any_fit() const { return fit_count_ > 0; }
   bool fit(std::size_t server) const { return server < CausalClock::kMaxServers && at(server).fit; }
 
@@ -58,19 +61,22 @@ class ReadBalance {
   struct Standby {
     bool fit = false;
     Micros fit_since = 0;
+    std::int32_t weight = 1;
     std::uint32_t in_flight = 0;
+    bool read = false;     // since the last update
     float latency_us = 0;  // smoothed; 0: not known
     float share = 0;       // weight, less while it warms up
   };
 
   Standby& at(std::size_t server) { return standbys_[server]; }
   const Standby& at(std::size_t server) const { return standbys_[server]; }
-  void settle_shares(const std::vector<std::int32_t>& weights, Micros now);
-  void level_latencies();
+  void settle_shares(Micros now);
+  void forget_latencies(Micros now);
 
   std::array<Standby, CausalClock::kMaxServers> standbys_{};
   std::size_t count_ = 0;
   std::size_t fit_count_ = 0;
+  Micros updated_at_ = 0;
   std::size_t first_ = 0;  // who is looked at first, so that equals take turns
 };
 

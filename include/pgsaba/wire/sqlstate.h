@@ -24,6 +24,7 @@ inline constexpr std::string_view kDuplicateStatement = "42P05";
 inline constexpr std::string_view kQueryCanceled = "57014";
 inline constexpr std::string_view kReadOnlyTransaction = "25006";
 inline constexpr std::string_view kAdminShutdown = "57P01";
+inline constexpr std::string_view kCrashShutdown = "57P02";
 inline constexpr std::string_view kCannotConnectNow = "57P03";
 inline constexpr std::string_view kIdleSessionTimeout = "57P05";
 inline constexpr std::string_view kInternalError = "XX000";
