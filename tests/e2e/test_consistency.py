@@ -16,6 +16,8 @@ READS = int(os.environ.get("PGSABA_PAIRS", "6000"))
 ROWS = 4
 READERS = 6
 
+pytestmark = pytest.mark.timeout(120 + READS // 100)
+
 
 @pytest.fixture(scope="module")
 def group(directory):
@@ -83,6 +85,11 @@ class Run:
                     self.backward.append((self.level, row, value, seen[row]))
                 seen[row] = max(seen[row], value)
 
+    def end_after(self, readers):
+        for thread in readers:
+            thread.join()
+        self.done.set()
+
     def guarded(self, action, *arguments):
         try:
             action(*arguments)
@@ -99,12 +106,10 @@ class Run:
                    for number in range(READERS)]
         for thread in [*writers, *readers]:
             thread.start()
-        disturber = threading.Thread(target=self.guarded, args=(disturb, self))
-        disturber.start()
-        for thread in readers:
-            thread.join()
-        self.done.set()
-        for thread in [*writers, disturber]:
+        watcher = threading.Thread(target=self.end_after, args=(readers,))
+        watcher.start()
+        disturb(self)  # here: servers end with the thread that has started them
+        for thread in [watcher, *writers]:
             thread.join()
         assert not self.failures, self.failures
 
@@ -121,14 +126,14 @@ def pause_replay(group):
     return disturb
 
 
-def kill_a_standby(group):
+def kill_standbys(group):
     def disturb(run):
         for standby in group.standbys:
-            if run.done.wait(0.5):
-                return
+            run.done.wait(0.5)
             standby.kill()
             run.done.wait(0.2)
             standby.start()
+        run.done.wait()
     return disturb
 
 
@@ -155,7 +160,7 @@ def test_nor_when_standbys_are_killed(start_pgsaba, group):
     daemon = start_pgsaba(split(), servers=group.servers)
     wait_for_both(daemon)
     run = Run(daemon, "database", READS, seed=2)
-    run.go(group, kill_a_standby(group))
+    run.go(group, kill_standbys(group))
     assert run.stale == [] and run.backward == []
 
 
