@@ -21,11 +21,12 @@ std::string greeting(const wire::ParameterList& parameters) {
 }  // namespace
 
 ConsoleDesk::ConsoleDesk(net::ControlLoop& loop, DaemonControls& controls, std::string version,
-                         WorkerDrained on_worker_drained)
+                         WorkerDrained on_worker_drained, PositionsWanted on_positions_wanted)
     : loop_(loop),
       controls_(controls),
       version_(std::move(version)),
       on_worker_drained_(std::move(on_worker_drained)),
+      on_positions_wanted_(std::move(on_positions_wanted)),
       waits_(loop, controls),
       averages_(loop, controls),
       services_{controls, waits_, [this] { return facts(); }} {}
@@ -55,6 +56,12 @@ void ConsoleDesk::console_canceled(std::size_t worker, std::uint32_t client) {
 
 void ConsoleDesk::console_closed(std::size_t worker, std::uint32_t client) {
   post([this, key = Key{worker, client}] { close(key); });
+}
+
+void ConsoleDesk::positions_wanted(const std::string& cluster) {
+  post([this, cluster] {
+    if (on_positions_wanted_) on_positions_wanted_(cluster);
+  });
 }
 
 void ConsoleDesk::worker_drained(std::size_t worker) {

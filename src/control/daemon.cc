@@ -152,8 +152,9 @@ Status Daemon::start() {
   // Whoever sees the sockets may send signals: they must not meet the system's default.
   if (Status signals = watch_signals(); !signals.ok()) return signals;
   if (Status listening = open_listeners(); !listening.ok()) return listening;
-  consoles_ = std::make_unique<ConsoleDesk>(loop_, *this, options_.version,
-                                            [this](std::size_t worker) { worker_drained(worker); });
+  consoles_ = std::make_unique<ConsoleDesk>(
+      loop_, *this, options_.version, [this](std::size_t worker) { worker_drained(worker); },
+      [this](const std::string& cluster) { positions_wanted(cluster); });
   process_.control = consoles_.get();
   start_monitor();
   addresses_.watch(config);
@@ -171,6 +172,27 @@ void Daemon::start_monitor() {
       loop_, monitored_clusters(*picture_->config),
       ClusterMonitor::Observer{[this](const ClusterMonitor::TopologyPointer&) { publish(); }},
       previous);
+  start_positions();
+}
+
+void Daemon::start_positions() {
+  positions_.clear();
+  const auto progress = [this] { tell_workers([] { return worker::StandbyProgress{}; }); };
+  for (const MonitorCluster& cluster : monitored_clusters(*picture_->config))
+    if (cluster.servers.size() > 1)
+      positions_[cluster.name] = std::make_unique<PositionWatch>(
+          loop_, cluster, process_.causal_clocks.cluster(cluster.name), progress);
+  follow_primaries();
+}
+
+void Daemon::follow_primaries() {
+  for (const auto& [name, positions] : positions_)
+    if (const auto* cluster = monitor_->topology()->find(name)) positions->follow(*cluster);
+}
+
+void Daemon::positions_wanted(const std::string& cluster) {
+  const auto positions = positions_.find(cluster);
+  if (positions != positions_.end()) positions->second->look();
 }
 
 // Clients wait in the listening sockets' queues until the first picture is worth acting upon.
@@ -333,6 +355,7 @@ void Daemon::change_picture(const std::function<void(worker::Picture&)>& change)
 
 void Daemon::publish() {
   if (!monitor_) return;
+  follow_primaries();
   if (!serving_) return start_workers_when_ready();
   change_picture([](worker::Picture&) {});
 }

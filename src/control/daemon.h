@@ -4,6 +4,7 @@
 // calls `run`.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
 #include "control/key_workshop.h"
+#include "control/position_watch.h"
 #include "control/worker_thread.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/process.h"
@@ -61,6 +63,9 @@ class Daemon final : public DaemonControls {
   void start_workers_when_ready();
   Status start_workers();
   void worker_drained(std::size_t worker);
+  void start_positions();
+  void follow_primaries();
+  void positions_wanted(const std::string& cluster);
   void publish();
 
   DaemonOptions options_;
@@ -70,6 +75,7 @@ class Daemon final : public DaemonControls {
   std::vector<Listening> listening_;
   AddressBook addresses_;
   std::unique_ptr<ClusterMonitor> monitor_;
+  std::map<std::string, std::unique_ptr<PositionWatch>> positions_;  // by cluster
   std::unique_ptr<ConsoleDesk> consoles_;
   std::unique_ptr<KeyWorkshop> keys_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;

@@ -1,5 +1,4 @@
-// ServerProbe: asks one PostgreSQL server about its role and WAL position over one kept libpq link,
-// never blocking: the name is looked up by the loop and libpq gets numeric addresses only.
+// ServerProbe: asks one PostgreSQL server about its role and WAL position.
 // Owning thread: the control loop's. The callback comes from the loop, once per probe, and besides
 // when an idle link breaks (the server went away: news that must not wait for the next probe). It
 // must not destroy the probe.
@@ -16,9 +15,7 @@
 #include "monitor_target.h"
 #include "pgsaba/base/result.h"
 #include "pgsaba/net/control_loop.h"
-
-struct pg_conn;    // libpq's PGconn
-struct pg_result;  // libpq's PGresult
+#include "server_link.h"
 
 namespace pgsaba::control {
 
@@ -37,7 +34,6 @@ class ServerProbe {
   using Callback = std::function<void(Result<ProbeAnswer>)>;
 
   ServerProbe(net::ControlLoop& loop, MonitorTarget target, Micros limit_us, Callback callback);
-  ~ServerProbe();
   ServerProbe(const ServerProbe&) = delete;
   ServerProbe& operator=(const ServerProbe&) = delete;
 
@@ -45,42 +41,12 @@ class ServerProbe {
   void ask();
 
  private:
-  // kOffline -> kLookingUp -> kConnecting -> kAsking <-> kIdle; from each back to kOffline by
-  // fail().
-  enum class State : std::uint8_t { kOffline, kLookingUp, kConnecting, kAsking, kIdle };
+  void receive(const ServerLink::Answer& answer);
 
-  struct CloseLink {
-    void operator()(pg_conn* link) const;
-  };
-  struct FreeResult {
-    void operator()(pg_result* result) const;
-  };
-  using ResultPointer = std::unique_ptr<pg_result, FreeResult>;
-
-  void look_up();
-  void connect(const std::vector<net::Address>& addresses);
-  void continue_connecting();
-  void send_question();
-  void receive(net::Readiness ready);
-  void finish(const ResultPointer& result);
-  void notice_idle_link();
-  void watch(net::Readiness interest, void (ServerProbe::*step)(net::Readiness));
-  void on_connecting(net::Readiness) { continue_connecting(); }
-  void on_idle(net::Readiness) { notice_idle_link(); }
-  std::string link_error() const;
-  void fail(std::string message);
-
-  net::ControlLoop& loop_;
-  MonitorTarget target_;
   Micros limit_us_;
   Callback callback_;
-  State state_ = State::kOffline;
   bool without_control_data_ = false;  // pg_control_*() were denied
-  std::unique_ptr<pg_conn, CloseLink> link_;
-  ResultPointer result_;
-  net::Watch lookup_;
-  net::Watch limit_;
-  net::Watch socket_;  // after link_: must be gone before the link closes its socket
+  ServerLink link_;
 };
 
 }  // namespace pgsaba::control

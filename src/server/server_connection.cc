@@ -15,6 +15,12 @@ constexpr std::uint32_t kUnknownEdition = 0;
 // Owns the unnamed statement that `begin` leaves: no client has this number.
 constexpr std::uint64_t kOwnStatement = std::numeric_limits<std::uint64_t>::max();
 
+// The warning with which a server that crashes or is stopped at once leaves its clients.
+bool farewell(const Piece& piece) {
+  const std::string state = piece.complete ? wire::read_error(piece.body()).sqlstate : "";
+  return state == wire::sqlstate::kAdminShutdown || state == wire::sqlstate::kCrashShutdown;
+}
+
 // No SQL; it stands in PostgreSQL's log.
 constexpr std::string_view kRefusedStatement = "pgsaba refused this statement";
 
@@ -47,7 +53,7 @@ Status ServerConnection::open_connection(const net::Address& address,
 
 void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
-  has_failed_ = has_rolled_back_ = beginning_ = false;
+  has_failed_ = has_rolled_back_ = has_committed_ = beginning_ = false;
   state_ = State::kLent;
 }
 
@@ -408,6 +414,8 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
     run.end += wire::whole_frames(run.input.subspan(run.end), piece.tag);
     return;
   }
+  if (piece.tag == 'N' && farewell(piece) && holder_ != nullptr && holder_->may_run_elsewhere())
+    return swallow(run, piece);
   if (piece.tag == 'A' && holder_ != nullptr && piece.complete &&
       !holder_->wants_notification(wire::read_channel(piece.body())))
     return swallow(run, piece);
@@ -446,7 +454,9 @@ void ServerConnection::judge_ready(const Piece& piece, Run& run) {
   const auto status = wire::read_ready(piece.body());
   if (!status) return lost(CloseReason::kProtocolError);
   const Pipeline::Verdict verdict = pipeline_.ready(*status);
-  const bool ends_all = verdict.action == Pipeline::Action::kForward && at_rest();
+  const bool forwarded = verdict.action == Pipeline::Action::kForward;
+  if (forwarded && holder_ != nullptr) holder_->ready_comes(*status);
+  const bool ends_all = forwarded && at_rest();
   if (ends_all && holder_ != nullptr && holder_->holds_ready()) {
     swallow(run, piece);
   } else {
@@ -480,6 +490,7 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     last_error_told_ = verdict.action == Pipeline::Action::kForward && state_ == State::kLent &&
                        error.sqlstate == wire::sqlstate::kProtocolViolation && piece.complete;
     if (last_error_told_) run.end += piece.bytes.size();
+    if (holder_ != nullptr && holder_->may_run_elsewhere()) run.begin = run.end;
     pass_on(run);
     last_error_ = error;
     return lost(of_ours ? CloseReason::kNotClean : CloseReason::kServerError);
@@ -494,6 +505,11 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
       wire::append_error(frame, 'E', error);
     }
     return holder_->begin_failed(error, bytes_of(frame));
+  }
+  if (holder_ != nullptr && verdict.action == Pipeline::Action::kForward &&
+      holder_->runs_elsewhere(error)) {
+    run.begin = run.end;
+    return swallow(run, piece);
   }
   forget_skipped();  // the entry that failed is among them
   if (verdict.entry.refused && holder_ != nullptr)
@@ -544,6 +560,7 @@ void ServerConnection::note_command(Bytes body) {
   const std::string_view tag = wire::read_command_tag(body);
   if ((tag == "SET" || tag == "RESET") && holder_ != nullptr) holder_->setting_done();
   has_rolled_back_ = has_rolled_back_ || tag == "ROLLBACK";
+  has_committed_ = has_committed_ || tag == "COMMIT";
   if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
   statements_.forget_all();
   named_.clear();

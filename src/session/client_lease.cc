@@ -21,15 +21,22 @@ using wire::TransactionStatus;
 // ---- the lease ---------------------------------------------------------------------------------
 
 // `keeps`: what the statement that needs the server will keep it for.
-ClientSession::Taken ClientSession::acquire(Pins keeps) {
+ClientSession::Taken ClientSession::acquire(Pins keeps, bool read) {
   ErrorFields why;
-  pool::Pool* pool = host_.route(*account_, why);
+  bool may_wait = false;
+  pool::Pool* pool = read ? standby_pool(may_wait) : nullptr;
+  if (may_wait && may_park()) {
+    park();
+    return Taken::kNotYet;
+  }
+  request_at_ = parked_at_ != 0 ? parked_at_ : turn().now;
+  parked_at_ = 0;
+  if (pool == nullptr) pool = host_.route(*account_, why);
   if (pool == nullptr) {
     refused(why);
     return Taken::kNotYet;
   }
   lease_pool_ = pool;
-  request_at_ = turn().now;
   foreseen_ = keeps;
   wants_pin = keeps.any();
   const bool may_keep = !wants_pin || pool->pin_in_turn(*this);
@@ -48,6 +55,13 @@ ClientSession::Taken ClientSession::acquire(Pins keeps) {
 
 void ClientSession::follow_route() {
   if (!wait_hook.linked()) return;
+  if (read_) {
+    const routing::ReadBalance* balance = account_->reads.balance;
+    if (balance != nullptr && balance->fit(read_.server())) return;
+    lease_pool_->leave(*this);
+    read_.drop();
+    return ask_again();
+  }
   ErrorFields why;
   pool::Pool* pool = host_.route(*account_, why);
   if (pool == nullptr || pool == lease_pool_) return;
@@ -62,6 +76,9 @@ void ClientSession::follow_route() {
 void ClientSession::link(ServerConnection& server) {
   server_ = &server;
   statements_in_lease_ = 0;
+  read_.start(turn().now);
+  request_seen_ = false;
+  to_primary_ = wrote_ = saw_ = false;
   drew_in_lease_ = may_notify_ = false;
   batches_before_lease_ = batches_sent_;
   cancel_held_ = false;
@@ -90,6 +107,7 @@ void ClientSession::granted(ServerConnection& server) {
 
 // What came while it waited is taken up.
 void ClientSession::resume() {
+  if (!take_again()) return;
   const Bytes input = gather(false);
   retain(consume(input));
   if (readable() || hung_up()) schedule();
@@ -99,6 +117,12 @@ void ClientSession::resume() {
 // fails, not the session.
 void ClientSession::refused(const ErrorFields& error) {
   if (state_ == State::kWelcome) return end(EndReason::kNoServer, error);
+  if (read_ && error.sqlstate != wire::sqlstate::kQueryCanceled &&
+      error.sqlstate != wire::sqlstate::kTooManyConnections)
+    return ask_primary();
+  read_.drop();
+  parked_at_ = 0;
+  to_primary_ = false;
   ErrorFields of_statement = error;
   of_statement.severity = "ERROR";
   explain_pin(of_statement);
@@ -109,6 +133,13 @@ void ClientSession::refused(const ErrorFields& error) {
   orphan_ = std::make_unique<OrphanedTransaction>(of_statement, false, false, in_block);
   transition(State::kOrphaned);
   schedule();
+}
+
+// The standby cannot serve.
+void ClientSession::ask_primary() {
+  read_.drop();
+  to_primary_ = true;
+  ask_again();
 }
 
 // What was sent behind the BEGIN may be followed by more now.
@@ -131,6 +162,7 @@ void ClientSession::begin_failed(const ErrorFields& error, Bytes frame) {
   idle_since_ = turn().now;
   if (traces_) traces_->clear();
   ServerConnection& server = *std::exchange(server_, nullptr);
+  read_.drop();
   if (leaving_) {
     transition(State::kIdle);
   } else {
@@ -152,6 +184,7 @@ void ClientSession::begin_failed(const ErrorFields& error, Bytes frame) {
 
 void ClientSession::server_sent(Bytes bytes) {
   if (state_ == State::kWelcome) return learn_from(bytes);
+  if (!request_.empty()) forget_request();
   lease_pool_->totals().bytes_sent += bytes.size();
   send(bytes);
 }
@@ -220,6 +253,7 @@ void ClientSession::server_ready() {
 
 void ClientSession::unlink() {
   ServerConnection* server = std::exchange(server_, nullptr);
+  read_.finish(turn().now);
   transition(State::kIdle);
   lease_pool_->give_back(*server);
 }
@@ -230,6 +264,9 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const bool in_transaction = told_ != TransactionStatus::kIdle;
   const State was = state_;
   server_ = nullptr;
+  if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere();
+  if (wrote_ && account_ != nullptr && account_->reads.clock) note_seen();
+  read_.drop();
   const ErrorFields& last = server.last_error();
   const std::string what =
       last.message.empty() ? std::string(describe(reason)) : last.severity + ": " + last.message;

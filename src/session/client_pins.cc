@@ -74,7 +74,7 @@ std::optional<ClientSession::Taken> ClientSession::reserve_pin(const Piece& piec
   const bool between = pipeline.empty() && pipeline.status() == TransactionStatus::kIdle;
   if (between && pins_.any() && !without_sequence(pins_).any()) {  // it waits like anybody else
     release_pin();
-    return on_unlinked(piece);
+    return on_unlinked(piece, piece.bytes);
   }
   if (lease_pool_->overdraw_pin(*this)) return std::nullopt;
   refuse_statement(piece);

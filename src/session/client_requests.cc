@@ -3,11 +3,13 @@
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
 #include "session/client_login_state.h"
+#include "session/data_access.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/pin_foresight.h"
+#include "session/query_text.h"
 
 namespace pgsaba::session {
 
@@ -16,15 +18,6 @@ using sql::Command;
 using wire::Piece;
 using wire::TransactionStatus;
 
-namespace {
-
-std::string_view query_text(const Piece& piece) {
-  const std::string_view body = text_of(piece.body());
-  return body.substr(0, body.find('\0'));
-}
-
-}  // namespace
-
 // Of a Query, or of a Parse that is whole: a broken one has none.
 std::string_view ClientSession::text_of_statement(const Piece& piece) {
   if (piece.tag == 'Q') return query_text(piece);
@@ -32,7 +25,7 @@ std::string_view ClientSession::text_of_statement(const Piece& piece) {
   return parse ? parse->rest.substr(0, parse->rest.find('\0')) : std::string_view();
 }
 
-ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
+ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
   switch (state_) {
     case State::kLogin:
       on_login_frame(piece);
@@ -57,7 +50,7 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece) {
     return Taken::kYes;
   }
   if (piece.tag == 'Q' || piece.tag == 'P') read_query(piece);
-  return state_ == State::kLinked ? on_linked(piece) : on_unlinked(piece);
+  return state_ == State::kLinked ? on_linked(piece, ahead) : on_unlinked(piece, ahead);
 }
 
 // What was sent before Terminate is still answered, as PostgreSQL does.
@@ -75,9 +68,9 @@ ClientSession::Taken ClientSession::leave() {
 // A query is read once, here; a text that did not arrive in one piece may be anything.
 void ClientSession::read_query(const Piece& piece) {
   if (!account_->pools_transactions()) {
-    query_ = {Command::kOther, true, sql::effect::kNone};
+    query_ = {Command::kOther, true, sql::effect::kNone, sql::Access::kWrite};
   } else if (!piece.complete) {
-    query_ = {Command::kOther, false, sql::effect::kAll};
+    query_ = {Command::kOther, false, sql::effect::kAll, sql::Access::kWrite};
   } else {
     query_ = sql::read_statement(text_of_statement(piece), dialect_);
   }
@@ -100,7 +93,7 @@ void ClientSession::reply(std::string_view frames) {
 }
 
 // What needs no server is answered here; everything else waits for one.
-ClientSession::Taken ClientSession::on_unlinked(const Piece& piece) {
+ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead) {
   switch (piece.tag) {
     case 'd':
     case 'c':
@@ -118,8 +111,12 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece) {
     default:
       break;
   }
-  if (acquire(foresee(piece)) == Taken::kNotYet) return Taken::kNotYet;
-  return state_ == State::kLinked ? on_linked(piece) : Taken::kNotYet;
+  const ReadRequest read = as_read(piece, ahead);
+  const Pins keeps = read.bytes > 0 ? Pins() : foresee(piece);
+  if (acquire(keeps, read.bytes > 0) == Taken::kNotYet || state_ != State::kLinked)
+    return Taken::kNotYet;
+  if (read_) keep_request(read, ahead);
+  return on_linked(piece, ahead);
 }
 
 // Queries whose answer is known without a server.
@@ -205,6 +202,7 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
     for (const std::string& name : sql::hidden_settings(text))
       host_.settings().remember_custom(name);
   note_statement(effects | match_names(query_.effects, text), text);
+  if (touches_data(query_)) note_access(query_.access);
   drop_unnamed_statement();
   ++batches_sent_;
   const bool in_block = pipeline.empty() && pipeline.status() == TransactionStatus::kInBlock;
@@ -214,9 +212,13 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   return Taken::kYes;
 }
 
-ClientSession::Taken ClientSession::on_linked(const Piece& piece) {
+ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
   // It must not be executed outside of the transaction, should that not begin.
   if (server_->beginning() && batches_sent_ > batches_before_lease_) return Taken::kNotYet;
+  if (read_ && !pins_.any()) {
+    const Taken taken = check_standby(piece, ahead);
+    if (taken == Taken::kNotYet || state_ != State::kLinked) return taken;
+  }
   // After an error the server reads nothing up to the Sync: nothing need be sent either.
   if (server_->pipeline().skipping() && piece.tag != 'S') {
     body_ = Body::kDrop;
@@ -244,6 +246,7 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece) {
     case 'F':
       ++batches_sent_;
       note_statement(sql::effect::kUnknownCode, {});
+      note_access(sql::Access::kWrite);
       forward(Request::kFunctionCall, piece);
       return Taken::kYes;
     case 'c':

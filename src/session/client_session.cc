@@ -55,6 +55,7 @@ Phase ClientSession::phase_of(State state) {
     case State::kLogin:
     case State::kWelcome:
       return Phase::kLogin;
+    case State::kParked:
     case State::kWaiting:
       return Phase::kWaiting;
     case State::kBegun:
@@ -94,6 +95,7 @@ bool ClientSession::wants_input() const {
   switch (state_) {
     case State::kLogin:
     case State::kWelcome:
+    case State::kParked:
     case State::kWaiting:
     case State::kMatching:
     case State::kSettling:
@@ -111,7 +113,7 @@ bool ClientSession::wants_input() const {
 }
 
 void ClientSession::step() {
-  if (state_ == State::kClosed) return;
+  if (state_ == State::kClosed || !take_again()) return;
   const bool may_read = wants_input();
   const Bytes input = gather(may_read);
   const std::size_t used = consume(input);
@@ -132,8 +134,8 @@ void ClientSession::lost_peer() {
 
 // Whether the next message can be looked at before something else has happened.
 bool ClientSession::takes_messages() const {
-  return state_ != State::kWaiting && state_ != State::kWelcome && state_ != State::kMatching &&
-         state_ != State::kSettling && !waits_for_keys();
+  return state_ != State::kWaiting && state_ != State::kParked && state_ != State::kWelcome &&
+         state_ != State::kMatching && state_ != State::kSettling && !waits_for_keys();
 }
 
 bool ClientSession::at_rest() const {
@@ -171,7 +173,7 @@ std::size_t ClientSession::consume(Bytes input) {
     }
     if (piece.kind == Piece::Kind::kBody) {
       on_body(piece);
-    } else if (on_frame(piece) == Taken::kNotYet) {
+    } else if (on_frame(piece, rest) == Taken::kNotYet) {
       reader_ = before;
       break;
     }
@@ -215,6 +217,7 @@ void ClientSession::give_up(ServerConnection& server) {
 void ClientSession::part_from_server() {
   abandon_state();
   ServerConnection* server = std::exchange(server_, nullptr);
+  read_.drop();
   if (server == nullptr) return;
   // A question of ours that is still under way is followed by the cleaning.
   const bool only_asked = state_ == State::kSettling || state_ == State::kMatching;
@@ -233,6 +236,7 @@ void ClientSession::end(EndReason reason) {
   if (relay_) relay_->close();
   stop_listening();
   part_from_server();
+  request_.clear(turn().buffers);
   if (state_ == State::kConsole) host_.console_closed(*this);
   host_.log_client(*this, describe(reason_));
   if (account_ != nullptr) host_.dismiss(*account_);

@@ -148,6 +148,7 @@ void ClientSession::match_answered(Bytes frames) {
     ServerConnection* server = std::exchange(server_, nullptr);
     server->settings_unknown();
     lease_pool_->give_back(*server);
+    read_.drop();
     return refused(*error);
   }
   matched();
@@ -262,6 +263,10 @@ void ClientSession::finish_lease() {
   if ((effects & effect::kIrreversible) != 0 && !unread) {
     pins_.set(PinReason::kIrreversible);
     server_->taint(ServerConnection::Taint::kForGood);
+  }
+  if (read_ && pins_.any()) {  // the next statement may be for the primary
+    server_->taint(ServerConnection::Taint::kState);
+    pins_.clear();
   }
   if (!pins_.any()) {
     unlink();

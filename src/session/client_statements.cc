@@ -1,6 +1,7 @@
 // The part of ClientSession that deals with prepared statements, named and unnamed.
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
+#include "session/data_access.h"
 #include "session/deallocate.h"
 #include "session/lease_traces.h"
 #include "session/listening.h"
@@ -86,7 +87,7 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
   std::uint32_t change = 0;
   if (account_->pools_transactions() && (!parse || parse->statement.empty())) {
     change = kUnnamedChange;
-    keep_unnamed_statement(parse ? parse->rest : std::string_view(), query_.effects);
+    keep_unnamed_statement(parse ? parse->rest : std::string_view(), query_);
     // The last moment before the batch begins.
     if (unnamed_->effects != sql::effect::kAll)
       guard_sequences(unnamed_->effects & sql::effect::kSequenceRead);
@@ -103,17 +104,19 @@ void ClientSession::deallocate_by_parse(std::string_view name) {
   std::string frame;
   wire::append_parse(frame, "", kDeallocateScratch);
   server_->forward(Request::kParse, bytes_of(frame), 0, change);
-  keep_unnamed_statement(kDeallocateScratch, sql::effect::kPrepared);
+  keep_unnamed_statement(kDeallocateScratch,
+                         {.effects = sql::effect::kPrepared, .access = sql::Access::kPrimaryRead});
   server_->unnamed_is(unnamed_->number);
 }
 
 // The client may bind it in a later transaction, on another server. A text that did not arrive in
 // one piece (`rest` is empty then) is not kept: only this server has it.
-void ClientSession::keep_unnamed_statement(std::string_view rest, sql::Effects effects) {
+void ClientSession::keep_unnamed_statement(std::string_view rest, const sql::Statement& statement) {
   if (!unnamed_) unnamed_ = std::make_unique<UnnamedStatement>();
   unnamed_->number = static_cast<std::uint64_t>(id_) << 32 | ++unnamed_count_;
   unnamed_->rest = rest;
-  unnamed_->effects = rest.empty() ? sql::effect::kAll : effects;
+  unnamed_->effects = rest.empty() ? sql::effect::kAll : statement.effects;
+  unnamed_->access = rest.empty() ? sql::Access::kWrite : data_access(statement);
 }
 
 void ClientSession::drop_unnamed_statement() { unnamed_.reset(); }
@@ -150,12 +153,21 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (server_->unsure()) return Taken::kNotYet;
   server::PreparedRef statement = host_.prepared_statements().intern(names->rest);
-  statement->effects.fetch_or(sql::read_statement(statement->query(), dialect_).effects,
-                              std::memory_order_relaxed);
+  learn(*statement, sql::read_statement(statement->query(), dialect_));
   ++lease_pool_->totals().server_parse_count;
   const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
   server_->parse_statement(*statement, limit, change);
   return Taken::kYes;
+}
+
+// What running it means, in the dialect of whoever has read it.
+void ClientSession::learn(const server::PreparedStatement& statement, const sql::Statement& read) {
+  statement.effects.fetch_or(read.effects, std::memory_order_relaxed);
+  const auto access = static_cast<std::uint8_t>(data_access(read));
+  std::uint8_t known = statement.access.load(std::memory_order_relaxed);
+  while (known < access &&
+         !statement.access.compare_exchange_weak(known, access, std::memory_order_relaxed)) {
+  }
 }
 
 ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
@@ -168,6 +180,7 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   if (!statement) {
     if (ours) match_names(sql::effect::kPrepared, {});
     if (ours) note_statement(effects_of_prepared(names->statement), {});
+    note_access(sql::Access::kWrite);
     forward(Request::kBind, piece);
     return Taken::kYes;
   }
@@ -175,6 +188,7 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   const sql::Effects effects = statement->effects.load(std::memory_order_relaxed);
   note_statement(effects | match_names(effects, statement->query()), statement->query(),
                  piece.body());
+  note_access(static_cast<sql::Access>(statement->access.load(std::memory_order_relaxed)));
   if (request_at_ == 0) request_at_ = turn().now;
   server_->need_statement(*statement, account_->max_prepared_statements);
   const std::string name = server::server_statement_name(statement->id);
@@ -231,7 +245,7 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
     if (one.rest) {
       statement = host_.prepared_statements().intern(*one.rest);
       const sql::Statement read = sql::read_statement(statement->query(), dialect_);
-      statement->effects.fetch_or(read.effects, std::memory_order_relaxed);
+      learn(*statement, read);
       foresees_ = foresees_ || (read.effects & kForeseeable) != 0;
     } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {  // as we parsed it
       statement = prepared_->at(one.name);
@@ -255,6 +269,7 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
 
 ClientSession::Taken ClientSession::bind_unnamed(const Piece& piece) {
   match_unnamed_statement();
+  note_access(unnamed_ ? unnamed_->access : sql::Access::kWrite);
   if (unnamed_)
     note_statement(unnamed_->effects | match_names(unnamed_->effects, unnamed_->query()),
                    unnamed_->query(), piece.body());

@@ -96,6 +96,16 @@ ErrorFields pin_timeout(const std::string& reasons) {
   return error;
 }
 
+ErrorFields not_on_standby() {
+  ErrorFields error{"ERROR", std::string(sqlstate::kReadOnlyTransaction),
+                    "this statement cannot run in a transaction that reads from a standby"};
+  error.detail = "It may change or ask about the server or session that it runs in.";
+  error.hint =
+      "Begin the transaction with this statement or without READ ONLY, or use SET pgsaba.route = "
+      "'primary': then it runs on the primary.";
+  return error;
+}
+
 ErrorFields too_many_notifications() {
   return fatal(sqlstate::kProgramLimitExceeded,
                "terminating connection: too many notifications wait for the client",

@@ -18,6 +18,7 @@ struct UnnamedStatement {
   std::uint64_t number = 0;  // by which servers know whose theirs is
   std::string rest;          // of the Parse, behind the name; empty: too long to keep
   sql::Effects effects = sql::effect::kNone;
+  sql::Access access = sql::Access::kWrite;
 
   std::string_view query() const { return {rest.data()}; }
 };

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "sql/word_index.h"
+
 namespace pgsaba::sql {
 namespace {
 
@@ -84,6 +86,16 @@ const char* without_signs(const char* begin, const char* end) {
   return end;
 }
 
+// Of a whole comment, from /* to */.
+RouteHint hint_of(std::string_view comment) {
+  std::string_view text = comment.substr(2, comment.size() - 4);
+  while (!text.empty() && kind_of(text.front()) == Kind::kBlank) text.remove_prefix(1);
+  while (!text.empty() && kind_of(text.back()) == Kind::kBlank) text.remove_suffix(1);
+  if (same_word(text, "pgsaba:primary")) return RouteHint::kPrimary;
+  if (same_word(text, "pgsaba:replica")) return RouteHint::kReplica;
+  return RouteHint::kNone;
+}
+
 }  // namespace
 
 Token Lexer::next() {
@@ -150,6 +162,7 @@ bool Lexer::skip_block_comment() {
     depth += begins ? 1 : -1;
     done = star + (begins ? 1 : 2);
   }
+  if (hint_ == RouteHint::kNone) hint_ = hint_of({at_, done});
   at_ = done;
   return true;
 }

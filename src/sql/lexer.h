@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "pgsaba/sql/access.h"
 #include "pgsaba/sql/dialect.h"
 #include "sql/mark.h"
 
@@ -38,6 +39,7 @@ class Lexer {
       : at_(sql.data()), end_(sql.data() + sql.size()), dialect_(dialect) {}
 
   Token next();
+  RouteHint hint() const { return hint_; }  // of the comments so far
 
  private:
   bool skip_blanks();  // and comments; false: one does not end
@@ -59,6 +61,7 @@ class Lexer {
   const char* at_;
   const char* end_;
   Dialect dialect_;
+  RouteHint hint_ = RouteHint::kNone;
 };
 
 }  // namespace pgsaba::sql

@@ -4,19 +4,19 @@
 
 namespace pgsaba::sql {
 
-Statement read_statement(std::string_view sql, const Dialect& dialect) {
-  return StatementReader(sql, dialect, nullptr).read();
+Statement read_statement(std::string_view sql, const Dialect& dialect, const AccessRules* rules) {
+  return StatementReader(sql, dialect, nullptr, rules).read();
 }
 
 std::vector<TouchedSetting> touched_settings(std::string_view sql, const Dialect& dialect) {
   NamesFound found;
-  StatementReader(sql, dialect, &found).read();
+  StatementReader(sql, dialect, &found, nullptr).read();
   return std::move(found.settings);
 }
 
 std::vector<std::string> prepared_names(std::string_view sql, const Dialect& dialect) {
   NamesFound found;
-  StatementReader(sql, dialect, &found).read();
+  StatementReader(sql, dialect, &found, nullptr).read();
   return std::move(found.prepared);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sql/instance.h"
 #include "sql/names.h"
 #include "sql/word_index.h"
 
@@ -35,7 +36,9 @@ bool assigns(const Token& token) {
 }  // namespace
 
 Statement StatementReader::read() {
-  if (sql_.find('\0') != std::string_view::npos) return {Command::kOther, false, effect::kAll};
+  if (sql_.find('\0') != std::string_view::npos)
+    return {Command::kOther,           false,           effect::kAll, Access::kUnknown,
+            AccessReason::kUnreadable, RouteHint::kNone};
   for (advance(); token_.kind != TokenKind::kEnd;) {
     if (at_end()) {  // a semicolon
       last_ = Mark::kBeginning;
@@ -46,6 +49,8 @@ Statement StatementReader::read() {
   }
   result_.single = result_.single && statements_ <= 1;
   if (transaction_ && !result_.single) result_.effects |= effect::kTransaction;
+  judge_end();
+  result_.hint = lexer_.hint();
   return result_;
 }
 
@@ -57,9 +62,15 @@ void StatementReader::read_one() {
   conflicts_ = 0;
   index_ = false;
   update_ = token_.mark == Mark::kUpdate;
+  to_stdout_ = false;
   const Command command = read_head();
+  judge_command(command);
   while (!at_end()) advance();
-  if (conflicts_ > 0) result_.effects |= effect::kUnknownCode;
+  if (conflicts_ > 0) {
+    result_.effects |= effect::kUnknownCode;
+    deny(Access::kUnknown, AccessReason::kUnknownFunction);
+  }
+  if (command == Command::kCopy && !to_stdout_) deny(Access::kWrite, AccessReason::kCopy);
   if (statements_++ == 0) result_.command = command;
   transaction_ = transaction_ || is_transaction(command);
   command_ = Command::kEmpty;
@@ -82,6 +93,7 @@ Command StatementReader::leave(Command command, Effects effects) {
   return command;
 }
 
+// What reads or changes rows; other statements are looked for in groups.
 Command StatementReader::read_head() {
   if (token_.is('(')) return read_parenthesis();
   if (token_.kind != TokenKind::kWord) return leave(Command::kOther, effect::kAll);
@@ -99,6 +111,24 @@ Command StatementReader::read_head() {
       return command_ = Command::kDelete;
     case Mark::kMerge:
       return leave(command_ = Command::kMerge, effect::kInsert);
+    case Mark::kCopy:
+      return command_ = Command::kCopy;
+    case Mark::kExplain:
+      return read_explain();
+    case Mark::kDeclare:
+      return command_ = Command::kDeclare;
+    case Mark::kFetch:
+    case Mark::kMove:
+      return Command::kFetch;
+    case Mark::kClose:
+      return leave(Command::kClose, effect::kHeldCursor);
+    default:
+      return read_transaction();
+  }
+}
+
+Command StatementReader::read_transaction() {
+  switch (token_.mark) {
     case Mark::kBegin:
     case Mark::kStart:
       return Command::kBegin;
@@ -112,6 +142,14 @@ Command StatementReader::read_head() {
       return Command::kSavepoint;
     case Mark::kRelease:
       return Command::kRelease;
+    default:
+      return read_session();
+  }
+}
+
+// What makes, shows or forgets a part of the session.
+Command StatementReader::read_session() {
+  switch (token_.mark) {
     case Mark::kPrepare:
       return read_prepare();
     case Mark::kSet:
@@ -119,7 +157,7 @@ Command StatementReader::read_head() {
     case Mark::kReset:
       return read_reset();
     case Mark::kShow:
-      return Command::kShow;
+      return read_show();
     case Mark::kListen:
     case Mark::kUnlisten:
       return leave(Command::kListen, effect::kListen);
@@ -131,17 +169,15 @@ Command StatementReader::read_head() {
       return read_deallocate();
     case Mark::kDiscard:
       return read_discard();
-    case Mark::kDeclare:
-      return command_ = Command::kDeclare;
-    case Mark::kFetch:
-    case Mark::kMove:
-      return Command::kFetch;
-    case Mark::kClose:
-      return leave(Command::kClose, effect::kHeldCursor);
-    case Mark::kCopy:
-      return command_ = Command::kCopy;
-    case Mark::kExplain:
-      return read_explain();
+    case Mark::kLoad:
+      return leave(Command::kLoad, effect::kIrreversible);
+    default:
+      return read_definition();
+  }
+}
+
+Command StatementReader::read_definition() {
+  switch (token_.mark) {
     case Mark::kCreate:
       return command_ = Command::kCreate;
     case Mark::kAlter:
@@ -152,8 +188,6 @@ Command StatementReader::read_head() {
       return leave(Command::kDo, effect::kUnknownCode);
     case Mark::kCall:
       return leave(Command::kCall, effect::kUnknownCode);
-    case Mark::kLoad:
-      return leave(Command::kLoad, effect::kIrreversible);
     case Mark::kAnalyse:
     case Mark::kAnalyze:
     case Mark::kCheckpoint:
@@ -256,7 +290,8 @@ Command StatementReader::read_explain() {
     while (take(Mark::kAnalyze) || take(Mark::kAnalyse) || take(Mark::kVerbose)) {
     }
   }
-  if (token_.mark != Mark::kExplain) read_head();
+  const bool again = token_.mark == Mark::kExplain;  // refused by the server
+  judge_command(again ? Command::kOther : read_head());
   return Command::kExplain;
 }
 
@@ -345,6 +380,19 @@ Command StatementReader::read_reset() {
     set_name(false);
   }
   return Command::kSet;
+}
+
+// SHOW name, SHOW TIME ZONE, SHOW TRANSACTION ISOLATION LEVEL; others may tell of the server.
+Command StatementReader::read_show() {
+  advance();
+  const Token second = peek();
+  std::string_view name = token_.text;
+  if (token_.kind == TokenKind::kQuotedName) name = name.substr(1, name.size() - 2);
+  const bool phrase = (token_.mark == Mark::kTime && second.mark == Mark::kZone) ||
+                      (token_.mark == Mark::kTransaction && second.mark == Mark::kIsolation);
+  if (!phrase && (second.is('.') || !is_session_setting(name)))
+    deny(Access::kPrimaryRead, AccessReason::kSetting);
+  return Command::kShow;
 }
 
 void StatementReader::touch(std::string_view setting) {

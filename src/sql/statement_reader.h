@@ -1,7 +1,8 @@
 // StatementReader: the one pass over the tokens of a text. It knows the first words of statements,
 // and sees function calls by their place: a name in front of a parenthesis, unless the grammar
-// allows no call there. Functions known to leave something behind count at any place. Lives for one
-// text. Source of the places: src/backend/parser/gram.y.
+// allows no call there. Functions known to leave something behind count at any place. Where a text
+// may run is judged on the way: it is a read until something speaks against it. Lives for one text.
+// Source of the places: src/backend/parser/gram.y.
 #pragma once
 
 #include <string>
@@ -22,9 +23,10 @@ struct NamesFound {
 
 class StatementReader {
  public:
-  // `found` may be null: then nothing is allocated.
-  StatementReader(std::string_view sql, const Dialect& dialect, NamesFound* found)
-      : sql_(sql), dialect_(dialect), lexer_(sql, dialect), found_(found) {}
+  // `found` may be null: then nothing is allocated; so may be `rules`.
+  StatementReader(std::string_view sql, const Dialect& dialect, NamesFound* found,
+                  const AccessRules* rules)
+      : sql_(sql), dialect_(dialect), lexer_(sql, dialect), found_(found), rules_(rules) {}
 
   Statement read();
 
@@ -32,6 +34,9 @@ class StatementReader {
   // The current statement, by its first words. These leave token_ behind what they understood.
   void read_one();
   Command read_head();
+  Command read_transaction();
+  Command read_session();
+  Command read_definition();
   Command read_parenthesis();
   Command read_commit();
   Command read_rollback();
@@ -42,6 +47,7 @@ class StatementReader {
   Command read_explain();
   Command read_set();
   Command read_reset();
+  Command read_show();
   Command set_session(bool local);
   void set_name(bool local);
   Command leave(Command command, Effects effects);
@@ -59,6 +65,19 @@ class StatementReader {
   void close();
   void begin_with();
   void end_with() { withs_ &= ~depth_bit(); }
+
+  // What speaks against a read; the stronger, then the earlier reason stays.
+  void deny(Access access, AccessReason reason);
+  void deny_unreadable();
+  void judge_command(Command command);
+  void judge_end();
+  void judge_keyword();
+  void judge_name();
+  void judge_update();
+  void judge_attribute();
+  void judge_call(FunctionClass kind);
+  bool may_begin_statement(Mark before) const;
+  bool is_allowed() const;
 
   void call();
   bool is_call() const;
@@ -79,6 +98,7 @@ class StatementReader {
   Dialect dialect_;
   Lexer lexer_;
   NamesFound* found_;
+  const AccessRules* rules_;
   Statement result_;
   int statements_ = 0;
   bool transaction_ = false;  // some statement begins or ends one
@@ -95,6 +115,7 @@ class StatementReader {
   int conflicts_ = 0;               // ON CONFLICT without DO
   bool index_ = false;              // CREATE INDEX
   bool update_ = false;             // has UPDATE
+  bool to_stdout_ = false;          // COPY … TO STDOUT
 
   // The name that is being read: a, a.b, a.b.c
   Mark before_ = Mark::kBeginning;  // what stands in front of it
@@ -102,7 +123,9 @@ class StatementReader {
   std::string_view name_;
   bool quoted_ = false;
   bool qualified_ = false;
-  bool catalog_ = false;  // it is in pg_catalog
+  bool catalog_ = false;    // it is in pg_catalog
+  bool attribute_ = false;  // it stands behind the dot of an expression
+  SqlName schema_;          // of a.b; empty for a and a.b.c
 };
 
 }  // namespace pgsaba::sql

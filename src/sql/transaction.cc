@@ -4,30 +4,33 @@
 namespace pgsaba::sql {
 namespace {
 
-bool take_isolation_level(Phrase& phrase) {
+bool take_isolation_level(Phrase& phrase, TransactionModes& modes) {
   if (!phrase.take(Mark::kLevel)) return false;
-  if (phrase.take(Mark::kSerializable)) return true;
+  modes.isolation = true;
+  modes.serializable = phrase.take(Mark::kSerializable);
+  if (modes.serializable) return true;
   if (phrase.take(Mark::kRepeatable)) return phrase.take(Mark::kRead);
   return phrase.take(Mark::kRead) &&
          (phrase.take(Mark::kCommitted) || phrase.take(Mark::kUncommitted));
 }
 
-bool take_mode(Phrase& phrase, PlainBegin& begin) {
-  if (phrase.take(Mark::kIsolation)) return take_isolation_level(phrase);
+bool take_mode(Phrase& phrase, TransactionModes& modes) {
+  if (phrase.take(Mark::kIsolation)) return take_isolation_level(phrase, modes);
   if (phrase.take(Mark::kRead)) {
-    begin.read_only = phrase.take(Mark::kOnly);
-    return begin.read_only || phrase.take(Mark::kWrite);
+    modes.read_only = phrase.take(Mark::kOnly);
+    modes.read_write = !modes.read_only;
+    return modes.read_only || phrase.take(Mark::kWrite);
   }
   phrase.take(Mark::kNot);
   return phrase.take(Mark::kDeferrable);
 }
 
 // Commas between modes may be missing.
-bool take_modes(Phrase& phrase, PlainBegin& begin) {
+bool take_modes(Phrase& phrase, TransactionModes& modes) {
   while (!phrase.at_end()) {
-    if (begin.modes) phrase.take(',');
-    if (!take_mode(phrase, begin)) return false;
-    begin.modes = true;
+    if (modes.modes) phrase.take(',');
+    if (!take_mode(phrase, modes)) return false;
+    modes.modes = true;
   }
   return true;
 }
@@ -61,6 +64,17 @@ std::optional<PlainBegin> plain_begin(std::string_view sql, const Dialect& diale
   }
   if (!take_modes(phrase, begin) || !phrase.at_last()) return std::nullopt;
   return begin;
+}
+
+std::optional<TransactionModes> plain_set_transaction(std::string_view sql,
+                                                      const Dialect& dialect) {
+  Phrase phrase(sql, dialect);
+  TransactionModes modes;
+  if (!phrase.take(Mark::kSet)) return std::nullopt;
+  phrase.take(Mark::kLocal);
+  if (!phrase.take(Mark::kTransaction) || !take_modes(phrase, modes)) return std::nullopt;
+  if (!modes.modes || !phrase.at_last()) return std::nullopt;
+  return modes;
 }
 
 std::optional<PlainEnd> plain_end(std::string_view sql, const Dialect& dialect) {

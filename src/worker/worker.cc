@@ -6,6 +6,7 @@
 #include "pgsaba/wire/sqlstate.h"
 #include "worker/acceptor.h"
 #include "worker/cancel_connection.h"
+#include "worker/cluster_reads.h"
 #include "worker/errors.h"
 #include "worker/listen_desk.h"
 
@@ -59,6 +60,7 @@ void Worker::listen(net::Socket listener) {
 void Worker::run_turn(Micros now) {
   turn_.now = now;
   take_mail();
+  if (!parked_.empty() && now >= next_wake_) wake_parked();
   accept_clients();
   turn_.step_all();
   match_pools();
@@ -70,8 +72,9 @@ void Worker::run_turn(Micros now) {
 
 Micros Worker::timeout(Micros now) const {
   if (turn_.work_left() || !to_match_.empty()) return 0;
-  if (!starving_.empty()) return std::min(kStarvingTickUs, next_tick_ - now);
-  return std::max<Micros>(0, next_tick_ - now);
+  const Micros next = parked_.empty() ? next_tick_ : std::min(next_tick_, next_wake_);
+  if (!starving_.empty()) return std::min(kStarvingTickUs, next - now);
+  return std::max<Micros>(0, next - now);
 }
 
 void Worker::match_pools() {
@@ -92,6 +95,7 @@ void Worker::tick() {
   next_tick_ = turn_.now + kTickUs;
   tick_pools();
   tick_some_pools();
+  look_again();
   expire_sessions();
   start_cancels();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);
@@ -155,8 +159,7 @@ bool Worker::droppable(const pool::Pool& pool) const {
 
 // Before it is destroyed: nobody must remember it, and counters never run backwards.
 void Worker::drop_pool(pool::Pool& pool) {
-  for (const auto& [key, account] : accounts_)
-    if (account->pool == &pool) account->pool = nullptr;
+  for (const auto& [key, account] : accounts_) account->forget(pool);
   retired_totals_[pool.key().database] += pool.totals();
 }
 
@@ -211,10 +214,13 @@ void Worker::take_mail() {
 void Worker::on_mail(NewPicture& mail) {
   const std::shared_ptr<const Picture> before = std::exchange(picture_, std::move(mail.picture));
   if (before->config != picture_->config) refresh_accounts();
+  refresh_reads();
   if (!before->same_for_pools(*picture_)) reconfigure_pools();
   for (const Phase phase : {Phase::kLogin, Phase::kWaiting})
     sessions_in(phase).for_each([](ClientSession& session) { session.follow_route(); });
 }
+
+void Worker::on_mail(StandbyProgress&) { wake_parked(); }
 
 void Worker::on_mail(SnapshotRequest& mail) { mail.answer(snapshot()); }
 

@@ -198,6 +198,7 @@ void Worker::start_cancels() {
 }
 
 void Worker::start_cancel(ClientSession& client) {
+  if (client.state() == ClientSession::State::kParked) return client.refused(errors::canceled());
   if (client.state() == ClientSession::State::kWaiting) {  // no server has its statement yet
     client.lease_pool()->leave(client);
     return client.refused(errors::canceled());

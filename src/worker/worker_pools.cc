@@ -19,6 +19,7 @@ void Worker::refresh_account(session::Account& account) {
   account.limits = config::pool_settings(config, *database, config::find_user(config, server_user));
   account.max_prepared_statements = static_cast<std::size_t>(config.pool.max_prepared_statements);
   account.forced_application_name = database->application_name;
+  refresh_reads(account, *database);
   const Micros idle = account.limits.client_idle_us;
   if (idle > 0)
     shortest_idle_us_ = shortest_idle_us_ == 0 ? idle : std::min(idle, shortest_idle_us_);
@@ -61,6 +62,7 @@ pool::Pool* Worker::route(session::Account& account, wire::ErrorFields& why) {
     pool->client_joined();
   }
   account.pool = pool;
+  account.reads.pools.clear();
   account.route_generation = picture_->generation;
   return pool;
 }

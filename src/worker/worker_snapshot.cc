@@ -12,6 +12,7 @@ using Place = pool::Pool::Place;
 
 stats::ClientState state_of(const ClientSession& client) {
   switch (client.state()) {
+    case ClientSession::State::kParked:
     case ClientSession::State::kWaiting:
       return stats::ClientState::kWaiting;
     case ClientSession::State::kBegun:
@@ -221,7 +222,7 @@ stats::WorkerSnapshot Worker::snapshot() {
     if (client->dedicated() != nullptr) shot.servers.push_back(server_row(*client, turn_));
     const session::Account* account = client->account();
     const bool counted = account != nullptr && account->pool != nullptr &&
-                         client->state() != ClientSession::State::kWaiting;
+                         state_of(*client) != stats::ClientState::kWaiting;
     if (counted) ++active[account->pool];
   }
   std::map<std::string, stats::TrafficTotals> totals = retired_totals_;

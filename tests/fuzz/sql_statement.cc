@@ -21,8 +21,24 @@ void check_suffix(std::string_view sql, const Dialect& dialect, const Statement&
   const std::string text = std::string(sql) + "\n /* ' */ ; -- \"";
   const Statement longer = read_statement(text, dialect);
   if (longer.effects == effect::kAll) return;  // inside a parenthesis or a half character
+  require(longer.access == statement.access && longer.reason == statement.reason);
+  require(longer.hint == statement.hint);
   require(longer.command == statement.command && longer.single == statement.single);
   require(longer.effects == statement.effects);
+}
+
+// A read leaves nothing behind, only a column may be called "insert"; and what follows another
+// statement is no more of a read.
+void check_access(std::string_view sql, const Dialect& dialect, const Statement& statement) {
+  const bool read = statement.access == Access::kRead;
+  require(read == (statement.reason == AccessReason::kNone));
+  require(!read || (statement.effects & ~effect::kInsert) == 0);
+  const Statement behind = read_statement("drop table t;" + std::string(sql), dialect);
+  require(behind.access == Access::kWrite);
+  static const AccessRules kRules({{{"", "f"}, {"s", "f"}}, {"lower"}, {"t"}});
+  const Statement ruled = read_statement(sql, dialect, &kRules);
+  require(ruled.effects == statement.effects && ruled.hint == statement.hint);
+  require(ruled.access != Access::kRead || (ruled.effects & effect::kTemporary) == 0);
 }
 
 void check_details(std::string_view sql, const Dialect& dialect, const Statement& statement) {
@@ -58,10 +74,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view sql(text.data(), text.size());
   if (sql.find('\0') != std::string_view::npos) {
     require(read_statement(sql, dialect).effects == effect::kAll);
+    require(read_statement(sql, dialect).access == Access::kUnknown);
     return 0;
   }
   const Statement statement = read_statement(sql, dialect);
   check_suffix(sql, dialect, statement);
+  check_access(sql, dialect, statement);
   check_details(sql, dialect, statement);
   return 0;
 }

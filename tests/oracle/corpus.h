@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "unit/sql/access.h"
 #include "unit/sql/statements.h"
 
 namespace pgsaba::oracle {
@@ -14,6 +15,7 @@ namespace pgsaba::oracle {
 inline std::vector<std::string> corpus() {
   std::vector<std::string> texts;
   for (const sql::Row& row : sql::kStatements) texts.emplace_back(row.sql);
+  for (const sql::AccessRow& row : sql::kAccesses) texts.emplace_back(row.sql);
   std::ifstream file(PGSABA_STATEMENTS);
   std::stringstream all;
   all << file.rdbuf();

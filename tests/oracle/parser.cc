@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "oracle/access.h"
 #include "sql/functions.h"
 
 namespace pgsaba::oracle {
@@ -192,6 +193,30 @@ bool same_command(Command command, const std::string& kind, const Json& node) {
   return command == Command::kSelect && node.has("withClause");  // WITH … INSERT
 }
 
+void compare_modes(const sql::TransactionModes& modes, const Json& options) {
+  std::string read_only;
+  std::string isolation;
+  for (const auto& [none, option] : options.members) {
+    const Json& constant = option["DefElem"]["arg"]["A_Const"];
+    const std::string name = option["DefElem"]["defname"].text;
+    if (name == "transaction_read_only") read_only = "is " + constant["ival"]["ival"].text;
+    if (name == "transaction_isolation") isolation = constant["sval"]["sval"].text;
+  }
+  CHECK(modes.modes == !options.members.empty());
+  CHECK(modes.read_only == (read_only == "is 1"));
+  CHECK(modes.read_write == (!read_only.empty() && read_only != "is 1"));
+  CHECK(modes.isolation == !isolation.empty());
+  CHECK(modes.serializable == (isolation == "serializable"));
+}
+
+void compare_set_transaction(const std::string& text, const Parsed& parsed) {
+  const auto modes = sql::plain_set_transaction(text, {});
+  const Json& node = parsed.first["VariableSetStmt"];
+  const bool sets = node["kind"].text == "VAR_SET_MULTI" && node["name"].text == "TRANSACTION";
+  if (modes) CHECK((sets && parsed.nodes.size() == 1));
+  if (modes) compare_modes(*modes, node["args"]);
+}
+
 void compare_begin(const std::string& text, const Parsed& parsed) {
   const Json& node = parsed.first["TransactionStmt"];
   const bool begins =
@@ -199,14 +224,7 @@ void compare_begin(const std::string& text, const Parsed& parsed) {
   const auto begin = sql::plain_begin(text, {});
   CHECK(begin.has_value() == (begins && parsed.nodes.size() == 1));
   if (!begin) return;
-  bool read_only = false;
-  for (const auto& [none, option] : node["options"].members) {
-    const Json& value = option["DefElem"];
-    if (value["defname"].text == "transaction_read_only")
-      read_only = value["arg"]["A_Const"]["ival"]["ival"].text == "1";
-  }
-  CHECK(begin->read_only == read_only);
-  CHECK(begin->modes == node.has("options"));
+  compare_modes(*begin, node["options"]);
   CHECK(begin->start == (node["kind"].text == "TRANS_STMT_START"));
 }
 
@@ -259,6 +277,18 @@ void compare_prepared(const std::string& text, const Parsed& parsed) {
   }
 }
 
+// Never a read where the tree has something against it; the other way round is only counted.
+void compare_access(const sql::Statement& ours, const Parsed& parsed, Counts* counts) {
+  const bool reads = ours.access == sql::Access::kRead;
+  CHECK(reads == (ours.reason == sql::AccessReason::kNone));
+  if (reads) CHECK(parsed.no_read == "");
+  if (counts == nullptr) return;
+  ++counts->accepted;
+  if (!parsed.no_read.empty()) return;
+  ++counts->reads;
+  if (!reads) ++counts->refused;
+}
+
 }  // namespace
 
 std::optional<Parsed> parse(const std::string& text) {
@@ -273,6 +303,8 @@ std::optional<Parsed> parse(const std::string& text) {
       if (parsed->nodes.empty()) parsed->first = node;
       parsed->nodes.push_back(node.members.at(0).name);
       parsed->effects |= effects_of_statement(parsed->nodes.back(), node.members[0].value, *parsed);
+      if (parsed->no_read.empty())
+        parsed->no_read = speaks_against_read(parsed->nodes.back(), node.members[0].value);
       transaction = transaction || ends_or_begins(node);
       walk(node, *parsed);
     }
@@ -282,11 +314,12 @@ std::optional<Parsed> parse(const std::string& text) {
   return parsed;
 }
 
-bool compare(const std::string& text) {
+bool compare(const std::string& text, Counts* counts) {
   const auto parsed = parse(text);
   if (!parsed) return false;
   CAPTURE(text);
   const sql::Statement ours = sql::read_statement(text, {});
+  compare_access(ours, *parsed, counts);
   CHECK((parsed->effects & ~ours.effects) == 0);
   if (parsed->sets_config) CHECK((ours.effects & (effect::kSetting | effect::kAnySetting)) != 0);
   if (ours.effects != effect::kAll) CHECK(ours.single == (parsed->nodes.size() <= 1));
@@ -304,6 +337,7 @@ bool compare(const std::string& text) {
   for (const std::string& name : parsed->prepared)
     CHECK((std::ranges::find(prepared, name) != prepared.end() || ours.effects == effect::kAll));
   compare_begin(text, *parsed);
+  compare_set_transaction(text, *parsed);
   compare_end(text, *parsed);
   compare_setting(text, *parsed);
   if (ours.effects != effect::kAll) compare_prepared(text, *parsed);

@@ -16,7 +16,15 @@ struct Parsed {
   bool sets_config = false;           // calls set_config, whatever it names
   std::vector<std::string> settings;  // that it sets by name
   std::vector<std::string> prepared;
-  Json first;  // the first statement
+  std::string no_read;  // what speaks against a read; empty if nothing does
+  Json first;           // the first statement
+};
+
+// What was accepted, and how many of the texts that read we send to the primary nevertheless.
+struct Counts {
+  int accepted = 0;
+  int reads = 0;
+  int refused = 0;  // of the reads
 };
 
 // Nothing if the text is not accepted.
@@ -24,6 +32,6 @@ std::optional<Parsed> parse(const std::string& text);
 
 // Fails the running test where our reader misses something in a text that is accepted; false
 // if it is not accepted.
-bool compare(const std::string& text);
+bool compare(const std::string& text, Counts* counts = nullptr);
 
 }  // namespace pgsaba::oracle

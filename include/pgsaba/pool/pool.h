@@ -84,6 +84,8 @@ class PoolHost {
   // Sends an idle server to the pool's twin in another worker.
   virtual void send_server(Pool& pool, std::size_t worker,
                            std::unique_ptr<server::ServerConnection> server) = 0;
+  // A connection broke: its server may be about to start anew.
+  virtual void server_vanished(const Pool& pool) = 0;
   virtual void log_server(const server::ServerConnection& server, std::string_view event) = 0;
 };
 

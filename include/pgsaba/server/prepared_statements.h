@@ -29,6 +29,8 @@ struct PreparedStatement {
   mutable std::atomic<std::uint32_t> edition{1};
   // What running it may leave in a session; bits of whoever parses it.
   mutable std::atomic<std::uint32_t> effects{0};
+  // Where it may run: the strongest sql::Access that anybody who parsed it has found.
+  mutable std::atomic<std::uint8_t> access{0};
 
   std::string_view query() const { return {rest.data()}; }
 };

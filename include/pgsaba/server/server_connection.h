@@ -84,6 +84,14 @@ class LeaseHolder {
   // ReadyForQuery 'I' that ends all has come: true if the holder sends the client one of its own,
   // later. `server_ready` follows in either case.
   virtual bool holds_ready() = 0;
+  // ReadyForQuery is about to go to the client, and nobody has heard of it before.
+  virtual void ready_comes(wire::TransactionStatus) {}
+  // Whether what is outstanding can be run elsewhere if it fails here: the client has heard nothing
+  // of it yet.
+  virtual bool may_run_elsewhere() const { return false; }
+  // It failed: true if it is run elsewhere. The client hears nothing of this then, and the holder
+  // has let go of the server.
+  virtual bool runs_elsewhere(const wire::ErrorFields&) { return false; }
   // Whether the client hears of a notification on this channel from this server.
   virtual bool wants_notification(std::string_view channel) = 0;
   // ReadyForQuery went to the client. The holder may release the server now.
@@ -145,11 +153,13 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   void settings_unknown() { settings_known_ = false; }
   bool settings_known() const { return settings_known_; }
   // The holder keeps the server for another transaction: what follows is about that one.
-  void forget_outcome() { has_failed_ = has_rolled_back_ = false; }
+  void forget_outcome() { has_failed_ = has_rolled_back_ = has_committed_ = false; }
   // A statement of the transaction has failed.
   bool has_failed() const { return has_failed_; }
   // A ROLLBACK was executed in it, to a savepoint or of all.
   bool has_rolled_back() const { return has_rolled_back_; }
+  // A COMMIT was executed: another transaction may follow in the same batch.
+  bool has_committed() const { return has_committed_; }
   // Sends the BEGIN that its client had answered by pgsaba; its reply is swallowed. It is part of
   // the client's next batch, so that the server ignores that if it fails.
   void begin(std::string_view sql);
@@ -271,6 +281,7 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   bool body_asked_ = false;      // it belongs to the answer of a question
   bool has_failed_ = false;
   bool has_rolled_back_ = false;
+  bool has_committed_ = false;
   bool beginning_ = false;  // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
   std::string refusal_;  // the error that stands for that of the statement refused

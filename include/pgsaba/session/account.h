@@ -2,13 +2,29 @@
 // hold for them and the pool that serves them now. Owned by the worker; sessions borrow it.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "pgsaba/config/pool_settings.h"
 #include "pgsaba/pool/pool.h"
+#include "pgsaba/routing/causal_clock.h"
+#include "pgsaba/routing/read_balance.h"
 
 namespace pgsaba::session {
+
+// Where reads of an account may go, and what they have to see there.
+struct ReadRules {
+  routing::ReadBalance* balance = nullptr;  // null: nothing is read on standbys on our own decision
+  // Null where nothing has to be seen in particular, or the cluster has one server. Writes are
+  // numbered also where reads are not split: the same database may have another entry that does.
+  std::shared_ptr<routing::CausalClock> clock;
+  std::shared_ptr<routing::DatabaseClock> database;  // null: each session sees its own writes
+  Micros causal_wait_us = 0;
+  std::string cluster;
+  std::vector<pool::Pool*> pools;  // by server, as far as used; as old as the account's route
+};
 
 struct Account {
   std::string database;  // as clients call it
@@ -18,8 +34,15 @@ struct Account {
   std::string forced_application_name;  // of the database entry; empty: the client's own
   pool::Pool* pool = nullptr;           // the route's answer, good for `route_generation`
   std::uint64_t route_generation = 0;
+  ReadRules reads;
   std::size_t clients = 0;  // of this worker
 
+  // The pool is about to go.
+  void forget(const pool::Pool& gone) {
+    if (pool == &gone) pool = nullptr;
+    std::replace(reads.pools.begin(), reads.pools.end(), const_cast<pool::Pool*>(&gone),
+                 static_cast<pool::Pool*>(nullptr));
+  }
   bool pools_transactions() const { return limits.pool_mode != config::PoolMode::kSession; }
 };
 

@@ -7,6 +7,7 @@
 //   ReadyForQuery 'I'
 //                                                     kWaiting ──server granted──▶ kLinked
 //   kBegun: BEGIN was answered, and waits to be sent together with the first statement.
+//   kParked: a read waits for a standby to show what it has to see; then it asks for a server anew.
 //   kWaiting: for a server, or for leave to keep one first (client_pins.cc).
 //   kMatching: the server granted has to become another user first; nothing is sent before it did.
 //   kSettling: the transaction is over, and the server is asked what is left of it.
@@ -33,6 +34,7 @@
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/session/named_statements.h"
 #include "pgsaba/session/pin.h"
+#include "pgsaba/session/read_ticket.h"
 #include "pgsaba/session/session_host.h"
 #include "pgsaba/sql/statement.h"
 #include "pgsaba/stats/snapshot.h"
@@ -84,6 +86,7 @@ class ClientSession final : public net::Connection,
     kWelcome,
     kIdle,
     kBegun,
+    kParked,
     kWaiting,
     kMatching,
     kLinked,
@@ -134,6 +137,8 @@ class ClientSession final : public net::Connection,
   void check_idle(Micros now);
   // The route may have changed: a client that waits goes to the queue that is right now.
   void follow_route();
+  // A standby shows more than before, or time has passed: a parked read asks for a server anew.
+  void standby_came_on();
   void console_output(Bytes bytes, bool last);
 
   // Its own server has logged in, or is gone.
@@ -163,6 +168,9 @@ class ClientSession final : public net::Connection,
   void statement_outdated(std::uint32_t id) override;
   void setting_done() override;
   bool holds_ready() override;
+  bool may_run_elsewhere() const override { return read_ && !request_.empty() && !again_; }
+  bool runs_elsewhere(const wire::ErrorFields& error) override;
+  void ready_comes(wire::TransactionStatus status) override;
   bool wants_notification(std::string_view channel) override;
   void own_query_done() override { deliver_cancel(); }
   void begun() override;
@@ -209,14 +217,14 @@ class ClientSession final : public net::Connection,
 
   // client_requests.cc
   enum class Taken : std::uint8_t { kYes, kNotYet };
-  Taken on_frame(const wire::Piece& piece);
+  Taken on_frame(const wire::Piece& piece, Bytes ahead);
   void read_query(const wire::Piece& piece);
   static std::string_view text_of_statement(const wire::Piece& piece);
-  Taken on_unlinked(const wire::Piece& piece);
+  Taken on_unlinked(const wire::Piece& piece, Bytes ahead);
   bool answer_unlinked(const wire::Piece& piece);
   bool begin_later(std::string_view sql);
   bool end_unbegun(std::string_view sql);
-  Taken on_linked(const wire::Piece& piece);
+  Taken on_linked(const wire::Piece& piece, Bytes ahead);
   Taken on_query(const wire::Piece& piece);
   void on_body(const wire::Piece& piece);
   void forward(server::Request request, const wire::Piece& piece);
@@ -229,7 +237,8 @@ class ClientSession final : public net::Connection,
   void answer_deallocate(const wire::Piece& piece);
   Taken on_unnamed_parse(const wire::Piece& piece);
   void deallocate_by_parse(std::string_view name);
-  void keep_unnamed_statement(std::string_view rest, sql::Effects effects);
+  void keep_unnamed_statement(std::string_view rest, const sql::Statement& statement);
+  static void learn(const server::PreparedStatement& statement, const sql::Statement& read);
   void drop_unnamed_statement();
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
@@ -245,13 +254,41 @@ class ClientSession final : public net::Connection,
   bool keep_prepared(const StateAnswer& answer);
 
   // client_lease.cc
-  Taken acquire(Pins keeps);
+  Taken acquire(Pins keeps, bool read);
   void link(server::ServerConnection& server);
   void matched();
   void resume();
   void unlink();
   void count_request();
   Taken on_orphaned(const wire::Piece& piece);
+
+  // client_reads.cc
+  struct ReadRequest {
+    std::size_t bytes = 0;  // 0: it is no read
+    bool repeatable = true;
+  };
+  ReadRequest as_read(const wire::Piece& piece, Bytes ahead) const;
+  ReadRequest read_batch(Bytes ahead) const;
+  void keep_request(const ReadRequest& read, Bytes ahead);
+  void forget_request();
+  void run_elsewhere(server::ServerConnection& server);
+  void ask_again_elsewhere();
+  void forget_names(Bytes batch);
+  bool take_again();
+  bool prefers_primary() const;
+  bool begins_read_only() const;
+  bool reads(const sql::Statement& statement, std::string_view text) const;
+  bool executes_read(std::string_view text) const;
+  bool runs_on_standby(const wire::Piece& piece) const;
+  Taken check_standby(const wire::Piece& piece, Bytes ahead);
+  Taken refuse_on_standby(const wire::Piece& piece);
+  pool::Pool* standby_pool(bool& may_wait);
+  bool may_park() const;
+  void park();
+  void ask_again();
+  void ask_primary();
+  void note_access(sql::Access access);
+  void note_seen();
 
   // client_state.cc
   LeaseTraces& traces();
@@ -314,6 +351,9 @@ class ClientSession final : public net::Connection,
   bool holds_sequence_pin_ = false;
   bool foresees_ = false;  // of some statement of its own it was to be seen that it may pin
   bool cancel_held_ = false;
+  bool saw_ = false;         // something in the transaction has looked at data
+  bool wrote_ = false;       // something in the transaction may have written
+  bool to_primary_ = false;  // this statement, whatever it is
   bool ready_held_ = false;  // the client is owed the ReadyForQuery of the lease
   bool may_notify_ = false;  // what ran in the lease
   // What is waited for in kSettling.
@@ -332,6 +372,11 @@ class ClientSession final : public net::Connection,
   Account* account_ = nullptr;
   server::ServerConnection* server_ = nullptr;
   pool::Pool* lease_pool_ = nullptr;  // where the server comes from, or is waited for
+  Buffer request_;                    // a read that can be run elsewhere, as it came
+  bool request_seen_ = false;         // whether it can was looked at
+  bool again_ = false;                // `request_` is to be looked at before what comes now
+  ReadTicket read_;                   // the lease is of a standby, or will be
+  routing::ReadNeeds needs_;          // of the next read
   server::SettingsRef settings_;
   server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
   std::string begin_sql_;               // the BEGIN that waits; empty: none does
@@ -359,6 +404,7 @@ class ClientSession final : public net::Connection,
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
   Micros idle_since_ = 0;
   Micros pinned_at_ = 0;  // 0: it is not pinned
+  Micros parked_at_ = 0;  // a read waits for a standby since; 0: none does
 };
 
 }  // namespace pgsaba::session

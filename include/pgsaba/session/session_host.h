@@ -23,6 +23,13 @@ class ClientSession;
 // Which of the worker's lists a session is on: each has its own time limit.
 enum class Phase : std::uint8_t { kLogin, kIdle, kWaiting, kLinked, kRelay, kConsole };
 
+// Where a read goes. Without a pool it goes to the primary; `may_wait`: or waits a little, for a
+// standby is about to show what the read has to see.
+struct ReadRoute {
+  pool::Pool* pool = nullptr;
+  bool may_wait = false;
+};
+
 struct Admission {
   Account* account = nullptr;  // null: refused, for this reason
   std::optional<wire::ErrorFields> refusal = {};
@@ -47,6 +54,12 @@ class SessionHost {
   virtual void dismiss(Account& account) = 0;
   // The pool that serves the account now; null if none can, and `why` says so.
   virtual pool::Pool* route(Account& account, wire::ErrorFields& why) = 0;
+
+  // The account's reads have a balance.
+  virtual ReadRoute route_read(Account& account, const routing::ReadNeeds& needs) = 0;
+  // The session waits for a standby: it hears `standby_came_on` whenever one has made progress, and
+  // now and then besides.
+  virtual void wait_for_standby(ClientSession& session) = 0;
 
   virtual void cancel(const wire::CancelKey& key) = 0;
   // PostgreSQL does not see that a connection was closed until it has something to say: what runs

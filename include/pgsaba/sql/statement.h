@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pgsaba/sql/access.h"
+#include "pgsaba/sql/access_rules.h"
 #include "pgsaba/sql/dialect.h"
 
 namespace pgsaba::sql {
@@ -92,10 +94,15 @@ struct Statement {
   Command command = Command::kEmpty;  // of the first statement that is not empty
   bool single = true;                 // no other statement follows (empty ones do not count)
   Effects effects = effect::kNone;    // of all statements of the string
+  Access access = Access::kRead;      // the strongest of all statements of the string
+  AccessReason reason = AccessReason::kNone;
+  RouteHint hint = RouteHint::kNone;
 };
 
-// One pass. A text that ends inside a quote or comment, or has a NUL, has effect::kAll.
-Statement read_statement(std::string_view sql, const Dialect& dialect);
+// One pass. A text that ends inside a quote or comment, or has a NUL, has effect::kAll. `rules` may
+// be null; they decide of the access only, not of the effects.
+Statement read_statement(std::string_view sql, const Dialect& dialect,
+                         const AccessRules* rules = nullptr);
 
 // --- details, for the few statements that need them; these may allocate -------------------------
 
@@ -123,14 +130,25 @@ std::vector<TouchedSetting> touched_settings(std::string_view sql, const Dialect
 // stands as a constant of that form, or behind SET, wherever it is. Lower case; a few at most.
 std::vector<std::string> hidden_settings(std::string_view sql);
 
+// What follows BEGIN, START TRANSACTION or SET TRANSACTION. Of what is named twice, the last
+// counts.
+struct TransactionModes {
+  bool modes = false;         // has any
+  bool read_only = false;     // READ ONLY
+  bool read_write = false;    // READ WRITE; neither: as default_transaction_read_only says
+  bool isolation = false;     // any level; without: as default_transaction_isolation says
+  bool serializable = false;  // SERIALIZABLE, which a hot standby refuses
+};
+
 // BEGIN or START TRANSACTION as the only statement, in a form that PostgreSQL surely accepts
 // outside of a transaction.
-struct PlainBegin {
-  bool start = false;      // START TRANSACTION: its tag differs
-  bool read_only = false;  // the last access mode named is READ ONLY
-  bool modes = false;      // has any transaction modes
+struct PlainBegin : TransactionModes {
+  bool start = false;  // START TRANSACTION: its tag differs
 };
 std::optional<PlainBegin> plain_begin(std::string_view sql, const Dialect& dialect);
+
+// SET [LOCAL] TRANSACTION with modes as the only statement; not SNAPSHOT.
+std::optional<TransactionModes> plain_set_transaction(std::string_view sql, const Dialect& dialect);
 
 // COMMIT, END, ROLLBACK, ABORT as the only statement; not TO SAVEPOINT, not PREPARED.
 struct PlainEnd {

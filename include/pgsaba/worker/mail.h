@@ -23,6 +23,7 @@ namespace pgsaba::worker {
 struct NewPicture {
   std::shared_ptr<const Picture> picture;
 };
+struct StandbyProgress {};  // a standby shows more than before: reads that wait may go on
 struct SnapshotRequest {
   std::function<void(stats::WorkerSnapshot)> answer;  // called on the worker's thread
 };
@@ -93,9 +94,10 @@ struct ServerArrives {
   net::Socket socket = net::kNoSocket;
 };
 
-using Mail = std::variant<NewPicture, SnapshotRequest, ConsoleOutput, Reconnect, Kill, Shutdown,
-                          KeysDerived, NewClient, CancelOrder, ListenOrder, ListenAnswer,
-                          Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
+using Mail =
+    std::variant<NewPicture, StandbyProgress, SnapshotRequest, ConsoleOutput, Reconnect, Kill,
+                 Shutdown, KeysDerived, NewClient, CancelOrder, ListenOrder, ListenAnswer,
+                 Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
 
 // Implemented by the control thread; every call may come from any worker's thread.
@@ -108,6 +110,8 @@ class ControlLink {
   // A cancel request came for the console.
   virtual void console_canceled(std::size_t worker, std::uint32_t client) = 0;
   virtual void console_closed(std::size_t worker, std::uint32_t client) = 0;
+  // Reads wait for a standby of the cluster: where it stands has to be looked at.
+  virtual void positions_wanted(const std::string& cluster) = 0;
   // The worker has nobody left that its shutdown waits for.
   virtual void worker_drained(std::size_t worker) = 0;
 };

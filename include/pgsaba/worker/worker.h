@@ -59,6 +59,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   session::Admission admit(std::string_view database, std::string_view user) override;
   void dismiss(session::Account& account) override;
   pool::Pool* route(session::Account& account, wire::ErrorFields& why) override;
+  session::ReadRoute route_read(session::Account& account,
+                                const routing::ReadNeeds& needs) override;
+  void wait_for_standby(session::ClientSession& session) override;
   void cancel(const wire::CancelKey& key) override;
   void stop_statement(const server::ServerConnection& server) override;
   void cancel_due(session::ClientSession& session) override;
@@ -78,6 +81,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void short_of_slots(pool::Pool& pool, pool::SlotRefusal refusal) override;
   void send_server(pool::Pool& pool, std::size_t worker,
                    std::unique_ptr<server::ServerConnection> server) override;
+  void server_vanished(const pool::Pool& pool) override;
   void log_server(const server::ServerConnection& server, std::string_view event) override;
 
   // What the connections that listen for clients need.
@@ -95,6 +99,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   // worker.cc
   void take_mail();
   void on_mail(NewPicture& mail);
+  void on_mail(StandbyProgress& mail);
   void on_mail(SnapshotRequest& mail);
   void on_mail(ConsoleOutput& mail);
   void on_mail(Reconnect& mail);
@@ -143,6 +148,14 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void refresh_account(session::Account& account);
   void refresh_accounts();
 
+  // worker_reads.cc
+  struct ClusterReads;
+  ClusterReads& reads_of(const std::string& cluster);
+  void refresh_reads();
+  void refresh_reads(session::Account& account, const config::DatabaseSettings& database);
+  void look_again();
+  void wake_parked();
+
   // worker_snapshot.cc
   stats::WorkerSnapshot snapshot();
 
@@ -157,6 +170,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
   std::map<std::string, stats::TrafficTotals> retired_totals_;  // by database, of dropped pools
+  std::map<std::string, std::unique_ptr<ClusterReads>> reads_;  // by cluster
+  std::vector<std::uint32_t> parked_;                           // clients that wait for a standby
+  Micros next_wake_ = 0;                                        // of those
   std::vector<pool::Pool*> to_match_;
   std::vector<pool::Pool*> watched_;   // looked at in every tick
   std::vector<pool::Pool*> starving_;  // clients wait, every slot is taken: others may help

@@ -23,6 +23,7 @@ class FakeHost final : public pool::PoolHost {
   std::vector<std::pair<std::size_t, std::unique_ptr<server::ServerConnection>>> sent_away;
   std::vector<net::Socket> sockets_sent_away;
   std::vector<std::string> log;
+  int vanished = 0;  // connections that broke
 
   net::Turn& turn() override { return turn_; }
   std::size_t worker_index() const override { return index_; }
@@ -40,6 +41,7 @@ class FakeHost final : public pool::PoolHost {
     sockets_sent_away.push_back(server->give_away());
     sent_away.emplace_back(worker, std::move(server));
   }
+  void server_vanished(const pool::Pool&) override { ++vanished; }
   void log_server(const server::ServerConnection&, std::string_view event) override {
     log.emplace_back(event);
   }

@@ -141,38 +141,84 @@ TEST_CASE("settings that a text may change") {
   CHECK(names_of("begin; set \"Work_Mem\" = 1") == "work_mem");
 }
 
+namespace {
+
+bool operator==(const TransactionModes& a, const TransactionModes& b) {
+  return a.modes == b.modes && a.read_only == b.read_only && a.read_write == b.read_write &&
+         a.isolation == b.isolation && a.serializable == b.serializable;
+}
+
+struct ModesRow {
+  const char* sql;  // behind BEGIN or SET TRANSACTION
+  TransactionModes modes;
+};
+
+constexpr ModesRow kModes[] = {
+    {" read only", {.modes = true, .read_only = true}},
+    {" READ /* x */ WRITE", {.modes = true, .read_write = true}},
+    {" read write, read only", {.modes = true, .read_only = true}},
+    {" read only read write", {.modes = true, .read_write = true}},
+    {" deferrable", {.modes = true}},
+    {" not deferrable, read only;", {.modes = true, .read_only = true}},
+    {" isolation level serializable", {.modes = true, .isolation = true, .serializable = true}},
+    {" isolation level read committed", {.modes = true, .isolation = true}},
+    {" isolation level read uncommitted read only",
+     {.modes = true, .read_only = true, .isolation = true}},
+    {" isolation level serializable, read only, deferrable -- x",
+     {.modes = true, .read_only = true, .isolation = true, .serializable = true}},
+    {" isolation level serializable isolation level repeatable read",
+     {.modes = true, .isolation = true}},
+};
+
+}  // namespace
+
 TEST_CASE("plain begin") {
   struct Row {
     const char* sql;
-    PlainBegin begin;
+    bool start;
   };
-  const std::vector<Row> rows = {
-      {"begin", {false, false, false}},
-      {" BEGIN WORK ; ", {false, false, false}},
-      {"begin transaction read only", {false, true, true}},
-      {"start transaction", {true, false, false}},
-      {"start transaction isolation level repeatable read, read only, deferrable",
-       {true, true, true}},
-      {"begin isolation level read committed read write not deferrable", {false, false, true}},
-      {"begin isolation level serializable", {false, false, true}},
-      {"begin isolation level read uncommitted", {false, false, true}},
-      {"begin read only read write", {false, false, true}},
-      {"/* a */ begin -- b", {false, false, false}},
-  };
-  for (const Row& row : rows) {
+  for (const Row& row : std::vector<Row>{{"begin", false},
+                                         {"BEGIN WORK;", false},
+                                         {"begin transaction", false},
+                                         {";; start transaction -- x", true}}) {
     CAPTURE(std::string(row.sql));
     const auto begin = plain_begin(row.sql, kPlain);
     REQUIRE(begin);
-    CHECK(begin->start == row.begin.start);
-    CHECK(begin->read_only == row.begin.read_only);
-    CHECK(begin->modes == row.begin.modes);
+    CHECK(begin->start == row.start);
+    CHECK((*begin == TransactionModes{}));
   }
+  for (const ModesRow& row : kModes)
+    for (const std::string words : {"begin", "begin work", "start transaction"}) {
+      const std::string sql = words + row.sql;
+      CAPTURE(sql);
+      const auto begin = plain_begin(sql, kPlain);
+      REQUIRE(begin);
+      CHECK(begin->start == (words == "start transaction"));
+      CHECK((*begin == row.modes));
+    }
   for (const char* sql :
        {"", "start", "start work", "begin; select 1", "begin read", "begin ,read only",
         "begin read only,", "begin isolation level", "begin isolation level repeatable",
         "begin not", "begin work transaction", "commit", "begin 1", "begin isolation serializable",
         "begin \"work\"", "begin 'a", "begin read only,, read write"})
     CHECK_MESSAGE(!plain_begin(sql, kPlain), sql);
+}
+
+TEST_CASE("plain set transaction") {
+  for (const ModesRow& row : kModes)
+    for (const std::string words : {"set transaction", "SET LOCAL TRANSACTION"}) {
+      const std::string sql = words + row.sql;
+      CAPTURE(sql);
+      const auto modes = plain_set_transaction(sql, kPlain);
+      REQUIRE(modes);
+      CHECK((*modes == row.modes));
+    }
+  for (const char* sql :
+       {"", "set", "set transaction", "set transaction read", "set transaction snapshot 'x'",
+        "set transaction = 1", "set session characteristics as transaction read only",
+        "set transaction read only; select 1", "begin read only", "set a = 1",
+        "set constraints all deferred", "set transaction read only 'a"})
+    CHECK_MESSAGE(!plain_set_transaction(sql, kPlain), sql);
 }
 
 TEST_CASE("plain end") {

@@ -1,0 +1,52 @@
+// Access: where the text of a query may run, and why. "Unknown means primary": a text is a read
+// only if every part of it is proven harmless by its tokens and the names in it. Not to be seen in
+// a text, and so never a reason here: what views, operators, casts, types, defaults, policies and
+// the bodies of allowed functions do, a user's function that shares its name with a harmless one of
+// PostgreSQL's (or is called as a column of a row), and SELECT last_value FROM a sequence, which a
+// standby shows as up to 32 values ahead. Values; any thread.
+#pragma once
+
+#include <cstdint>
+
+namespace pgsaba::sql {
+
+// The later one is the stronger one: a string is what the strongest of its parts is.
+enum class Access : std::uint8_t {
+  kRead,         // on any server of the cluster, in any session; also a text without a statement
+  kPrimaryRead,  // writes nothing, but tells of the server or session that it runs in, or sets it
+  kUnknown,      // may do anything
+  kWrite,        // writes, locks or commands a server
+};
+
+// Of a string: of the first part that makes it what it is. kNone: it is a read.
+enum class AccessReason : std::uint8_t {
+  kNone,
+  kStatement,         // INSERT, CREATE, LOCK, DO …; also as what EXPLAIN explains
+  kTransaction,       // BEGIN, COMMIT, SAVEPOINT, SET TRANSACTION …
+  kSession,           // SET, PREPARE, LISTEN, DISCARD … and what else changes the session
+  kExecute,           // EXECUTE: whatever was prepared
+  kCursor,            // DECLARE, FETCH, CLOSE
+  kCopy,              // COPY FROM, COPY TO a file or program
+  kSetting,           // SHOW of what is not a parameter of the session
+  kLockingClause,     // FOR UPDATE, FOR NO KEY UPDATE, FOR SHARE, FOR KEY SHARE
+  kInto,              // SELECT INTO
+  kDataModifying,     // INSERT, UPDATE, DELETE or MERGE in or behind WITH, or in COPY (…)
+  kWritingFunction,   // nextval, lo_create, pg_notify …
+  kAdvisoryLock,      // pg_advisory_lock …: on a standby it excludes nobody
+  kControlFunction,   // pg_cancel_backend, pg_promote, pg_stat_reset …
+  kInstanceFunction,  // pg_is_in_recovery, pg_backend_pid …
+  kSessionFunction,   // currval, set_config, setseed …
+  kOpaqueFunction,    // runs SQL that is given as a string: query_to_xml …
+  kUnknownFunction,   // a function or OPERATOR(schema.…) that is not known to be harmless
+  kDeniedFunction,    // by the administrator's list
+  kInstanceRelation,  // pg_stat_…, pg_locks …
+  kDeniedRelation,    // by the administrator's list
+  kTemporary,         // pg_temp.…
+  kUnreadable,        // a quote or comment that does not end, a NUL, U&"…"
+};
+
+// The first comment of the form /* pgsaba:primary */ or /* pgsaba:replica */, in any case, with any
+// blanks around it; a comment with anything else in it is no hint.
+enum class RouteHint : std::uint8_t { kNone, kPrimary, kReplica };
+
+}  // namespace pgsaba::sql

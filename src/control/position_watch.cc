@@ -1,0 +1,134 @@
+#include "position_watch.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace pgsaba::control {
+namespace {
+
+constexpr std::string_view kPrimaryQuestion =
+    "SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn,"
+    " pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size'))";
+constexpr std::string_view kStandbyQuestion =
+    "SELECT pg_catalog.pg_last_wal_replay_lsn() - '0/0'::pg_catalog.pg_lsn";
+
+// How often a standby that is behind is asked, and for how long after the last read has asked.
+constexpr Micros kPauseUs = kMillisecond;
+constexpr Micros kPatienceUs = 200 * kMillisecond;
+
+std::uint64_t number_in(const std::vector<std::string>& row, std::size_t column) {
+  std::uint64_t value = 0;
+  if (column < row.size())
+    std::from_chars(row[column].data(), row[column].data() + row[column].size(), value);
+  return value;
+}
+
+}  // namespace
+
+PositionWatch::PositionWatch(net::ControlLoop& loop, const MonitorCluster& cluster,
+                             std::shared_ptr<routing::CausalClock> clock, Progress progress)
+    : loop_(loop),
+      limit_us_(cluster.probe_limit_us()),
+      clock_(std::move(clock)),
+      progress_(std::move(progress)),
+      servers_(std::min(cluster.servers.size(), routing::CausalClock::kMaxServers)) {
+  for (std::size_t index = 0; index < servers_.size(); ++index)
+    servers_[index].link = std::make_unique<ServerLink>(
+        loop_, cluster.servers[index], "pgsaba positions",
+        [this, index](const ServerLink::Answer&) { on_broken(index); });
+  start_anew();
+}
+
+void PositionWatch::follow(const routing::TopologyCluster& cluster) {
+  const std::uint32_t timeline = cluster.primary ? cluster.servers[*cluster.primary].timeline : 0;
+  if (cluster.primary != primary_ || (timeline != 0 && timeline != timeline_)) {
+    primary_ = cluster.primary;
+    timeline_ = timeline;
+    start_anew();
+  }
+  for (std::size_t index = 0; index < servers_.size(); ++index) {
+    const routing::TopologyServer& server = cluster.servers[index];
+    servers_[index].follows = server.reachable && server.streaming &&
+                              server.role == routing::ServerRole::kStandby &&
+                              server.timeline == timeline_;
+  }
+}
+
+// Another primary has another history: positions of the old one say nothing.
+void PositionWatch::start_anew() {
+  targets_.clear();
+  clock_->forget_all();
+  for (Server& server : servers_) server.replayed = 0;
+}
+
+void PositionWatch::look() {
+  wanted_at_ = monotonic_now();
+  if (!primary_ || *primary_ >= servers_.size()) {
+    clock_->take_wanted();
+    return;
+  }
+  ServerLink& link = *servers_[*primary_].link;
+  look_again_ = link.busy();
+  if (look_again_) return;
+  // Orders that come from here on are for the next look.
+  clock_->take_wanted();
+  const routing::Epoch epoch = clock_->tick();
+  link.ask(kPrimaryQuestion, limit_us_,
+           [this, primary = *primary_, epoch](const ServerLink::Answer& answer) {
+             on_primary(primary, epoch, answer);
+           });
+}
+
+void PositionWatch::on_primary(std::size_t primary, routing::Epoch epoch,
+                               const ServerLink::Answer& answer) {
+  if (answer.ok() && primary == primary_) {
+    targets_.add(epoch, reachable_position(number_in(answer.row, 0), number_in(answer.row, 1)));
+    ask_standbys();
+  }
+  if (std::exchange(look_again_, false)) look();
+}
+
+void PositionWatch::ask_standbys() {
+  // Whoever answers first gets the reads that wait.
+  first_ = (first_ + 1) % servers_.size();
+  for (std::size_t step = 0; step < servers_.size(); ++step) {
+    const std::size_t index = (first_ + step) % servers_.size();
+    if (servers_[index].follows) ask_standby(index);
+  }
+}
+
+void PositionWatch::ask_standby(std::size_t index) {
+  Server& server = servers_[index];
+  server.pause.reset();
+  if (server.link->busy()) return;  // its answer is looked at with the new target, too
+  server.link->ask(kStandbyQuestion, limit_us_,
+                   [this, index, life = clock_->life(index)](const ServerLink::Answer& answer) {
+                     on_standby(index, life, answer);
+                   });
+}
+
+void PositionWatch::on_standby(std::size_t index, std::uint32_t life,
+                               const ServerLink::Answer& answer) {
+  Server& server = servers_[index];
+  if (!answer.ok()) return on_broken(index);
+  server.replayed = number_in(answer.row, 0);
+  const routing::Epoch epoch = targets_.reached(server.replayed);
+  const bool news = epoch > clock_->fresh_for(index);
+  if (news && server.follows && clock_->became_fresh(index, life, epoch)) progress_();
+  if (!targets_.is_behind(server.replayed) || !wanted()) return;
+  server.pause = loop_.after(kPauseUs, [this, index] { ask_standby(index); });
+}
+
+// It may have been restarted, and show less than before.
+void PositionWatch::on_broken(std::size_t index) {
+  servers_[index].replayed = 0;
+  servers_[index].pause.reset();
+  clock_->forget(index);
+}
+
+bool PositionWatch::wanted() const {
+  return clock_->waiting_workers() != 0 || monotonic_now() - wanted_at_ < kPatienceUs;
+}
+
+}  // namespace pgsaba::control

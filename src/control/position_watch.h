@@ -1,0 +1,66 @@
+// PositionWatch: finds out, when reads wait for it, how far the standbys of a cluster have come. It
+// asks the primary where it stands and the standbys what they have replayed, until one of them has
+// come so far, and notes that on the cluster's clock. It asks nobody while no read waits; one look
+// at the primary serves all that wait.
+// Owning thread: the control loop's. Lifetime: a reload builds a new one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "control/monitor_target.h"
+#include "control/position_targets.h"
+#include "control/server_link.h"
+#include "pgsaba/routing/causal_clock.h"
+#include "pgsaba/routing/topology.h"
+
+namespace pgsaba::control {
+
+class PositionWatch {
+ public:
+  // Called when a standby shows more than before.
+  using Progress = std::function<void()>;
+
+  PositionWatch(net::ControlLoop& loop, const MonitorCluster& cluster,
+                std::shared_ptr<routing::CausalClock> clock, Progress progress);
+
+  // After each new picture: who is the primary, and who follows it.
+  void follow(const routing::TopologyCluster& cluster);
+  // Reads wait.
+  void look();
+  // How many reads wait is known to the clock; this is about who tells them.
+  const std::shared_ptr<routing::CausalClock>& clock() const { return clock_; }
+
+ private:
+  struct Server {
+    std::unique_ptr<ServerLink> link;
+    bool follows = false;  // a standby that streams on the primary's timeline
+    std::uint64_t replayed = 0;
+    net::Watch pause;  // before it is asked again
+  };
+
+  void on_primary(std::size_t primary, routing::Epoch epoch, const ServerLink::Answer& answer);
+  void ask_standbys();
+  void ask_standby(std::size_t index);
+  void on_standby(std::size_t index, std::uint32_t life, const ServerLink::Answer& answer);
+  void on_broken(std::size_t index);
+  void start_anew();
+  bool wanted() const;
+
+  net::ControlLoop& loop_;
+  Micros limit_us_;
+  std::shared_ptr<routing::CausalClock> clock_;
+  Progress progress_;
+  std::vector<Server> servers_;
+  std::optional<std::size_t> primary_;
+  std::uint32_t timeline_ = 0;
+  bool look_again_ = false;
+  std::size_t first_ = 0;  // who is asked first
+  Micros wanted_at_ = 0;   // when reads last asked
+  PositionTargets targets_;
+};
+
+}  // namespace pgsaba::control

@@ -1,0 +1,195 @@
+#include "server_link.h"
+
+#include <libpq-fe.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace pgsaba::control {
+namespace {
+
+std::string on_one_line(const char* text) {
+  std::string line;
+  for (const char byte : std::string_view(text)) {
+    if (byte != '\n') line += byte;
+    if (byte == '\n' && !line.empty()) line += "; ";
+  }
+  while (!line.empty() && (line.back() == ' ' || line.back() == ';')) line.pop_back();
+  return line;
+}
+
+// libpq's lists: one host and one hostaddr per address to try.
+template <class Text>
+std::string joined(const std::vector<net::Address>& addresses, Text text) {
+  std::string list;
+  for (const net::Address& address : addresses) list += (list.empty() ? "" : ",") + text(address);
+  return list;
+}
+
+}  // namespace
+
+void ServerLink::CloseLink::operator()(pg_conn* link) const { ::PQfinish(link); }
+void ServerLink::FreeResult::operator()(pg_result* result) const { ::PQclear(result); }
+
+ServerLink::ServerLink(net::ControlLoop& loop, MonitorTarget target, std::string application_name,
+                       Callback on_broken)
+    : loop_(loop),
+      target_(std::move(target)),
+      application_name_(std::move(application_name)),
+      on_broken_(std::move(on_broken)) {}
+
+ServerLink::~ServerLink() = default;
+
+bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer) {
+  if (busy()) return false;
+  question_ = question;
+  answer_ = std::move(answer);
+  limit_ = loop_.after(limit_us, [this, limit_us] {
+    fail("no answer within " + std::to_string(limit_us / kMillisecond) + " ms");
+  });
+  if (state_ == State::kIdle) {
+    send_question();
+  } else if (target_.user.empty()) {
+    // Not at once: callbacks never come from inside the call.
+    limit_ = loop_.after(0, [this] { fail("no monitor user is configured"); });
+    state_ = State::kLookingUp;
+  } else {
+    look_up();
+  }
+  return true;
+}
+
+void ServerLink::look_up() {
+  state_ = State::kLookingUp;
+  lookup_ = loop_.resolve(target_.host, target_.port, [this](net::ControlLoop::Addresses found) {
+    if (!found) {
+      fail(found.error().message);
+    } else {
+      connect(*found);
+    }
+  });
+}
+
+void ServerLink::connect(const std::vector<net::Address>& addresses) {
+  const bool is_unix = addresses.front().is_unix();
+  // The name stays as `host`, for the server's certificate; `hostaddr` is where libpq connects.
+  const std::string host =
+      is_unix ? target_.host : joined(addresses, [&](const net::Address&) { return target_.host; });
+  const std::string hostaddr =
+      is_unix ? "" : joined(addresses, [](const net::Address& address) { return address.host(); });
+  const std::string port = std::to_string(target_.port);
+  const std::array<std::pair<const char*, const char*>, 9> settings{{
+      {"host", host.c_str()},
+      {"hostaddr", hostaddr.c_str()},
+      {"port", port.c_str()},
+      {"user", target_.user.c_str()},
+      {"password", target_.password.c_str()},
+      {"dbname", target_.database.c_str()},
+      {"application_name", application_name_.c_str()},
+      {"gssencmode", "disable"},  // its negotiation may block
+      {"client_encoding", "UTF8"},
+  }};
+  std::array<const char*, settings.size() + 1> keywords{};
+  std::array<const char*, settings.size() + 1> values{};
+  for (std::size_t index = 0; index < settings.size(); ++index) {
+    keywords[index] = settings[index].first;
+    values[index] = settings[index].second;
+  }
+  link_.reset(::PQconnectStartParams(keywords.data(), values.data(), 0));
+  if (link_ == nullptr || ::PQstatus(link_.get()) == CONNECTION_BAD) return fail(link_error());
+  ::PQsetNoticeProcessor(
+      link_.get(), [](void*, const char*) {}, nullptr);
+  state_ = State::kConnecting;
+  watch({.writable = true}, &ServerLink::on_connecting);
+}
+
+void ServerLink::continue_connecting() {
+  socket_.reset();  // libpq may change its socket now
+  switch (::PQconnectPoll(link_.get())) {
+    case PGRES_POLLING_READING:
+      return watch({.readable = true}, &ServerLink::on_connecting);
+    case PGRES_POLLING_WRITING:
+      return watch({.writable = true}, &ServerLink::on_connecting);
+    case PGRES_POLLING_OK:
+      ::PQsetnonblocking(link_.get(), 1);
+      return send_question();
+    default:
+      return fail(link_error());
+  }
+}
+
+void ServerLink::send_question() {
+  if (::PQsendQuery(link_.get(), question_.c_str()) != 1) return fail(link_error());
+  state_ = State::kAsking;
+  result_.reset();
+  watch({.readable = true, .writable = true}, &ServerLink::receive);
+}
+
+void ServerLink::receive(net::Readiness ready) {
+  if (ready.writable) {
+    const int left = ::PQflush(link_.get());
+    if (left < 0) return fail(link_error());
+    if (left == 0) watch({.readable = true}, &ServerLink::receive);
+  }
+  if (!ready.readable || state_ != State::kAsking) return;
+  if (::PQconsumeInput(link_.get()) != 1) return fail(link_error());
+  while (::PQisBusy(link_.get()) == 0) {
+    ResultPointer next(::PQgetResult(link_.get()));
+    if (next == nullptr) return finish(std::exchange(result_, nullptr));
+    if (result_ == nullptr) result_ = std::move(next);
+  }
+}
+
+void ServerLink::finish(const ResultPointer& result) {
+  if (::PQstatus(link_.get()) != CONNECTION_OK || result == nullptr) return fail(link_error());
+  Answer answer;
+  if (::PQresultStatus(result.get()) == PGRES_TUPLES_OK && ::PQntuples(result.get()) == 1) {
+    for (int column = 0; column < ::PQnfields(result.get()); ++column)
+      answer.row.emplace_back(::PQgetvalue(result.get(), 0, column));
+  } else {
+    answer.error = on_one_line(::PQresultErrorMessage(result.get()));
+    if (answer.error.empty()) answer.error = "the answer is not one row";
+    const char* sqlstate = ::PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
+    if (sqlstate != nullptr) answer.sqlstate = sqlstate;
+  }
+  state_ = State::kIdle;
+  limit_.reset();
+  watch({.readable = true}, &ServerLink::on_idle);
+  if (state_ != State::kIdle) return;  // it broke at once, and that was told
+  const Callback tell = std::exchange(answer_, nullptr);
+  tell(answer);
+}
+
+// A server says goodbye to idle links when it stops.
+void ServerLink::notice_idle_link() {
+  const bool alive = ::PQconsumeInput(link_.get()) == 1 && ::PQstatus(link_.get()) == CONNECTION_OK;
+  // A FATAL message comes before the end of the stream; the next read meets that.
+  if (!alive) fail(link_error());
+}
+
+void ServerLink::watch(net::Readiness interest, void (ServerLink::*step)(net::Readiness)) {
+  socket_.reset();
+  auto watched = loop_.watch_fd(::PQsocket(link_.get()), interest,
+                                [this, step](net::Readiness ready) { (this->*step)(ready); });
+  if (!watched) return fail(watched.error().message);
+  socket_ = std::move(watched).value();
+}
+
+std::string ServerLink::link_error() const {
+  return link_ == nullptr ? "out of memory" : on_one_line(::PQerrorMessage(link_.get()));
+}
+
+void ServerLink::fail(std::string message) {
+  socket_.reset();
+  lookup_.reset();
+  limit_.reset();
+  result_.reset();
+  link_.reset();
+  state_ = State::kOffline;
+  const Answer failure{.row = {}, .error = std::move(message)};
+  const Callback tell = std::exchange(answer_, nullptr);
+  tell ? tell(failure) : on_broken_(failure);
+}
+
+}  // namespace pgsaba::control

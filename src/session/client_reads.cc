@@ -1,0 +1,341 @@
+// The part of ClientSession that knows reads from the rest: what may run on a standby, what has to
+// be seen there, and what the session has written and seen itself.
+#include <algorithm>
+
+#include "pgsaba/routing/retry.h"
+#include "pgsaba/session/client_session.h"
+#include "session/errors.h"
+#include "session/lease_traces.h"
+#include "session/listening.h"
+#include "session/orphaned_transaction.h"
+#include "session/query_text.h"
+#include "session/unnamed_statement.h"
+
+namespace pgsaba::session {
+
+using sql::Access;
+using sql::Command;
+using wire::Piece;
+using wire::TransactionStatus;
+
+namespace {
+
+constexpr std::string_view kRouteSetting = "pgsaba.route";
+
+bool is_on(const server::SettingsRef& settings, std::string_view name) {
+  const std::string* value = server::find_setting(settings, name);
+  return value != nullptr && (*value == "on" || *value == "true" || *value == "1");
+}
+
+Access access_of(const server::PreparedStatement& statement) {
+  return static_cast<Access>(statement.access.load(std::memory_order_relaxed));
+}
+
+}  // namespace
+
+// ---- what is a read ----------------------------------------------------------------------------
+
+// Whether what begins with this message, and is sent without a server so far, may run on a standby.
+// `ahead` is all that has come, from this message on.
+ClientSession::ReadRequest ClientSession::as_read(const Piece& piece, Bytes ahead) const {
+  if (account_->reads.balance == nullptr || to_primary_ || !account_->pools_transactions())
+    return {};
+  if (state_ == State::kBegun && !begins_read_only()) return {};
+  if (settings_ && prefers_primary()) return {};
+  if (piece.tag != 'Q') return read_batch(ahead);
+  if (!piece.complete || !reads(query_, query_text(piece))) return {};
+  return {.bytes = piece.bytes.size()};
+}
+
+bool ClientSession::prefers_primary() const {
+  const std::string* route = server::find_setting(settings_, kRouteSetting);
+  return route != nullptr && *route == "primary";
+}
+
+// Of the BEGIN that waits. A standby refuses serializable transactions.
+bool ClientSession::begins_read_only() const {
+  const auto begin = sql::plain_begin(begin_sql_, dialect_);
+  if (!begin || begin->serializable) return false;
+  const std::string* level = server::find_setting(settings_, "default_transaction_isolation");
+  if (!begin->isolation && level != nullptr && *level == "serializable") return false;
+  return begin->read_only ||
+         (!begin->read_write && is_on(settings_, "default_transaction_read_only"));
+}
+
+bool ClientSession::reads(const sql::Statement& statement, std::string_view text) const {
+  if (statement.hint == sql::RouteHint::kPrimary) return false;
+  if (statement.access == Access::kRead) return true;
+  return statement.command == Command::kExecute && statement.single && executes_read(text);
+}
+
+// What the EXECUTE runs was prepared by SQL, and is a read.
+bool ClientSession::executes_read(std::string_view text) const {
+  const auto command = sql::prepared_command(text, dialect_);
+  if (!command || command->verb != sql::PreparedCommand::Verb::kExecute || !prepared_) return false;
+  const auto found = prepared_->find(command->name);
+  return found != prepared_->end() && found->second && access_of(*found->second) == Access::kRead;
+}
+
+// The batch, if all of it is a read. It has to lie there up to its Sync: what
+// follows later could be a write, which belongs to the same transaction. One that makes a name is
+// not repeatable.
+ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
+  const std::size_t whole = ahead.size();
+  wire::FrameReader reader(wire::Direction::kFromClient);
+  Access unnamed = unnamed_ ? unnamed_->access : Access::kWrite;
+  std::vector<std::string_view> parsed;  // names, of reads
+  bool closes = false;
+  bool again = false;  // parses a name that is taken
+  while (!ahead.empty()) {
+    const Piece piece = reader.next(ahead, 0);
+    if (piece.kind != Piece::Kind::kFrame || !piece.complete) return {};
+    ahead = ahead.subspan(piece.bytes.size());
+    switch (piece.tag) {
+      case 'P': {
+        const auto parse = wire::read_parse(piece.body());
+        if (!parse) return {};
+        const std::string_view text(parse->rest.data());
+        if (!reads(sql::read_statement(text, dialect_), text)) return {};
+        if (parse->statement.empty()) {
+          unnamed = Access::kRead;
+        } else {
+          again = again || find_statement(parse->statement);
+          parsed.push_back(parse->statement);
+        }
+        break;
+      }
+      case 'B': {
+        const auto bind = wire::read_bind(piece.body());
+        if (!bind) return {};
+        if (bind->statement.empty()) {
+          if (unnamed != Access::kRead) return {};
+        } else if (std::ranges::find(parsed, bind->statement) == parsed.end()) {
+          const auto statement = find_statement(bind->statement);
+          if (!statement || access_of(*statement) != Access::kRead) return {};
+        }
+        break;
+      }
+      case 'C':
+        closes = true;
+        break;
+      case 'D':
+      case 'E':
+      case 'H':
+        break;
+      case 'S':
+        return {.bytes = whole - ahead.size(), .repeatable = !closes && !again};
+      default:
+        return {};
+    }
+  }
+  return {};
+}
+
+// Inside of a transaction that runs on a standby: whether the server can be given this message.
+// What writes may go there, too: it fails as it would in any transaction that is READ ONLY.
+bool ClientSession::runs_on_standby(const Piece& piece) const {
+  const auto fits = [this](const sql::Statement& statement, std::string_view text) {
+    if (reads(statement, text)) return true;
+    if (statement.reason == sql::AccessReason::kTransaction) return true;
+    switch (statement.command) {
+      case Command::kSet:
+      case Command::kFetch:
+      case Command::kClose:
+      case Command::kPrepare:
+      case Command::kDeallocate:
+        return statement.single;
+      case Command::kDeclare:
+        return statement.single && statement.access <= Access::kPrimaryRead;
+      case Command::kInsert:
+      case Command::kUpdate:
+      case Command::kDelete:
+      case Command::kMerge:
+        return statement.single && statement.access == Access::kWrite &&
+               (statement.effects & sql::effect::kUnknownCode) == 0;
+      default:
+        return false;
+    }
+  };
+  switch (piece.tag) {
+    case 'Q':
+      return piece.complete && fits(query_, query_text(piece));
+    case 'P': {
+      const auto parse = piece.complete ? wire::read_parse(piece.body()) : std::nullopt;
+      if (!parse) return false;
+      const std::string_view text(parse->rest.data());
+      return fits(sql::read_statement(text, dialect_), text);
+    }
+    case 'B': {
+      const auto bind = wire::read_bind(piece.body());
+      // An unnamed statement was let through when it was parsed, or runs nowhere else.
+      if (!bind) return false;
+      if (bind->statement.empty())
+        return unnamed_ &&
+               (unnamed_->access == Access::kRead || server_->unnamed_owner() == unnamed_->number);
+      const auto statement = find_statement(bind->statement);
+      return statement && access_of(*statement) == Access::kRead;
+    }
+    case 'F':
+      return false;
+    default:
+      return true;
+  }
+}
+
+// ---- waiting for a standby ---------------------------------------------------------------------
+
+// The pool of a standby that shows what the read has to see; null: there is none now.
+pool::Pool* ClientSession::standby_pool(bool& may_wait) {
+  const ReadRules& rules = account_->reads;
+  routing::ReadNeeds needs = needs_;
+  if (rules.database) needs.written = std::max(needs.written, rules.database->last_write());
+  const ReadRoute route = host_.route_read(*account_, needs);
+  may_wait = route.may_wait;
+  if (route.pool == nullptr) return nullptr;
+  const std::uint32_t server = route.pool->key().server;
+  read_.take(*rules.balance, server, rules.clock ? rules.clock->life(server) : 0);
+  return route.pool;
+}
+
+bool ClientSession::may_park() const {
+  const Micros limit = account_->reads.causal_wait_us;
+  return parked_at_ == 0 ? limit > 0 : turn().now - parked_at_ < limit;
+}
+
+void ClientSession::park() {
+  if (parked_at_ == 0) parked_at_ = request_at_ = turn().now;
+  transition(State::kParked);
+  host_.wait_for_standby(*this);
+}
+
+void ClientSession::standby_came_on() {
+  if (state_ == State::kParked) ask_again();
+}
+
+// What waits in the carry is looked at anew, as if it came now.
+void ClientSession::ask_again() {
+  transition(begin_sql_.empty() ? State::kIdle : State::kBegun);
+  schedule();
+}
+
+// ---- reads that are run elsewhere --------------------------------------------------------------
+
+// Outside of a transaction a read may be run again, as long as nothing of it has reached the
+// client.
+void ClientSession::keep_request(const ReadRequest& read, Bytes ahead) {
+  constexpr std::size_t kMostBytes = 16'384;
+  request_seen_ = true;
+  if (told_ != TransactionStatus::kIdle || !read.repeatable || read.bytes > kMostBytes) return;
+  request_.append(turn().buffers, ahead.first(read.bytes));
+}
+
+void ClientSession::forget_request() {
+  if (!again_) request_.clear(turn().buffers);
+}
+
+bool ClientSession::runs_elsewhere(const wire::ErrorFields& error) {
+  if (!may_run_elsewhere() || !routing::may_run_elsewhere(error.sqlstate)) return false;
+  run_elsewhere(*std::exchange(server_, nullptr));
+  return true;
+}
+
+// The standby could not, and the primary does it: the client sees a little delay.
+void ClientSession::run_elsewhere(server::ServerConnection& server) {
+  ask_again_elsewhere();
+  server.leave_batch();
+  server.taint(server::ServerConnection::Taint::kState);
+  lease_pool_->give_back(server);
+}
+
+void ClientSession::ask_again_elsewhere() {
+  batches_sent_ = batches_answered_ = batches_before_lease_;
+  forget_names(request_.view());
+  if (traces_) traces_->clear();
+  again_ = true;
+  ask_primary();
+}
+
+// The batch is looked at again, and makes its names anew.
+void ClientSession::forget_names(Bytes batch) {
+  if (!statements_) return;
+  wire::FrameReader reader(wire::Direction::kFromClient);
+  while (!batch.empty()) {
+    const Piece piece = reader.next(batch, 0);
+    batch = batch.subspan(piece.bytes.size());
+    const auto parse = piece.tag == 'P' ? wire::read_parse(piece.body()) : std::nullopt;
+    if (parse && !parse->statement.empty())
+      statements_->change(parse->statement, nullptr, batches_sent_);
+  }
+  statements_->all_answered();
+}
+
+// False: it waits for a server, or is gone.
+bool ClientSession::take_again() {
+  if (!again_) return true;
+  const std::size_t used = consume(request_.view());
+  if (state_ == State::kClosed) return false;
+  request_.consume(turn().buffers, used);
+  again_ = !request_.empty();
+  return !again_;
+}
+
+// ---- what is remembered ------------------------------------------------------------------------
+
+void ClientSession::note_access(Access access) {
+  saw_ = true;
+  wrote_ = wrote_ || (!read_ && access >= Access::kUnknown);
+}
+
+// Before the client hears that it is over, so that nobody can know of it earlier than our numbers.
+void ClientSession::ready_comes(TransactionStatus status) {
+  const bool over = status == TransactionStatus::kIdle || server_->has_committed();
+  if (over && account_ != nullptr && account_->reads.clock) note_seen();
+}
+
+void ClientSession::note_seen() {
+  routing::CausalClock& clock = *account_->reads.clock;
+  if (wrote_) {
+    needs_.written = clock.tick();
+    if (account_->reads.database) account_->reads.database->wrote(needs_.written);
+    wrote_ = false;
+  }
+  if (!std::exchange(saw_, false)) return;
+  needs_.seen = clock.now();
+  needs_.seen_at = lease_pool_->key().server;
+  needs_.seen_life = read_ ? read_.life() : 0;
+}
+
+// ---- what a standby cannot do ------------------------------------------------------------------
+
+// The server of the lease is a standby. kNotYet: first what is under way has to end, for what
+// follows may belong to the primary.
+ClientSession::Taken ClientSession::check_standby(const Piece& piece, Bytes ahead) {
+  const server::Pipeline& pipeline = server_->pipeline();
+  if (pipeline.owed_ready() > 0) return Taken::kNotYet;
+  if (told_ == TransactionStatus::kIdle) {
+    if (batches_sent_ > batches_before_lease_) return Taken::kNotYet;
+    if (!request_seen_) keep_request(as_read(piece, ahead), ahead);
+    return Taken::kYes;
+  }
+  const bool failed = told_ == TransactionStatus::kFailed || pipeline.skipping();
+  return failed || runs_on_standby(piece) ? Taken::kYes : refuse_on_standby(piece);
+}
+
+// The transaction reads from a standby, where this would act upon the wrong server. It fails as a
+// whole, as it would if a server had refused it.
+ClientSession::Taken ClientSession::refuse_on_standby(const Piece& piece) {
+  server::ServerConnection& server = *std::exchange(server_, nullptr);
+  orphan_ = std::make_unique<OrphanedTransaction>(errors::not_on_standby(), false, false, true);
+  if (traces_) traces_->clear();
+  read_.drop();
+  transition(State::kOrphaned);
+  if (server.pipeline().empty()) {
+    server.taint(server::ServerConnection::Taint::kState);
+    lease_pool_->give_back(server);
+  } else {
+    lease_pool_->discard(server, server::CloseReason::kClientGone);
+  }
+  return on_orphaned(piece);
+}
+
+}  // namespace pgsaba::session

@@ -1,0 +1,60 @@
+#include "pgsaba/sql/access_rules.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+namespace pgsaba::sql {
+namespace {
+
+constexpr std::size_t kLongestName = 63;  // what PostgreSQL keeps of a name
+
+// A name as the catalogue has it: folded unless quoted, cut.
+class Folded {
+ public:
+  explicit Folded(SqlName name) : size_(std::min(name.text.size(), kLongestName)) {
+    std::transform(name.text.begin(), name.text.begin() + static_cast<std::ptrdiff_t>(size_),
+                   text_.begin(), [quoted = name.quoted](char c) {
+                     return !quoted && c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+                   });
+  }
+  std::string_view text() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, kLongestName> text_;
+  std::size_t size_;
+};
+
+bool has(const std::vector<std::string>& names, SqlName name) {
+  return !names.empty() &&
+         std::binary_search(names.begin(), names.end(), Folded(name).text(), std::less<>());
+}
+
+std::tuple<std::string_view, std::string_view> key_of(const AccessRules::Function& function) {
+  return {function.schema, function.name};
+}
+
+}  // namespace
+
+AccessRules::AccessRules(Lists lists) : lists_(std::move(lists)) {
+  std::sort(lists_.allowed_functions.begin(), lists_.allowed_functions.end(),
+            [](const Function& a, const Function& b) { return key_of(a) < key_of(b); });
+  std::sort(lists_.denied_functions.begin(), lists_.denied_functions.end());
+  std::sort(lists_.denied_relations.begin(), lists_.denied_relations.end());
+}
+
+bool AccessRules::allows_function(SqlName schema, SqlName name) const {
+  const auto& functions = lists_.allowed_functions;
+  const Folded folded_schema(schema);
+  const Folded folded_name(name);
+  const std::tuple key(folded_schema.text(), folded_name.text());
+  const auto place = std::lower_bound(
+      functions.begin(), functions.end(), key,
+      [](const Function& function, const auto& wanted) { return key_of(function) < wanted; });
+  return place != functions.end() && key_of(*place) == key;
+}
+
+bool AccessRules::denies_function(SqlName name) const { return has(lists_.denied_functions, name); }
+bool AccessRules::denies_relation(SqlName name) const { return has(lists_.denied_relations, name); }
+
+}  // namespace pgsaba::sql

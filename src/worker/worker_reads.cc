@@ -1,0 +1,119 @@
+// The part of Worker that sends reads to standbys.
+#include "pgsaba/worker/worker.h"
+#include "worker/cluster_reads.h"
+
+namespace pgsaba::worker {
+
+using session::ClientSession;
+
+namespace {
+
+// How often a read that waits looks whether it has waited long enough.
+constexpr Micros kParkedTickUs = kMillisecond;
+
+}  // namespace
+
+Worker::ClusterReads& Worker::reads_of(const std::string& cluster) {
+  auto& place = reads_[cluster];
+  if (!place) {
+    place = std::make_unique<ClusterReads>();
+    place->clock = process_.causal_clocks.cluster(cluster);
+  }
+  return *place;
+}
+
+// After each new picture: which standbys are fit.
+void Worker::refresh_reads() {
+  const config::Config& config = *picture_->config;
+  for (const auto& [name, reads] : reads_) {
+    const auto cluster = config.clusters.find(name);
+    const routing::TopologyCluster* seen = picture_->topology->find(name);
+    if (cluster == config.clusters.end() || seen == nullptr) continue;
+    std::vector<std::int32_t> weights;
+    for (const config::ServerAddress& server : cluster->second.servers)
+      weights.push_back(server.weight);
+    reads->balance.update(*seen, weights, config.routing.max_lag_us, turn_.now);
+  }
+}
+
+void Worker::refresh_reads(session::Account& account, const config::DatabaseSettings& database) {
+  const config::Config& config = *picture_->config;
+  const auto cluster = config.clusters.find(database.cluster);
+  session::ReadRules rules;
+  if (cluster != config.clusters.end() && cluster->second.servers.size() > 1) {
+    ClusterReads& reads = reads_of(database.cluster);
+    const config::ReadYourWrites level = config.routing.read_your_writes;
+    const std::string& dbname = database.dbname.empty() ? account.database : database.dbname;
+    if (database.route == config::RoutePolicy::kSplit) rules.balance = &reads.balance;
+    if (level != config::ReadYourWrites::kOff) rules.clock = reads.clock;
+    if (level == config::ReadYourWrites::kDatabase)
+      rules.database = process_.causal_clocks.database(database.cluster, dbname);
+    rules.causal_wait_us = config.routing.causal_wait_us;
+    rules.cluster = database.cluster;
+  }
+  const bool first = rules.balance != nullptr && account.reads.balance == nullptr;
+  account.reads = std::move(rules);
+  if (first) refresh_reads();
+}
+
+session::ReadRoute Worker::route_read(session::Account& account, const routing::ReadNeeds& needs) {
+  wire::ErrorFields why;
+  // Makes the account's pools those of this picture.
+  if (route(account, why) == nullptr && account.pool == nullptr) return {};
+  session::ReadRules& rules = account.reads;
+  const auto server = rules.balance->pick(rules.clock.get(), needs);
+  if (!server) {
+    if (!rules.clock || !rules.balance->any_fit()) return {};
+    if (rules.clock->want(std::max(needs.written, needs.seen)))
+      process_.control->positions_wanted(rules.cluster);
+    return {.may_wait = true};
+  }
+  reads_of(rules.cluster).read = true;
+  if (rules.pools.size() <= *server) rules.pools.resize(*server + 1);
+  pool::Pool*& pool = rules.pools[*server];
+  if (pool == nullptr) {
+    const config::DatabaseSettings* database =
+        config::find_database(*picture_->config, account.database);
+    if (database == nullptr) return {};
+    pool = pool_for({account.database, database->user.empty() ? account.user : database->user,
+                     static_cast<std::uint32_t>(*server)});
+  }
+  return {.pool = pool};
+}
+
+// A session stays with the standby that it has read from until another one is known to show as
+// much: while there are reads, that is found out now and then.
+void Worker::look_again() {
+  for (const auto& [name, reads] : reads_) {
+    reads->balance.tick(turn_.now);
+    if (std::exchange(reads->read, false) && reads->clock->want(reads->clock->now()))
+      process_.control->positions_wanted(name);
+  }
+}
+
+// It may have forgotten what it had replayed.
+void Worker::server_vanished(const pool::Pool& pool) {
+  const config::DatabaseSettings* database =
+      config::find_database(*picture_->config, pool.key().database);
+  if (database == nullptr || pool.key().server >= routing::CausalClock::kMaxServers) return;
+  const auto reads = reads_.find(database->cluster);
+  if (reads != reads_.end()) reads->second->clock->forget(pool.key().server);
+}
+
+// ---- reads that wait ---------------------------------------------------------------------------
+
+void Worker::wait_for_standby(ClientSession& session) {
+  if (parked_.empty()) next_wake_ = turn_.now + kParkedTickUs;
+  parked_.push_back(session.id());
+  session.account()->reads.clock->set_waiting(index_, true);
+}
+
+// Those that still have to wait come back.
+void Worker::wake_parked() {
+  next_wake_ = turn_.now + kParkedTickUs;
+  for (const auto& [name, reads] : reads_) reads->clock->set_waiting(index_, false);
+  for (const std::uint32_t id : std::exchange(parked_, {}))
+    if (ClientSession* client = find_client(id)) client->standby_came_on();
+}
+
+}  // namespace pgsaba::worker
