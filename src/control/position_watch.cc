@@ -16,6 +16,8 @@ constexpr std::string_view kStandbyQuestion =
 // How often a standby that is behind is asked, and for how long after the last read has asked.
 constexpr Micros kPauseUs = kMillisecond;
 constexpr Micros kPatienceUs = 200 * kMillisecond;
+// How long a look is waited for before the next one may begin.
+constexpr Micros kLookUs = 5 * kMillisecond;
 
 std::uint64_t number_in(const std::vector<std::string>& row, std::size_t column) {
   std::uint64_t value = 0;
@@ -59,38 +61,45 @@ void PositionWatch::follow(const routing::TopologyCluster& cluster) {
 void PositionWatch::start_anew() {
   targets_.clear();
   clock_->forget_all();
+  looking_ = false;
   for (Server& server : servers_) server.replayed = 0;
 }
 
 void PositionWatch::look() {
   wanted_at_ = monotonic_now();
-  if (!primary_ || *primary_ >= servers_.size()) {
-    clock_->take_wanted();
-    return;
-  }
+  if (!primary_ || *primary_ >= servers_.size()) return clock_->look_failed();
   ServerLink& link = *servers_[*primary_].link;
-  look_again_ = link.busy();
+  look_again_ = link.busy() || looking_;
   if (look_again_) return;
-  // Orders that come from here on are for the next look.
-  clock_->take_wanted();
-  const routing::Epoch epoch = clock_->tick();
+  const routing::Epoch epoch = clock_->begin_look();
+  looking_ = true;
+  patience_ = loop_.after(kLookUs, [this] { look_is_over(); });
   link.ask(kPrimaryQuestion, limit_us_,
            [this, primary = *primary_, epoch](const ServerLink::Answer& answer) {
              on_primary(primary, epoch, answer);
            });
 }
 
-void PositionWatch::on_primary(std::size_t primary, routing::Epoch epoch,
-                               const ServerLink::Answer& answer) {
-  if (answer.ok() && primary == primary_) {
-    targets_.add(epoch, reachable_position(number_in(answer.row, 0), number_in(answer.row, 1)));
-    ask_standbys();
-  }
+// A standby has come so far, or none has in a while: the next look serves all that wait by now. One
+// at a time, so that under load each serves many.
+void PositionWatch::look_is_over() {
+  looking_ = false;
+  patience_.reset();
   if (std::exchange(look_again_, false)) look();
 }
 
+void PositionWatch::on_primary(std::size_t primary, routing::Epoch epoch,
+                               const ServerLink::Answer& answer) {
+  if (!answer.ok() || primary != primary_) {
+    clock_->look_failed();
+    return look_is_over();
+  }
+  targets_.add(epoch, reachable_position(number_in(answer.row, 0), number_in(answer.row, 1)));
+  ask_standbys();
+}
+
+// They take turns in being first, for that one gets most of the reads that wait.
 void PositionWatch::ask_standbys() {
-  // Whoever answers first gets the reads that wait.
   first_ = (first_ + 1) % servers_.size();
   for (std::size_t step = 0; step < servers_.size(); ++step) {
     const std::size_t index = (first_ + step) % servers_.size();
@@ -116,8 +125,8 @@ void PositionWatch::on_standby(std::size_t index, std::uint32_t life,
   const routing::Epoch epoch = targets_.reached(server.replayed);
   const bool news = epoch > clock_->fresh_for(index);
   if (news && server.follows && clock_->became_fresh(index, life, epoch)) progress_();
-  if (!targets_.is_behind(server.replayed) || !wanted()) return;
-  server.pause = loop_.after(kPauseUs, [this, index] { ask_standby(index); });
+  if (!targets_.is_behind(server.replayed)) return look_is_over();
+  if (wanted()) server.pause = loop_.after(kPauseUs, [this, index] { ask_standby(index); });
 }
 
 // It may have been restarted, and show less than before.

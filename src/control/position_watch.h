@@ -43,6 +43,7 @@ class PositionWatch {
   };
 
   void on_primary(std::size_t primary, routing::Epoch epoch, const ServerLink::Answer& answer);
+  void look_is_over();
   void ask_standbys();
   void ask_standby(std::size_t index);
   void on_standby(std::size_t index, std::uint32_t life, const ServerLink::Answer& answer);
@@ -58,6 +59,8 @@ class PositionWatch {
   std::optional<std::size_t> primary_;
   std::uint32_t timeline_ = 0;
   bool look_again_ = false;
+  bool looking_ = false;
+  net::Watch patience_;    // for the look that is under way
   std::size_t first_ = 0;  // who is asked first
   Micros wanted_at_ = 0;   // when reads last asked
   PositionTargets targets_;

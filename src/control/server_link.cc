@@ -113,24 +113,30 @@ void ServerLink::continue_connecting() {
       return watch({.writable = true}, &ServerLink::on_connecting);
     case PGRES_POLLING_OK:
       ::PQsetnonblocking(link_.get(), 1);
-      return send_question();
+      watch({.readable = true}, &ServerLink::on_ready);
+      if (state_ == State::kConnecting) send_question();
+      return;
     default:
       return fail(link_error());
   }
 }
 
+// The socket stays watched from question to question: each change of interest costs system calls.
 void ServerLink::send_question() {
   if (::PQsendQuery(link_.get(), question_.c_str()) != 1) return fail(link_error());
   state_ = State::kAsking;
   result_.reset();
-  watch({.readable = true, .writable = true}, &ServerLink::receive);
+  const int left = ::PQflush(link_.get());
+  if (left < 0) return fail(link_error());
+  if (left > 0) watch({.readable = true, .writable = true}, &ServerLink::on_ready);
 }
 
-void ServerLink::receive(net::Readiness ready) {
+void ServerLink::on_ready(net::Readiness ready) {
+  if (state_ == State::kIdle) return notice_idle_link();
   if (ready.writable) {
     const int left = ::PQflush(link_.get());
     if (left < 0) return fail(link_error());
-    if (left == 0) watch({.readable = true}, &ServerLink::receive);
+    if (left == 0) watch({.readable = true}, &ServerLink::on_ready);
   }
   if (!ready.readable || state_ != State::kAsking) return;
   if (::PQconsumeInput(link_.get()) != 1) return fail(link_error());
@@ -155,8 +161,6 @@ void ServerLink::finish(const ResultPointer& result) {
   }
   state_ = State::kIdle;
   limit_.reset();
-  watch({.readable = true}, &ServerLink::on_idle);
-  if (state_ != State::kIdle) return;  // it broke at once, and that was told
   const Callback tell = std::exchange(answer_, nullptr);
   tell(answer);
 }

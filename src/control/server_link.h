@@ -60,12 +60,11 @@ class ServerLink {
   void connect(const std::vector<net::Address>& addresses);
   void continue_connecting();
   void send_question();
-  void receive(net::Readiness ready);
+  void on_ready(net::Readiness ready);
   void finish(const ResultPointer& result);
   void notice_idle_link();
   void watch(net::Readiness interest, void (ServerLink::*step)(net::Readiness));
   void on_connecting(net::Readiness) { continue_connecting(); }
-  void on_idle(net::Readiness) { notice_idle_link(); }
   std::string link_error() const;
   void fail(std::string message);
 

@@ -35,13 +35,20 @@ void CausalClock::forget_all() {
 }
 
 bool CausalClock::want(Epoch epoch) {
-  raise(wanted_, epoch);
+  if (looked_.load(std::memory_order_acquire) > epoch) return false;
   return !told_.exchange(true, std::memory_order_acq_rel);
 }
 
-Epoch CausalClock::take_wanted() {
+Epoch CausalClock::begin_look() {
   told_.store(false, std::memory_order_release);
-  return wanted_.load(std::memory_order_acquire);
+  const Epoch look = tick();
+  looked_.store(look, std::memory_order_release);
+  return look;
+}
+
+void CausalClock::look_failed() {
+  looked_.store(0, std::memory_order_release);
+  told_.store(false, std::memory_order_release);
 }
 
 void CausalClock::set_waiting(std::size_t worker, bool waiting) {

@@ -95,6 +95,13 @@ std::optional<std::size_t> ReadBalance::pick(const CausalClock* clock, const Rea
   return best;
 }
 
+Epoch ReadBalance::least_need(const CausalClock& clock, const ReadNeeds& needs) const {
+  Epoch least = std::max(needs.written, needs.seen);
+  for (std::size_t i = 0; i < count_; ++i)
+    if (at(i).fit) least = std::min(least, needs.at(i, clock.life(i)));
+  return least;
+}
+
 void ReadBalance::ended(std::size_t server, Micros took) {
   Standby& standby = at(server);
   gave_up(server);

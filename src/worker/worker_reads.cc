@@ -64,7 +64,7 @@ session::ReadRoute Worker::route_read(session::Account& account, const routing::
   const auto server = rules.balance->pick(rules.clock.get(), needs);
   if (!server) {
     if (!rules.clock || !rules.balance->any_fit()) return {};
-    if (rules.clock->want(std::max(needs.written, needs.seen)))
+    if (rules.clock->want(rules.balance->least_need(*rules.clock, needs)))
       process_.control->positions_wanted(rules.cluster);
     return {.may_wait = true};
   }

@@ -48,10 +48,12 @@ class CausalClock {
   void forget_all();
 
   // A read waits, or would wait, for a standby that is fresh for more than `epoch`. True: the one
-  // who looks has to be told; others have told it already, and it has not yet begun to look.
+  // who looks has to be told. Otherwise a look that serves has begun, or it was told already.
   bool want(Epoch epoch);
-  // The one who looks takes the orders: what it begins from here on serves all of them.
-  Epoch take_wanted();
+  // The one who looks takes the orders; the look that it begins now serves all of them.
+  Epoch begin_look();
+  // The primary could not be asked: whoever wants a look tells again.
+  void look_failed();
 
   // Workers that have reads waiting, as bits; they are told of every progress.
   void set_waiting(std::size_t worker, bool waiting);
@@ -64,7 +66,7 @@ class CausalClock {
   std::atomic<Epoch> last_{0};
   // The upper 16 bits number the lives, the rest is the epoch.
   std::array<std::atomic<std::uint64_t>, kMaxServers> marks_{};
-  std::atomic<Epoch> wanted_{0};
+  std::atomic<Epoch> looked_{0};  // the number of the last look
   std::atomic<bool> told_{false};
   std::atomic<std::uint64_t> waiting_{0};
 };

@@ -52,6 +52,9 @@ class ReadBalance {
   // The least loaded of those that are fit and fresh enough; without a clock all are.
   std::optional<std::size_t> pick(const CausalClock* clock, const ReadNeeds& needs);
 
+  // What the standby has to be fresh for at least that will serve such a read.
+  Epoch least_need(const CausalClock& clock, const ReadNeeds& needs) const;
+
   void began(std::size_t server) { ++at(server).in_flight; }
   void ended(std::size_t server, Micros took);
   void gave_up(std::size_t server) { at(server).in_flight -= at(server).in_flight > 0 ? 1 : 0; }

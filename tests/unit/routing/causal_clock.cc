@@ -45,14 +45,23 @@ TEST_CASE("lives are counted around") {
   CHECK(clock.fresh_for(1) == 0);
 }
 
-TEST_CASE("the one who looks is told once per look") {
+TEST_CASE("the one who looks is told once per look, and only if none serves that has begun") {
   CausalClock clock;
-  CHECK(clock.want(4));
-  CHECK_FALSE(clock.want(9));
-  CHECK_FALSE(clock.want(2));
-  CHECK(clock.take_wanted() == 9);
-  CHECK(clock.want(10));
-  CHECK(clock.take_wanted() == 10);
+  const Epoch write = clock.tick();
+  CHECK(clock.want(write));
+  CHECK_FALSE(clock.want(write));
+  const Epoch look = clock.begin_look();
+  CHECK(look > write);
+  CHECK_FALSE(clock.want(write));
+  CHECK(clock.want(look));  // what was seen since
+  const Epoch next = clock.tick();
+  CHECK_FALSE(clock.want(next));
+  CHECK(clock.begin_look() > next);
+  CHECK_FALSE(clock.want(next));
+  clock.look_failed();
+  CHECK(clock.want(next));
+  clock.look_failed();
+  CHECK(clock.want(next));
 }
 
 TEST_CASE("who waits is known by worker") {
