@@ -1,0 +1,204 @@
+"""Which server a statement reaches, by the servers' own logs: every statement that others have sent
+to the wrong one, and what PostgreSQL's standbys would not refuse. Each runs as a simple query, in the
+extended protocol, and prepared by name; the answer must be that of the primary."""
+
+import itertools
+
+import pytest
+from harness import messages as m
+from harness.client import RawClient
+from harness.group import Group, split, wait_for_both, where_at_last
+from harness.pgsaba import Pgsaba
+
+NUMBERS = itertools.count(1)
+
+# What is to run on the primary, whatever it looks like. One line each.
+PRIMARY = """
+select * from t where id = 1 for update
+select * from t where id = 1 for update skip locked
+select * from t where id = 1 for update nowait
+select * from t where id = 1 for update of t
+select * from t where id = 1 for no key update
+select * from t where id = 1 for share
+select * from t where id = 1 for key share
+select * from t where id = 1 for update;
+select * from t where id = 1 for update /* controller:statuses */
+select * from (select * from t where id = 1 for update) x
+with x as (select * from t where id = 1 for share) select * from x
+with d as (delete from t where id = -1 returning *) select * from d
+with a as (select 1 as id) insert into t (id) select -2 from a where false
+with a as materialized (select 1) , b as (update t set v = v where false returning 1) select 1 from a
+select id into temp table gone from t where false; drop table gone
+select setval('s', 1)
+select nextval('s')
+select pg_notify('c', 'x')
+select txid_current()
+select pg_current_xact_id() is not null
+select lo_creat(-1) is not null
+select writes()
+select public.writes()
+select harmless()
+select pg_try_advisory_lock(1), pg_advisory_unlock(1)
+select pg_advisory_xact_lock(1)
+select pg_try_advisory_xact_lock(2)
+select pg_advisory_unlock_all()
+select pg_cancel_backend(0)
+select pg_terminate_backend(0)
+select pg_stat_reset()
+select pg_backend_pid() > 0
+select pg_is_in_recovery()
+select pg_current_wal_lsn() is not null
+select count(*) > 0 from pg_stat_activity
+select count(*) >= 0 from pg_catalog.pg_locks
+table pg_locks limit 0
+select count(*) from pg_stat_replication
+select inet_server_port()
+select pg_postmaster_start_time() is null
+select currval('s') where false
+select query_to_xml('select 1', true, true, '')
+select set_config('search_path', 'public', true)
+select case when true then nextval('s') end is not null
+select (select setval('s', 2))
+insert into t values (-5, 0) on conflict do nothing
+update t set v = v where false
+copy (with d as (delete from t where id = -1 returning *) select * from d) to stdout
+copy t to '/dev/null'
+explain analyze update t set v = v where false
+explain insert into t values (-9, 1)
+lock table t in access share mode
+do $$ begin perform 1; end $$
+select 1; insert into t values (-6, 0) on conflict do nothing
+checkpoint
+show server_version
+"""
+
+# What a standby may answer.
+STANDBY = """
+select * from t where id = 1
+  select v from t where id = 1
+-- a comment first
+/* application:web */ select v from t where id = 1
+(select 1) union (select 2) order by 1
+with x as (select 1 as one) select * from x
+with recursive n(i) as (select 1 union all select i + 1 from n where i < 3) select * from n order by 1
+values (1), (2)
+table t limit 1
+select substring('abc' for 2)
+select count(*), max(v), string_agg(v::text, ',') from t where id in (1, 2)
+select now() is not null, random() >= 0
+select 'for update', $$ insert into t $$, "update" from (select 1 as "update") x
+select e'it\\'s; delete from t' as x
+select coalesce(null, 1), greatest(1, 2), nullif(1, 2)
+show timezone
+explain (costs off) select * from t
+copy (select 1) to stdout
+select 1; select 2
+select relname from pg_class where relname = 't'
+select exists(select 1 from t) as one
+"""
+
+
+@pytest.fixture(scope="module")
+def group(directory):
+    made = Group(directory, {"log_statement": "all", "log_line_prefix": "%m [%p] "})
+    made.primary.sql("create table t (id int primary key, v int)")
+    made.primary.sql("insert into t select i, 0 from generate_series(1, 10) i")
+    made.primary.sql("create sequence s")
+    made.primary.sql("create function writes() returns int language sql as "
+                     "$$ update t set v = v where false; select 1 $$")
+    made.primary.sql("create function harmless() returns int language sql immutable as "
+                     "$$ select 1 $$")
+    made.wait_for_replay()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def daemon(group, directory, pgsaba_binary):
+    started = Pgsaba(pgsaba_binary, directory, group.servers, split(), "matrix").start()
+    wait_for_both(started)
+    yield started
+    started.stop()
+
+
+def statements(text):
+    """A line that begins a comment belongs to the next one."""
+    lines = [line for line in text.strip("\n").splitlines() if line.strip()]
+    found, pending = [], ""
+    for line in lines:
+        pending += line
+        if line.startswith("--"):
+            pending += "\n"
+        else:
+            found.append(pending)
+            pending = ""
+    return found
+
+
+def simple(client, sql):
+    client.send(m.query(sql))
+    return client.read_until_ready()
+
+
+def parsed(client, sql):
+    client.send(m.parse("", sql), m.bind(), m.execute(), m.sync())
+    return client.read_until_ready()
+
+
+def named(client, sql):
+    name = f"n{next(NUMBERS)}"
+    client.send(m.parse(name, sql), m.sync())
+    frames = client.read_until_ready()
+    client.send(m.bind("", name), m.execute(), m.sync())
+    return [*frames, *client.read_until_ready()]
+
+
+WAYS = {"simple": simple, "parsed": parsed, "named": named}
+
+
+def outcome(frames):
+    """Whether it went well, or how not."""
+    return [m.error_fields(frame)["C"] for frame in frames if frame.tag == b"E"]
+
+
+def reached(group, mark):
+    """Who executed it; a Parse alone does nothing."""
+    def executes(line):
+        return mark in line and ("statement: " in line or "execute " in line)
+    return {server.name for server in group.servers
+            if any(executes(line) for line in whole_lines(server.log_path.read_text()))}
+
+
+def whole_lines(log):
+    """The lines of a statement that has several belong together."""
+    return log.replace("\n\t", " ").splitlines()
+
+
+def run(daemon, group, sql, way):
+    mark = f"mark-{next(NUMBERS)}-"
+    marked = f"{sql} /* {mark} */"
+    with daemon.connect() as client:
+        where_at_last(client)
+        through = outcome(WAYS[way](client, marked))
+    nodes = reached(group, mark)
+    with RawClient((group.primary.host, group.primary.port)) as client:
+        directly = outcome(WAYS[way](client, sql))
+    return nodes, through, directly
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("sql", statements(PRIMARY))
+def test_what_belongs_to_the_primary(daemon, group, sql, way):
+    nodes, through, directly = run(daemon, group, sql, way)
+    assert through == directly
+    assert nodes <= {"group"}
+    assert nodes or directly, "it ran nowhere"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("sql", statements(STANDBY))
+def test_what_a_standby_may_answer(daemon, group, sql, way):
+    nodes, through, directly = run(daemon, group, sql, way)
+    assert through == directly
+    assert "group" not in nodes
+    assert nodes or directly, "it ran nowhere"
