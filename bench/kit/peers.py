@@ -28,6 +28,8 @@ class Setup:
     packet_buffer: int = 0    # PgBouncer's pkt_buf; 0: its default
     query_wait_s: int = 120   # how long a client may wait for a server
     unknown_code: str = ""    # pgsaba's pool.unknown_code; empty: its default
+    standby_ports: tuple = ()  # pgsaba splits reads from writes
+    read_your_writes: str = "off"
     user: str = "bench"
 
 
@@ -142,17 +144,23 @@ def haproxy_clients():
 
 
 def pgsaba_settings(setup, port, folder):
-    server = {"name": "s1", "host": "127.0.0.1", "port": setup.server_port}
+    servers = [{"name": f"s{i}", "host": "127.0.0.1", "port": server_port}
+               for i, server_port in enumerate((setup.server_port, *setup.standby_ports), 1)]
+    cluster = {"servers": servers}
     database = {"cluster": "c", "dbname": "bench", "pool_size": setup.pool_size}
+    if setup.standby_ports:
+        cluster["monitor"] = {"user": setup.user, "database": "bench", "interval": "1s"}
+        database["route"] = "split"
     pool = {"unknown_code": setup.unknown_code} if setup.unknown_code else {}
     return {
         "listen": [{"address": "127.0.0.1", "port": port}],
         "workers": setup.workers,
-        "clusters": {"c": {"servers": [server]}},
+        "clusters": {"c": cluster},
         "databases": {name: database for name in database_names(setup)},
         "auth": {"type": "trust", "file": write_user_list(folder, setup)},
         "admin": {"users": ["saba"], "stats_users": [setup.user]},
         "pool": pool,
+        "routing": {"read_your_writes": setup.read_your_writes},
         "timeouts": {"query_wait": f"{setup.query_wait_s}s"},
         "limits": {"max_client_connections": MAX_CLIENTS},
     }

@@ -178,17 +178,20 @@ def unknown_code_row(clients, mode, results):
             ratio_text(rounds, trust, "ms"), ratio_text(rounds, trust, "cpu_us")]
 
 
-SCENARIOS = {"unknown-code": unknown_code}
+def scenarios():
+    from kit import reads  # which is built on this module
+    return {"unknown-code": unknown_code, "reads": reads.reads}
 
 
 def report(bench, wanted, client_counts):
-    unknown = [name for name in wanted if name not in WORKLOADS and name not in SCENARIOS]
+    known_scenarios = scenarios()
+    unknown = [name for name in wanted if name not in WORKLOADS and name not in known_scenarios]
     if unknown:
-        known = ", ".join([*WORKLOADS, *SCENARIOS])
+        known = ", ".join([*WORKLOADS, *known_scenarios])
         raise Failure(f"unknown workload {unknown[0]}; known: {known}")
     parts = []
     workloads = [name for name in wanted if name in WORKLOADS]
     if workloads:
         parts.append(main_table(bench, workloads, client_counts))
-    parts += [SCENARIOS[name](bench) for name in wanted if name in SCENARIOS]
+    parts += [known_scenarios[name](bench) for name in wanted if name in known_scenarios]
     return "\n\n".join(part for part in parts if part)
