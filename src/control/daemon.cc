@@ -177,11 +177,16 @@ void Daemon::start_monitor() {
 
 void Daemon::start_positions() {
   positions_.clear();
-  const auto progress = [this] { tell_workers([] { return worker::StandbyProgress{}; }); };
-  for (const MonitorCluster& cluster : monitored_clusters(*picture_->config))
-    if (cluster.servers.size() > 1)
-      positions_[cluster.name] = std::make_unique<PositionWatch>(
-          loop_, cluster, process_.causal_clocks.cluster(cluster.name), progress);
+  for (const MonitorCluster& cluster : monitored_clusters(*picture_->config)) {
+    if (cluster.servers.size() < 2) continue;
+    const auto clock = process_.causal_clocks.cluster(cluster.name);
+    const auto progress = [this, clock] {
+      const std::uint64_t waiting = clock->waiting_workers();
+      for (std::size_t worker = 0; worker < process_.mailboxes.size(); ++worker)
+        if ((waiting >> worker & 1U) != 0) tell_worker(worker, worker::StandbyProgress{});
+    };
+    positions_[cluster.name] = std::make_unique<PositionWatch>(loop_, cluster, clock, progress);
+  }
   follow_primaries();
 }
 
@@ -192,7 +197,8 @@ void Daemon::follow_primaries() {
 
 void Daemon::positions_wanted(const std::string& cluster) {
   const auto positions = positions_.find(cluster);
-  if (positions != positions_.end()) positions->second->look();
+  if (positions != positions_.end()) return positions->second->look();
+  process_.causal_clocks.cluster(cluster)->look_failed();
 }
 
 // Clients wait in the listening sockets' queues until the first picture is worth acting upon.

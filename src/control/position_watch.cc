@@ -16,6 +16,7 @@ constexpr std::string_view kStandbyQuestion =
 // How often a standby that is behind is asked, and for how long after the last read has asked.
 constexpr Micros kPauseUs = kMillisecond;
 constexpr Micros kPatienceUs = 200 * kMillisecond;
+constexpr Micros kFailurePauseUs = 100 * kMillisecond;
 // How long a look is waited for before the next one may begin.
 constexpr Micros kLookUs = 5 * kMillisecond;
 
@@ -61,16 +62,23 @@ void PositionWatch::follow(const routing::TopologyCluster& cluster) {
 void PositionWatch::start_anew() {
   targets_.clear();
   clock_->forget_all();
-  looking_ = false;
+  looking_ = look_again_ = false;
+  patience_.reset();
+  failure_pause_.reset();
+  clock_->look_failed();
   for (Server& server : servers_) server.replayed = 0;
 }
 
 void PositionWatch::look() {
   wanted_at_ = monotonic_now();
-  if (!primary_ || *primary_ >= servers_.size()) return clock_->look_failed();
+  if (failure_pause_) return;
+  if (!primary_ || *primary_ >= servers_.size()) return fail();
   ServerLink& link = *servers_[*primary_].link;
   look_again_ = link.busy() || looking_;
-  if (look_again_) return;
+  if (look_again_) {
+    if (!patience_) patience_ = loop_.after(kLookUs, [this] { look_is_over(); });
+    return;
+  }
   const routing::Epoch epoch = clock_->begin_look();
   looking_ = true;
   patience_ = loop_.after(kLookUs, [this] { look_is_over(); });
@@ -88,10 +96,18 @@ void PositionWatch::look_is_over() {
   if (std::exchange(look_again_, false)) look();
 }
 
+// The primary cannot be asked: it is left alone for a while.
+void PositionWatch::fail() {
+  failure_pause_ = loop_.after(kFailurePauseUs, [this] {
+    failure_pause_.reset();
+    clock_->look_failed();
+  });
+}
+
 void PositionWatch::on_primary(std::size_t primary, routing::Epoch epoch,
                                const ServerLink::Answer& answer) {
   if (!answer.ok() || primary != primary_) {
-    clock_->look_failed();
+    fail();
     return look_is_over();
   }
   targets_.add(epoch, reachable_position(number_in(answer.row, 0), number_in(answer.row, 1)));
@@ -126,7 +142,8 @@ void PositionWatch::on_standby(std::size_t index, std::uint32_t life,
   const bool news = epoch > clock_->fresh_for(index);
   if (news && server.follows && clock_->became_fresh(index, life, epoch)) progress_();
   if (!targets_.is_behind(server.replayed)) return look_is_over();
-  if (wanted()) server.pause = loop_.after(kPauseUs, [this, index] { ask_standby(index); });
+  if (!wanted()) return clock_->look_failed();  // whoever comes next asks anew
+  server.pause = loop_.after(kPauseUs, [this, index] { ask_standby(index); });
 }
 
 // It may have been restarted, and show less than before.

@@ -44,6 +44,7 @@ class PositionWatch {
 
   void on_primary(std::size_t primary, routing::Epoch epoch, const ServerLink::Answer& answer);
   void look_is_over();
+  void fail();
   void ask_standbys();
   void ask_standby(std::size_t index);
   void on_standby(std::size_t index, std::uint32_t life, const ServerLink::Answer& answer);
@@ -60,7 +61,8 @@ class PositionWatch {
   std::uint32_t timeline_ = 0;
   bool look_again_ = false;
   bool looking_ = false;
-  net::Watch patience_;    // for the look that is under way
+  net::Watch patience_;  // for the look that is under way
+  net::Watch failure_pause_;
   std::size_t first_ = 0;  // who is asked first
   Micros wanted_at_ = 0;   // when reads last asked
   PositionTargets targets_;

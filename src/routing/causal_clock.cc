@@ -23,6 +23,7 @@ bool CausalClock::became_fresh(std::size_t server, std::uint32_t life, Epoch epo
 }
 
 void CausalClock::forget(std::size_t server) {
+  looked_.store(0, std::memory_order_release);  // what looks have found for it is gone
   std::uint64_t mark = marks_[server].load(std::memory_order_relaxed);
   std::uint64_t next = 0;
   do {

@@ -48,9 +48,9 @@ void ReadBalance::update(const TopologyCluster& cluster, const std::vector<std::
     const bool fit = is_fit(cluster, cluster.servers[i], max_lag, standby.fit);
     if (fit && !standby.fit) standby.fit_since = now;
     standby.fit = fit;
-    fit_count_ += fit ? 1 : 0;
+    standby.weight = i < weights.size() ? std::max(weights[i], 0) : 1;
+    fit_count_ += fit && standby.weight > 0 ? 1 : 0;
   }
-  for (std::size_t i = 0; i < count_; ++i) at(i).weight = i < weights.size() ? weights[i] : 1;
   tick(now);
 }
 
@@ -98,7 +98,7 @@ std::optional<std::size_t> ReadBalance::pick(const CausalClock* clock, const Rea
 Epoch ReadBalance::least_need(const CausalClock& clock, const ReadNeeds& needs) const {
   Epoch least = std::max(needs.written, needs.seen);
   for (std::size_t i = 0; i < count_; ++i)
-    if (at(i).fit) least = std::min(least, needs.at(i, clock.life(i)));
+    if (at(i).fit && at(i).weight > 0) least = std::min(least, needs.at(i, clock.life(i)));
   return least;
 }
 

@@ -506,12 +506,12 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     }
     return holder_->begin_failed(error, bytes_of(frame));
   }
+  forget_skipped();  // the entry that failed is among them
   if (holder_ != nullptr && verdict.action == Pipeline::Action::kForward &&
       holder_->runs_elsewhere(error)) {
     run.begin = run.end;
     return swallow(run, piece);
   }
-  forget_skipped();  // the entry that failed is among them
   if (verdict.entry.refused && holder_ != nullptr)
     return substitute(run, piece, std::exchange(refusal_, {}));
   const std::uint32_t id = verdict.entry.statement;

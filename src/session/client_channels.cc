@@ -37,6 +37,7 @@ bool ClientSession::holds_ready() {
 // A server tells a client only what it listens to there and nowhere else.
 bool ClientSession::wants_notification(std::string_view channel) {
   if (listening_ && listening_->has(channel)) return false;
+  note_notified();
   return state_ == State::kLinked || pins_.has(PinReason::kListen);
 }
 
@@ -139,7 +140,10 @@ bool ClientSession::free_to_hear() const {
 void ClientSession::notified(Bytes frame) {
   if (!listening_ || !listening_->has(wire::read_channel(frame.subspan(wire::kHeaderBytes))))
     return;
-  if (free_to_hear() && listening_->waiting.empty()) return send(frame);
+  if (free_to_hear() && listening_->waiting.empty()) {
+    note_notified();
+    return send(frame);
+  }
   if (!listening_->keep(frame)) end(EndReason::kLimit, errors::too_many_notifications());
 }
 
@@ -153,6 +157,7 @@ void ClientSession::notifications_missed() {
 
 void ClientSession::deliver_notifications() {
   if (!listening_ || listening_->waiting.empty()) return;
+  note_notified();
   send(std::exchange(listening_->waiting, {}));
 }
 

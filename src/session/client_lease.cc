@@ -101,6 +101,13 @@ void ClientSession::granted(ServerConnection& server) {
     server.lend(*this);
     return begin_learning();
   }
+  // It was fresh enough when the client began to wait; it may have been restarted since.
+  const routing::CausalClock* clock = account_->reads.clock.get();
+  if (read_ && clock != nullptr && clock->life(read_.server()) != read_.life()) {
+    lease_pool_->give_back(server);
+    read_.drop();
+    return ask_again();
+  }
   link(server);
   resume();
 }
@@ -243,7 +250,7 @@ void ClientSession::server_ready() {
   // A Parse of which a part has come already is for this server.
   const bool gathering = body_ == Body::kGather;
   if (gathering) request_at_ = turn().now;
-  if (pipeline.empty() && idle && !gathering && account_->pools_transactions()) {
+  if (pipeline.empty() && idle && !gathering && (account_->pools_transactions() || read_)) {
     end_lease();
   } else {
     release_ready();
@@ -265,7 +272,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const State was = state_;
   server_ = nullptr;
   if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere();
-  if (wrote_ && account_ != nullptr && account_->reads.clock) note_seen();
+  if ((wrote_ || saw_) && account_ != nullptr && account_->reads.clock) note_seen();
   read_.drop();
   const ErrorFields& last = server.last_error();
   const std::string what =
@@ -357,6 +364,7 @@ ClientSession::Taken ClientSession::on_orphaned(const Piece& piece) {
   }
   if (over) {
     orphan_.reset();
+    request_at_ = transaction_at_ = 0;
     told_ = TransactionStatus::kIdle;
     transition(State::kIdle);
   }

@@ -38,13 +38,20 @@ Access access_of(const server::PreparedStatement& statement) {
 // Whether what begins with this message, and is sent without a server so far, may run on a standby.
 // `ahead` is all that has come, from this message on.
 ClientSession::ReadRequest ClientSession::as_read(const Piece& piece, Bytes ahead) const {
-  if (account_->reads.balance == nullptr || to_primary_ || !account_->pools_transactions())
+  if (account_->reads.balance == nullptr || to_primary_ || again_ ||
+      !account_->pools_transactions() || (settings_ && prefers_serializable()))
     return {};
   if (state_ == State::kBegun && !begins_read_only()) return {};
   if (settings_ && prefers_primary()) return {};
   if (piece.tag != 'Q') return read_batch(ahead);
   if (!piece.complete || !reads(query_, query_text(piece))) return {};
   return {.bytes = piece.bytes.size()};
+}
+
+// A standby refuses serializable transactions.
+bool ClientSession::prefers_serializable() const {
+  const std::string* level = server::find_setting(settings_, "default_transaction_isolation");
+  return level != nullptr && *level == "serializable" && state_ != State::kBegun;
 }
 
 bool ClientSession::prefers_primary() const {
@@ -68,8 +75,9 @@ bool ClientSession::reads(const sql::Statement& statement, std::string_view text
   return statement.command == Command::kExecute && statement.single && executes_read(text);
 }
 
-// What the EXECUTE runs was prepared by SQL, and is a read.
+// What the EXECUTE runs was prepared by SQL, and is a read; its arguments call nothing.
 bool ClientSession::executes_read(std::string_view text) const {
+  if (std::ranges::count(text, '(') > 1) return false;
   const auto command = sql::prepared_command(text, dialect_);
   if (!command || command->verb != sql::PreparedCommand::Verb::kExecute || !prepared_) return false;
   const auto found = prepared_->find(command->name);
@@ -136,7 +144,7 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
 bool ClientSession::runs_on_standby(const Piece& piece) const {
   const auto fits = [this](const sql::Statement& statement, std::string_view text) {
     if (reads(statement, text)) return true;
-    if (statement.reason == sql::AccessReason::kTransaction) return true;
+    if (statement.reason == sql::AccessReason::kTransaction) return statement.single;
     switch (statement.command) {
       case Command::kSet:
       case Command::kFetch:
@@ -145,7 +153,8 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
       case Command::kDeallocate:
         return statement.single;
       case Command::kDeclare:
-        return statement.single && statement.access <= Access::kPrimaryRead;
+        return statement.single && statement.reason == sql::AccessReason::kCursor &&
+               (statement.effects & (sql::effect::kUnknownCode | sql::effect::kHeldCursor)) == 0;
       case Command::kInsert:
       case Command::kUpdate:
       case Command::kDelete:
@@ -173,7 +182,8 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
         return unnamed_ &&
                (unnamed_->access == Access::kRead || server_->unnamed_owner() == unnamed_->number);
       const auto statement = find_statement(bind->statement);
-      return statement && access_of(*statement) == Access::kRead;
+      return statement &&
+             fits(sql::read_statement(statement->query(), dialect_), statement->query());
     }
     case 'F':
       return false;
@@ -294,15 +304,25 @@ void ClientSession::ready_comes(TransactionStatus status) {
 
 void ClientSession::note_seen() {
   routing::CausalClock& clock = *account_->reads.clock;
+  // What is sent already belongs to a transaction that ends later.
+  const bool last = server_ == nullptr || server_->pipeline().empty();
   if (wrote_) {
     needs_.written = clock.tick();
     if (account_->reads.database) account_->reads.database->wrote(needs_.written);
-    wrote_ = false;
   }
-  if (!std::exchange(saw_, false)) return;
-  needs_.seen = clock.now();
-  needs_.seen_at = lease_pool_->key().server;
-  needs_.seen_life = read_ ? read_.life() : 0;
+  if (saw_) {
+    needs_.seen = clock.now();
+    needs_.seen_at = lease_pool_->key().server;
+    needs_.seen_life = read_ ? read_.life() : ~std::uint32_t{0};
+  }
+  if (last) wrote_ = saw_ = false;
+}
+
+// It heard of what a transaction did that may not have ended for anybody else yet.
+void ClientSession::note_notified() {
+  if (account_ == nullptr || !account_->reads.clock) return;
+  needs_.seen = account_->reads.clock->now();
+  needs_.seen_at = routing::ReadNeeds::kNowhere;
 }
 
 // ---- what a standby cannot do ------------------------------------------------------------------
@@ -318,13 +338,17 @@ ClientSession::Taken ClientSession::check_standby(const Piece& piece, Bytes ahea
     return Taken::kYes;
   }
   const bool failed = told_ == TransactionStatus::kFailed || pipeline.skipping();
-  return failed || runs_on_standby(piece) ? Taken::kYes : refuse_on_standby(piece);
+  // What follows a ROLLBACK in the same string may be for the primary.
+  const bool fits = failed ? piece.tag != 'Q' || query_.single : runs_on_standby(piece);
+  return fits ? Taken::kYes : refuse_on_standby(piece);
 }
 
 // The transaction reads from a standby, where this would act upon the wrong server. It fails as a
 // whole, as it would if a server had refused it.
 ClientSession::Taken ClientSession::refuse_on_standby(const Piece& piece) {
+  if (account_->reads.clock) note_seen();
   server::ServerConnection& server = *std::exchange(server_, nullptr);
+  request_at_ = transaction_at_ = 0;
   orphan_ = std::make_unique<OrphanedTransaction>(errors::not_on_standby(), false, false, true);
   if (traces_) traces_->clear();
   read_.drop();

@@ -202,7 +202,7 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
     for (const std::string& name : sql::hidden_settings(text))
       host_.settings().remember_custom(name);
   note_statement(effects | match_names(query_.effects, text), text);
-  if (touches_data(query_)) note_access(query_.access);
+  if (touches_data(query_)) note_access(data_access(query_));
   drop_unnamed_statement();
   ++batches_sent_;
   const bool in_block = pipeline.empty() && pipeline.status() == TransactionStatus::kInBlock;

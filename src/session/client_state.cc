@@ -148,7 +148,6 @@ void ClientSession::match_answered(Bytes frames) {
     ServerConnection* server = std::exchange(server_, nullptr);
     server->settings_unknown();
     lease_pool_->give_back(*server);
-    read_.drop();
     return refused(*error);
   }
   matched();

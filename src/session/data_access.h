@@ -8,16 +8,21 @@
 
 namespace pgsaba::session {
 
+inline bool is_plain(const sql::Statement& statement) {
+  return statement.access == sql::Access::kUnknown && statement.single &&
+         (statement.effects & sql::effect::kUnknownCode) == 0;
+}
+
+// Whether the client may have seen or changed data by it.
 inline bool touches_data(const sql::Statement& statement) {
-  using sql::AccessReason;
-  const bool no_data = statement.reason == AccessReason::kTransaction ||
-                       statement.reason == AccessReason::kSession ||
-                       statement.reason == AccessReason::kCursor;
-  return !no_data || statement.access != sql::Access::kUnknown;
+  const bool no_data = statement.reason == sql::AccessReason::kTransaction ||
+                       statement.reason == sql::AccessReason::kSession;
+  return !no_data || !is_plain(statement);
 }
 
 inline sql::Access data_access(const sql::Statement& statement) {
-  return touches_data(statement) ? statement.access : sql::Access::kPrimaryRead;
+  const bool moves_cursor = statement.reason == sql::AccessReason::kCursor && is_plain(statement);
+  return touches_data(statement) && !moves_cursor ? statement.access : sql::Access::kPrimaryRead;
 }
 
 }  // namespace pgsaba::session

@@ -168,7 +168,9 @@ class ClientSession final : public net::Connection,
   void statement_outdated(std::uint32_t id) override;
   void setting_done() override;
   bool holds_ready() override;
-  bool may_run_elsewhere() const override { return read_ && !request_.empty() && !again_; }
+  bool may_run_elsewhere() const override {
+    return read_ && !request_.empty() && !again_ && !leaving_;
+  }
   bool runs_elsewhere(const wire::ErrorFields& error) override;
   void ready_comes(wire::TransactionStatus status) override;
   bool wants_notification(std::string_view channel) override;
@@ -276,6 +278,7 @@ class ClientSession final : public net::Connection,
   void forget_names(Bytes batch);
   bool take_again();
   bool prefers_primary() const;
+  bool prefers_serializable() const;
   bool begins_read_only() const;
   bool reads(const sql::Statement& statement, std::string_view text) const;
   bool executes_read(std::string_view text) const;
@@ -289,6 +292,7 @@ class ClientSession final : public net::Connection,
   void ask_primary();
   void note_access(sql::Access access);
   void note_seen();
+  void note_notified();
 
   // client_state.cc
   LeaseTraces& traces();

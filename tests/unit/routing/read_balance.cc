@@ -162,6 +162,11 @@ TEST_CASE("equals take turns, weight and load decide among others") {
   CHECK(shares(without, 10, true).count(1) == 0);
 }
 
+TEST_CASE("a standby without weight is none to wait for") {
+  ReadBalance balance = balance_of(cluster_of({standby()}), {1, 0});
+  CHECK_FALSE(balance.any_fit());
+}
+
 TEST_CASE("the slower one gets less") {
   ReadBalance balance = balance_of(cluster_of({standby(), standby()}), {1, 1, 1});
   for (int i = 0; i < 50; ++i) {
