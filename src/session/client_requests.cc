@@ -113,8 +113,7 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
   }
   const ReadRequest read = as_read(piece, ahead);
   const Pins keeps = read.bytes > 0 ? Pins() : foresee(piece);
-  if (acquire(keeps, read.bytes > 0) == Taken::kNotYet || state_ != State::kLinked)
-    return Taken::kNotYet;
+  if (acquire(keeps, read) == Taken::kNotYet || state_ != State::kLinked) return Taken::kNotYet;
   if (read_) keep_request(read, ahead);
   return on_linked(piece, ahead);
 }

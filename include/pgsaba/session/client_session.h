@@ -253,8 +253,10 @@ class ClientSession final : public net::Connection,
   sql::Effects effects_of_prepared(std::string_view name) const;
   bool keep_prepared(const StateAnswer& answer);
 
+  struct ReadRequest;
+
   // client_lease.cc
-  Taken acquire(Pins keeps, bool read);
+  Taken acquire(Pins keeps, const ReadRequest& read);
   void link(server::ServerConnection& server);
   void matched();
   void resume();
@@ -266,9 +268,13 @@ class ClientSession final : public net::Connection,
   struct ReadRequest {
     std::size_t bytes = 0;  // 0: it is no read
     bool repeatable = true;
+    routing::LeaseReason why = routing::LeaseReason::kRead;  // it goes where it goes
   };
   ReadRequest as_read(const wire::Piece& piece, Bytes ahead) const;
   ReadRequest read_batch(Bytes ahead) const;
+  routing::LeaseReason why_standby() const;
+  static routing::LeaseReason why_primary(const sql::Statement& statement);
+  void note_route(const ReadRequest& read, bool to_standby, bool may_wait);
   void keep_request(const ReadRequest& read, Bytes ahead);
   void forget_request();
   void run_elsewhere(server::ServerConnection& server);
@@ -375,8 +381,10 @@ class ClientSession final : public net::Connection,
   Buffer request_;                    // a read that can be run elsewhere, as it came
   bool request_seen_ = false;         // whether it can was looked at
   bool again_ = false;                // `request_` is to be looked at before what comes now
-  ReadTicket read_;                   // the lease is of a standby, or will be
-  routing::ReadNeeds needs_;          // of the next read
+  routing::LeaseReason lease_reason_ =
+      routing::LeaseReason::kRead;  // of the lease that is asked for
+  ReadTicket read_;                 // the lease is of a standby, or will be
+  routing::ReadNeeds needs_;        // of the next read
   server::SettingsRef settings_;
   server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
   std::string begin_sql_;               // the BEGIN that waits; empty: none does

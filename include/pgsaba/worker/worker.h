@@ -171,6 +171,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
   std::map<std::string, stats::TrafficTotals> retired_totals_;  // by database, of dropped pools
   std::map<std::string, std::unique_ptr<ClusterReads>> reads_;  // by cluster
+  std::map<std::string, routing::LeaseCounts> lease_counts_;    // by database
   std::vector<std::uint32_t> parked_;                           // clients that wait for a standby
   Micros next_wake_ = 0;                                        // of those
   std::vector<pool::Pool*> to_match_;
