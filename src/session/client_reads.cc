@@ -28,10 +28,6 @@ bool is_on(const server::SettingsRef& settings, std::string_view name) {
   return value != nullptr && (*value == "on" || *value == "true" || *value == "1");
 }
 
-Access access_of(const server::PreparedStatement& statement) {
-  return static_cast<Access>(statement.access.load(std::memory_order_relaxed));
-}
-
 }  // namespace
 
 // ---- what is a read ----------------------------------------------------------------------------
@@ -97,13 +93,20 @@ bool ClientSession::executes_read(std::string_view text) const {
   return found != prepared_->end() && found->second && access_of(*found->second) == Access::kRead;
 }
 
+// By rules that do not hold any more it is nothing that is known.
+Access ClientSession::unnamed_access() const {
+  if (!unnamed_) return Access::kWrite;
+  return unnamed_->judged_by == judge() ? unnamed_->access
+                                        : std::max(unnamed_->access, Access::kUnknown);
+}
+
 // The batch, if all of it is a read. It has to lie there up to its Sync: what
 // follows later could be a write, which belongs to the same transaction. One that makes a name is
 // not repeatable.
 ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
   const std::size_t whole = ahead.size();
   wire::FrameReader reader(wire::Direction::kFromClient);
-  Access unnamed = unnamed_ ? unnamed_->access : Access::kWrite;
+  Access unnamed = unnamed_access();
   std::vector<std::string_view> parsed;  // names, of reads
   bool closes = false;
   bool again = false;  // parses a name that is taken
@@ -117,7 +120,7 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
         const auto parse = wire::read_parse(piece.body());
         if (!parse) return {.why = LeaseReason::kOther};
         const std::string_view text(parse->rest.data());
-        const sql::Statement statement = sql::read_statement(text, dialect_);
+        const sql::Statement statement = read(text);
         if (!reads(statement, text)) return {.why = why_primary(statement)};
         if (parse->statement.empty()) {
           unnamed = Access::kRead;
@@ -188,7 +191,7 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
       const auto parse = piece.complete ? wire::read_parse(piece.body()) : std::nullopt;
       if (!parse) return false;
       const std::string_view text(parse->rest.data());
-      return fits(sql::read_statement(text, dialect_), text);
+      return fits(read(text), text);
     }
     case 'B': {
       const auto bind = wire::read_bind(piece.body());
@@ -196,7 +199,7 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
       if (!bind) return false;
       if (bind->statement.empty())
         return unnamed_ &&
-               (unnamed_->access == Access::kRead || server_->unnamed_owner() == unnamed_->number);
+               (unnamed_access() == Access::kRead || server_->unnamed_owner() == unnamed_->number);
       const auto statement = find_statement(bind->statement);
       return statement && access_of(*statement) == Access::kRead;
     }

@@ -72,7 +72,7 @@ void ClientSession::read_query(const Piece& piece) {
   } else if (!piece.complete) {
     query_ = {Command::kOther, false, sql::effect::kAll, sql::Access::kWrite};
   } else {
-    query_ = sql::read_statement(text_of_statement(piece), dialect_);
+    query_ = read(text_of_statement(piece));
   }
   foresees_ = foresees_ || (query_.effects & kForeseeable) != 0;
 }

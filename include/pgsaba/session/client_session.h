@@ -238,7 +238,10 @@ class ClientSession final : public net::Connection,
   Taken on_unnamed_parse(const wire::Piece& piece);
   void deallocate_by_parse(std::string_view name);
   void keep_unnamed_statement(std::string_view rest, const sql::Statement& statement);
-  static void learn(const server::PreparedStatement& statement, const sql::Statement& read);
+  void learn(const server::PreparedStatement& statement, const sql::Statement& read) const;
+  sql::Statement read(std::string_view text) const;
+  std::uint64_t judge() const;
+  sql::Access access_of(const server::PreparedStatement& statement) const;
   void drop_unnamed_statement();
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
@@ -285,6 +288,7 @@ class ClientSession final : public net::Connection,
   bool begins_read_only() const;
   bool reads(const sql::Statement& statement, std::string_view text) const;
   bool executes_read(std::string_view text) const;
+  sql::Access unnamed_access() const;
   bool runs_on_standby(const wire::Piece& piece) const;
   Taken check_standby(const wire::Piece& piece, Bytes ahead);
   Taken refuse_on_standby(const wire::Piece& piece);
