@@ -4,11 +4,12 @@ import pytest
 from harness import messages as m
 from harness.group import Group, split, wait_for_both, where, where_at_last
 from harness.pgsaba import Pgsaba
+from harness.processes import wait_until
 
 
 @pytest.fixture(scope="module")
 def group(directory):
-    made = Group(directory)
+    made = Group(directory, name="routes-group")
     made.primary.sql("create table t (id int primary key, v int)")
     made.wait_for_replay()
     yield made
@@ -118,3 +119,62 @@ def test_a_read_that_waits_in_vain_is_counted(splitter, group):
     finally:
         for standby in group.standbys:
             standby.sql("select pg_wal_replay_resume()")
+
+
+def test_the_administrators_lists(group, start_pgsaba):
+    """Also for statements that are prepared already, when a reload denies more."""
+    group.primary.sql("create or replace function surface(v int) returns int language sql immutable "
+                      "as 'select v * v'")
+    group.wait_for_replay()
+    lists = {"routing": {"allow_functions": ["surface"]}}
+    daemon = start_pgsaba(split(lists), servers=group.servers)
+    wait_for_both(daemon)
+    with daemon.connect() as client:
+        where_at_last(client)
+        before = routes(daemon)
+        client.query("select surface(3)")
+        client.query("select lower('A')")
+        client.send(m.parse("named", "select surface(4)"), m.sync())
+        client.read_until_ready()
+        client.query("prepare by_sql as select surface(5)")
+        where_at_last(client)
+        bind = (m.bind("", "named"), m.execute(), m.sync())
+        client.send(*bind)
+        client.read_until_ready()
+        client.query("execute by_sql")
+        assert ("primary", "unknown function") not in gained(daemon, before)
+        assert gained(daemon, before)["standby", "read"] >= 4
+        daemon.reload(split({"routing": {"deny_functions": ["surface", "lower"]}}))
+        daemon.wait_for_log("reload")
+        wait_until(lambda: daemon.admin("show config") and [
+            row for row in daemon.admin("show config")
+            if row["key"] == "routing.deny_functions" and "surface" in row["value"]], 10, "a reload")
+        where_at_last(client)
+        before = routes(daemon)
+        client.query("select lower('A')")
+        client.send(*bind)
+        client.read_until_ready()
+        client.query("execute by_sql")
+        assert gained(daemon, before) == {
+            ("primary", "function denied by routing.deny_functions"): 1,
+            ("primary", "prepared statement that is no read"): 1,
+            ("primary", "EXECUTE"): 1}
+
+
+def test_explain_route(splitter):
+    def explain(sql):
+        return [(row["database"], row["access"], row["route"], row["server"])
+                for row in splitter.admin(sql)]
+    standbys = ",".join(row["server"] for row in splitter.admin("show topology")
+                        if row["fit_for_reads"] == "yes")
+    assert standbys.count(",") == 1
+    assert explain("explain route for postgres $$select 'a'$$") == [
+        ("postgres", "read", "standby", standbys)]
+    row = splitter.admin("explain route for postgres 'select 1 for update'")[0]
+    assert row["reason"] == "locking clause" and row["route"] == "primary"
+    assert "postgres" in {row[0] for row in explain("explain route 'select 1'")}
+    with splitter.connect(database="pgsaba") as console:
+        wrong = console.query("explain route for nowhere 'x'")[0]
+        assert m.error_fields(wrong)["C"] == "3D000"
+        wrong = m.error_fields(console.query("explain route select 1")[0])
+        assert wrong["C"] == "42601" and "EXPLAIN ROUTE [FOR database]" in wrong["H"]

@@ -177,4 +177,8 @@ std::vector<Column> make_columns(Subject subject) {
   return {};
 }
 
+std::vector<Column> explain_route_columns() {
+  return all_of(kText, {"database", "access", "reason", "hint", "route", "route_reason", "server"});
+}
+
 }  // namespace pgsaba::admin

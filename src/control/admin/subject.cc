@@ -50,6 +50,8 @@ std::string usage_text() {
     line_bytes += entry.name.size() + 1;
   }
   return shows +
+         "\n\tEXPLAIN ROUTE [FOR database] 'statement'"
+         "\n\t                      where it would run, and why"
          "\n\tPAUSE [database]      no new transactions; returns once the running ones have ended"
          "\n\tRESUME [database]"
          "\n\tRECONNECT [database]  replace every server connection as soon as it is free"
