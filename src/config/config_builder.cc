@@ -176,6 +176,8 @@ void ConfigBuilder::set(const Setting& setting, const Entry& entry, const std::s
   // Only the global sections can be continued in another file.
   const bool fresh = !std::holds_alternative<Config*>(record) || !places_.contains(key);
   if (!remember(key, entry.place, fresh) || entry.value->kind == YamlNode::Kind::kNull) return;
+  for (std::size_t i = 0; i < entry.value->items.size(); ++i)
+    places_.emplace(key + "[" + std::to_string(i + 1) + "]", entry.value->items[i]->place);
   const auto value = value_of(setting, *entry.value);
   if (value.ok()) {
     setting.access.store(record, value.value());

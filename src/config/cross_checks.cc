@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "pgsaba/config/catalog_name.h"
 #include "pgsaba/config/pool_settings.h"
 #include "suggestion.h"
 
@@ -128,6 +129,25 @@ void check_user_limits(const Config& config, const std::string& name, const User
   }
 }
 
+// `schemas`: a name may have one.
+void check_names(const std::vector<std::string>& names, const std::string& key, bool schemas,
+                 const Places& places, Problems& problems) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto item = places.find(key + "[" + std::to_string(i + 1) + "]");
+    const Place place = item != places.end() ? item->second : place_of(places, key);
+    const auto name = read_catalog_name(names[i]);
+    if (!name) {
+      problems.error(place, key + ": " + quoted(names[i]) + " is no name",
+                     schemas ? "write a function as it is called, without parentheses: vat, "
+                               "app.vat or \"Vat\""
+                             : "write it as in SQL: vat or \"Vat\"");
+    } else if (!schemas && !name->schema.empty()) {
+      problems.error(place, key + ": " + quoted(names[i]) + " has a schema",
+                     "without one, it counts in every schema");
+    }
+  }
+}
+
 }  // namespace
 
 void complete(Config& config) {
@@ -210,6 +230,13 @@ void check_login(const Config& config, const Places& places, Problems& problems)
                      "auth.type is trust: whoever reaches " + quoted(listener.address) +
                          " can log in as anybody");
   }
+}
+
+void check_routing(const Config& config, const Places& places, Problems& problems) {
+  const Routing& routing = config.routing;
+  check_names(routing.allow_functions, "routing.allow_functions", true, places, problems);
+  check_names(routing.deny_functions, "routing.deny_functions", false, places, problems);
+  check_names(routing.deny_relations, "routing.deny_relations", false, places, problems);
 }
 
 void check_limits(const Config& config, const Places& places, Problems& problems) {

@@ -82,6 +82,24 @@ constexpr std::array kRouting = {
             .access = kMember<&Config::routing, &Routing::max_lag_us>,
             .maximum = kMaxDuration,
             .help = "A standby further behind gets no reads."},
+    Setting{.name = "allow_functions",
+            .kind = Kind::kStringList,
+            .access = kMember<&Config::routing, &Routing::allow_functions>,
+            .help =
+                "Functions of your own that a read may call and still run on a standby, as they "
+                "are called: vat, app.vat, \"Vat\". They must neither write nor lock, nor "
+                "depend on the server they run on."},
+    Setting{.name = "deny_functions",
+            .kind = Kind::kStringList,
+            .access = kMember<&Config::routing, &Routing::deny_functions>,
+            .help = "Functions whose calls run on the primary, in any schema, also PostgreSQL's "
+                    "own. Stronger than allow_functions."},
+    Setting{.name = "deny_relations",
+            .kind = Kind::kStringList,
+            .access = kMember<&Config::routing, &Routing::deny_relations>,
+            .help =
+                "Tables and views that are read on the primary, in any schema. A statement that "
+                "has such a name anywhere, as a column too, runs there."},
 };
 
 constexpr std::array kTcp = {

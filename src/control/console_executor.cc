@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "control/admin/tables.h"
+#include "control/route_explanation.h"
 #include "pgsaba/base/log.h"
 #include "pgsaba/config/show.h"
 #include "pgsaba/wire/sqlstate.h"
@@ -114,6 +115,19 @@ ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket ticket, const admin::Sho
     done(std::move(reply));
   });
   return std::nullopt;
+}
+
+ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket, const admin::ExplainRoute& command) {
+  const Picture& picture = controls().picture();
+  const std::string& name = command.database;
+  const bool named = !name.empty();
+  if (named &&
+      (config::is_admin_database(name) || config::find_database(*picture.config, name) == nullptr))
+    return failed(sqlstate::kUndefinedDatabase, "no such database: " + name,
+                  "SHOW DATABASES lists them.");
+  AdminReply reply;
+  reply.table = admin::ResultTable{admin::columns_of(command), explain_route(picture, command)};
+  return reply;
 }
 
 // ---- databases ---------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ class ConsoleExecutor final : public admin::AdminExecutor {
   };
 
   Answer perform(Ticket ticket, const admin::Show& command);
+  Answer perform(Ticket ticket, const admin::ExplainRoute& command);
   Answer perform(Ticket ticket, const admin::OnDatabase& command);
   Answer perform(Ticket ticket, const admin::OnProcess& command);
   Answer perform(Ticket ticket, const admin::KillClient& command);

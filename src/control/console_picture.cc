@@ -6,12 +6,16 @@
 
 #include "pgsaba/config/pool_settings.h"
 #include "pgsaba/config/show.h"
+#include "pgsaba/routing/read_balance.h"
 
 namespace pgsaba::control {
 namespace {
 
 using admin::ConsolePicture;
 using config::Config;
+using routing::ServerRole;
+using routing::TopologyCluster;
+using routing::TopologyServer;
 
 std::uint32_t count_of(std::int32_t number) {
   return static_cast<std::uint32_t>(std::max(0, number));
@@ -119,6 +123,55 @@ admin::DatabaseInfo database_info(const worker::Picture& picture, const std::str
   return info;
 }
 
+// ---- servers -----------------------------------------------------------------------------------
+
+std::string state_of(const TopologyCluster& cluster, const TopologyServer& server) {
+  if (!server.reachable)
+    return server.role == ServerRole::kUnknown && server.lsn == 0 ? "not reached so far"
+                                                                  : "unreachable";
+  if (server.role == ServerRole::kPrimary) return "reachable";
+  if (server.streaming) return "streaming";
+  if (!cluster.primary) return std::string(routing::text_of(cluster.primary_state));
+  return server.accepts_writes ? "accepts writes, but is not the primary" : "not streaming";
+}
+
+// Workers want one that fell behind to catch up to half of the limit first; here it counts as fit a
+// little earlier.
+admin::TopologyRow topology_row(const Config& config, const TopologyCluster& cluster,
+                                const TopologyServer& server) {
+  admin::TopologyRow row;
+  row.cluster = cluster.name;
+  row.server = server.name;
+  row.role = routing::text_of(server.role);
+  row.state = state_of(cluster, server);
+  row.timeline = server.timeline;
+  row.position = server.lsn;
+  row.lag_bytes = server.replay_lag_bytes;
+  row.lag_us = server.replay_lag_time;
+  row.fit_for_reads = routing::fit_for_reads(cluster, server, config.routing.max_lag_us, true);
+  row.started = server.started_at_us;
+  return row;
+}
+
+std::vector<admin::TopologyRow> topology_rows(const worker::Picture& picture) {
+  std::vector<admin::TopologyRow> rows;
+  for (const auto& [name, cluster] : picture.config->clusters) {
+    const TopologyCluster* seen = picture.topology ? picture.topology->find(name) : nullptr;
+    for (std::size_t i = 0; i < cluster.servers.size(); ++i) {
+      const config::ServerAddress& server = cluster.servers[i];
+      TopologyCluster unseen;
+      unseen.name = name;
+      const bool known = seen != nullptr && i < seen->servers.size();
+      rows.push_back(known ? topology_row(*picture.config, *seen, seen->servers[i])
+                           : topology_row(*picture.config, unseen, {.name = server.name}));
+      rows.back().host = server.host;
+      rows.back().port = server.port;
+      rows.back().weight = server.weight;
+    }
+  }
+  return rows;
+}
+
 // ---- users, settings, names --------------------------------------------------------------------
 
 std::vector<admin::UserInfo> user_infos(const worker::Picture& picture) {
@@ -190,6 +243,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   for (const std::string& name : database_names(picture, workers))
     if (const auto* database = config::find_database(config, name))
       result.databases.push_back(database_info(picture, name, *database));
+  result.topology = topology_rows(picture);
   result.users = user_infos(picture);
   result.config = config_infos(config);
   result.dns_hosts = dns_infos(picture);

@@ -23,10 +23,10 @@ bool may_be_read(const TopologyCluster& cluster, const TopologyServer& server) {
   return timeline != 0 && server.timeline == timeline;
 }
 
-// While the primary does not answer, nobody streams from it; what standbys have is the latest that
-// is known.
-bool is_fit(const TopologyCluster& cluster, const TopologyServer& server, Micros max_lag,
-            bool fit_before) {
+}  // namespace
+
+bool fit_for_reads(const TopologyCluster& cluster, const TopologyServer& server, Micros max_lag,
+                   bool fit_before) {
   if (cluster.primary_state == PrimaryState::kUnreachable)
     return fit_before && server.reachable && server.role == ServerRole::kStandby;
   if (!may_be_read(cluster, server)) return false;
@@ -34,8 +34,6 @@ bool is_fit(const TopologyCluster& cluster, const TopologyServer& server, Micros
   if (!server.replay_lag_time) return false;
   return *server.replay_lag_time <= (fit_before ? max_lag : max_lag / 2);
 }
-
-}  // namespace
 
 void ReadBalance::update(const TopologyCluster& cluster, const std::vector<std::int32_t>& weights,
                          Micros max_lag, Micros now) {
@@ -45,7 +43,7 @@ void ReadBalance::update(const TopologyCluster& cluster, const std::vector<std::
   fit_count_ = 0;
   for (std::size_t i = 0; i < count_; ++i) {
     Standby& standby = at(i);
-    const bool fit = is_fit(cluster, cluster.servers[i], max_lag, standby.fit);
+    const bool fit = fit_for_reads(cluster, cluster.servers[i], max_lag, standby.fit);
     if (fit && !standby.fit) standby.fit_since = now;
     standby.fit = fit;
     standby.weight = i < weights.size() ? std::max(weights[i], 0) : 1;

@@ -21,14 +21,15 @@ using wire::TransactionStatus;
 // ---- the lease ---------------------------------------------------------------------------------
 
 // `keeps`: what the statement that needs the server will keep it for.
-ClientSession::Taken ClientSession::acquire(Pins keeps, bool read) {
+ClientSession::Taken ClientSession::acquire(Pins keeps, const ReadRequest& read) {
   ErrorFields why;
   bool may_wait = false;
-  pool::Pool* pool = read ? standby_pool(may_wait) : nullptr;
+  pool::Pool* pool = read.bytes > 0 ? standby_pool(may_wait) : nullptr;
   if (may_wait && may_park()) {
     park();
     return Taken::kNotYet;
   }
+  note_route(read, pool != nullptr, may_wait);
   request_at_ = parked_at_ != 0 ? parked_at_ : turn().now;
   parked_at_ = 0;
   if (pool == nullptr) pool = host_.route(*account_, why);
@@ -75,6 +76,7 @@ void ClientSession::follow_route() {
 
 void ClientSession::link(ServerConnection& server) {
   server_ = &server;
+  if (account_->reads.counts != nullptr) account_->reads.counts->add(lease_reason_);
   statements_in_lease_ = 0;
   read_.start(turn().now);
   request_seen_ = false;

@@ -13,6 +13,7 @@
 
 namespace pgsaba::session {
 
+using routing::LeaseReason;
 using sql::Access;
 using sql::Command;
 using wire::Piece;
@@ -27,10 +28,6 @@ bool is_on(const server::SettingsRef& settings, std::string_view name) {
   return value != nullptr && (*value == "on" || *value == "true" || *value == "1");
 }
 
-Access access_of(const server::PreparedStatement& statement) {
-  return static_cast<Access>(statement.access.load(std::memory_order_relaxed));
-}
-
 }  // namespace
 
 // ---- what is a read ----------------------------------------------------------------------------
@@ -38,14 +35,35 @@ Access access_of(const server::PreparedStatement& statement) {
 // Whether what begins with this message, and is sent without a server so far, may run on a standby.
 // `ahead` is all that has come, from this message on.
 ClientSession::ReadRequest ClientSession::as_read(const Piece& piece, Bytes ahead) const {
-  if (account_->reads.balance == nullptr || to_primary_ || again_ ||
-      !account_->pools_transactions() || (settings_ && prefers_serializable()))
-    return {};
-  if (state_ == State::kBegun && !begins_read_only()) return {};
-  if (settings_ && prefers_primary()) return {};
+  if (account_->reads.balance == nullptr) return {};
+  if (again_) return {.why = LeaseReason::kRepeated};
+  if (to_primary_) return {.why = LeaseReason::kNotServed};
+  if (!account_->pools_transactions()) return {.why = LeaseReason::kSessionPooling};
+  if (state_ == State::kBegun && !begins_read_only()) return {.why = LeaseReason::kTransaction};
+  if (settings_ && prefers_serializable()) return {.why = LeaseReason::kTransaction};
+  if (settings_ && prefers_primary()) return {.why = LeaseReason::kSessionRoute};
   if (piece.tag != 'Q') return read_batch(ahead);
-  if (!piece.complete || !reads(query_, query_text(piece))) return {};
-  return {.bytes = piece.bytes.size()};
+  if (!piece.complete) return {.why = LeaseReason::kIncomplete};
+  if (!reads(query_, query_text(piece))) return {.why = why_primary(query_)};
+  return {.bytes = piece.bytes.size(), .why = why_standby()};
+}
+
+LeaseReason ClientSession::why_standby() const {
+  return state_ == State::kBegun ? LeaseReason::kReadOnlyTransaction : LeaseReason::kRead;
+}
+
+LeaseReason ClientSession::why_primary(const sql::Statement& statement) {
+  return statement.access == Access::kRead ? LeaseReason::kHint
+                                           : routing::lease_reason(statement.reason);
+}
+
+// Where the lease that is asked for goes, and why; it is counted when it begins.
+void ClientSession::note_route(const ReadRequest& read, bool to_standby, bool may_wait) {
+  lease_reason_ = read.why;
+  if (read.bytes > 0 && !to_standby)
+    lease_reason_ = may_wait ? LeaseReason::kNoneFresh : LeaseReason::kNoneFit;
+  if (parked_at_ != 0 && account_->reads.counts != nullptr)
+    account_->reads.counts->add_wait(lease_reason_, turn().now - parked_at_);
 }
 
 // A standby refuses serializable transactions.
@@ -84,26 +102,35 @@ bool ClientSession::executes_read(std::string_view text) const {
   return found != prepared_->end() && found->second && access_of(*found->second) == Access::kRead;
 }
 
+// By rules that do not hold any more it is nothing that is known.
+Access ClientSession::unnamed_access() const {
+  if (!unnamed_) return Access::kWrite;
+  return unnamed_->judged_by == judge() ? unnamed_->access
+                                        : std::max(unnamed_->access, Access::kUnknown);
+}
+
 // The batch, if all of it is a read. It has to lie there up to its Sync: what
 // follows later could be a write, which belongs to the same transaction. One that makes a name is
 // not repeatable.
 ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
   const std::size_t whole = ahead.size();
   wire::FrameReader reader(wire::Direction::kFromClient);
-  Access unnamed = unnamed_ ? unnamed_->access : Access::kWrite;
+  Access unnamed = unnamed_access();
   std::vector<std::string_view> parsed;  // names, of reads
   bool closes = false;
   bool again = false;  // parses a name that is taken
   while (!ahead.empty()) {
     const Piece piece = reader.next(ahead, 0);
-    if (piece.kind != Piece::Kind::kFrame || !piece.complete) return {};
+    if (piece.kind != Piece::Kind::kFrame || !piece.complete)
+      return {.why = LeaseReason::kIncomplete};
     ahead = ahead.subspan(piece.bytes.size());
     switch (piece.tag) {
       case 'P': {
         const auto parse = wire::read_parse(piece.body());
-        if (!parse) return {};
+        if (!parse) return {.why = LeaseReason::kOther};
         const std::string_view text(parse->rest.data());
-        if (!reads(sql::read_statement(text, dialect_), text)) return {};
+        const sql::Statement statement = read(text);
+        if (!reads(statement, text)) return {.why = why_primary(statement)};
         if (parse->statement.empty()) {
           unnamed = Access::kRead;
         } else {
@@ -114,12 +141,13 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
       }
       case 'B': {
         const auto bind = wire::read_bind(piece.body());
-        if (!bind) return {};
+        if (!bind) return {.why = LeaseReason::kOther};
         if (bind->statement.empty()) {
-          if (unnamed != Access::kRead) return {};
+          if (unnamed != Access::kRead) return {.why = LeaseReason::kPrepared};
         } else if (std::ranges::find(parsed, bind->statement) == parsed.end()) {
           const auto statement = find_statement(bind->statement);
-          if (!statement || access_of(*statement) != Access::kRead) return {};
+          if (!statement || access_of(*statement) != Access::kRead)
+            return {.why = LeaseReason::kPrepared};
         }
         break;
       }
@@ -131,12 +159,13 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
       case 'H':
         break;
       case 'S':
-        return {.bytes = whole - ahead.size(), .repeatable = !closes && !again};
+        return {
+            .bytes = whole - ahead.size(), .repeatable = !closes && !again, .why = why_standby()};
       default:
-        return {};
+        return {.why = LeaseReason::kOther};
     }
   }
-  return {};
+  return {.why = LeaseReason::kIncomplete};
 }
 
 // Inside of a transaction that runs on a standby: whether the server can be given this message.
@@ -172,7 +201,7 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
       const auto parse = piece.complete ? wire::read_parse(piece.body()) : std::nullopt;
       if (!parse) return false;
       const std::string_view text(parse->rest.data());
-      return fits(sql::read_statement(text, dialect_), text);
+      return fits(read(text), text);
     }
     case 'B': {
       const auto bind = wire::read_bind(piece.body());
@@ -180,7 +209,7 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
       if (!bind) return false;
       if (bind->statement.empty())
         return unnamed_ &&
-               (unnamed_->access == Access::kRead || server_->unnamed_owner() == unnamed_->number);
+               (unnamed_access() == Access::kRead || server_->unnamed_owner() == unnamed_->number);
       const auto statement = find_statement(bind->statement);
       return statement &&
              fits(sql::read_statement(statement->query(), dialect_), statement->query());

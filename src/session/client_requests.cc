@@ -72,7 +72,7 @@ void ClientSession::read_query(const Piece& piece) {
   } else if (!piece.complete) {
     query_ = {Command::kOther, false, sql::effect::kAll, sql::Access::kWrite};
   } else {
-    query_ = sql::read_statement(text_of_statement(piece), dialect_);
+    query_ = read(text_of_statement(piece));
   }
   foresees_ = foresees_ || (query_.effects & kForeseeable) != 0;
 }
@@ -113,8 +113,7 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
   }
   const ReadRequest read = as_read(piece, ahead);
   const Pins keeps = read.bytes > 0 ? Pins() : foresee(piece);
-  if (acquire(keeps, read.bytes > 0) == Taken::kNotYet || state_ != State::kLinked)
-    return Taken::kNotYet;
+  if (acquire(keeps, read) == Taken::kNotYet || state_ != State::kLinked) return Taken::kNotYet;
   if (read_) keep_request(read, ahead);
   return on_linked(piece, ahead);
 }

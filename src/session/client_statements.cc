@@ -117,6 +117,7 @@ void ClientSession::keep_unnamed_statement(std::string_view rest, const sql::Sta
   unnamed_->rest = rest;
   unnamed_->effects = rest.empty() ? sql::effect::kAll : statement.effects;
   unnamed_->access = rest.empty() ? sql::Access::kWrite : data_access(statement);
+  unnamed_->judged_by = judge();
 }
 
 void ClientSession::drop_unnamed_statement() { unnamed_.reset(); }
@@ -153,7 +154,7 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (server_->unsure()) return Taken::kNotYet;
   server::PreparedRef statement = host_.prepared_statements().intern(names->rest);
-  learn(*statement, sql::read_statement(statement->query(), dialect_));
+  learn(*statement, read(statement->query()));
   ++lease_pool_->totals().server_parse_count;
   const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
   server_->parse_statement(*statement, limit, change);
@@ -161,13 +162,35 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
 }
 
 // What running it means, in the dialect of whoever has read it.
-void ClientSession::learn(const server::PreparedStatement& statement, const sql::Statement& read) {
+void ClientSession::learn(const server::PreparedStatement& statement,
+                          const sql::Statement& read) const {
   statement.effects.fetch_or(read.effects, std::memory_order_relaxed);
   const auto access = static_cast<std::uint8_t>(data_access(read));
   std::uint8_t known = statement.access.load(std::memory_order_relaxed);
   while (known < access &&
          !statement.access.compare_exchange_weak(known, access, std::memory_order_relaxed)) {
   }
+  statement.judged_by.store(judge(), std::memory_order_release);
+}
+
+sql::Statement ClientSession::read(std::string_view text) const {
+  return sql::read_statement(text, dialect_, host_.access_rules());
+}
+
+// The rules that statements are judged by now, and the dialect they are read in, as a number.
+std::uint64_t ClientSession::judge() const {
+  const sql::AccessRules* rules = host_.access_rules();
+  const std::uint64_t dialect = static_cast<std::uint64_t>(dialect_.encoding) << 1U |
+                                static_cast<std::uint64_t>(dialect_.standard_strings);
+  return ((rules != nullptr ? rules->fingerprint() : 0) << 4U) + dialect + 1;
+}
+
+// After a reload it is read again: the rules may deny more than before. What they allow in addition
+// counts for statements that nobody has prepared before.
+sql::Access ClientSession::access_of(const server::PreparedStatement& statement) const {
+  if (statement.judged_by.load(std::memory_order_acquire) != judge())
+    learn(statement, read(statement.query()));
+  return static_cast<sql::Access>(statement.access.load(std::memory_order_relaxed));
 }
 
 ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
@@ -188,7 +211,7 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   const sql::Effects effects = statement->effects.load(std::memory_order_relaxed);
   note_statement(effects | match_names(effects, statement->query()), statement->query(),
                  piece.body());
-  note_access(static_cast<sql::Access>(statement->access.load(std::memory_order_relaxed)));
+  note_access(access_of(*statement));
   if (request_at_ == 0) request_at_ = turn().now;
   server_->need_statement(*statement, account_->max_prepared_statements);
   const std::string name = server::server_statement_name(statement->id);
@@ -244,9 +267,9 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
     server::PreparedRef statement;
     if (one.rest) {
       statement = host_.prepared_statements().intern(*one.rest);
-      const sql::Statement read = sql::read_statement(statement->query(), dialect_);
-      learn(*statement, read);
-      foresees_ = foresees_ || (read.effects & kForeseeable) != 0;
+      const sql::Statement known = read(statement->query());
+      learn(*statement, known);
+      foresees_ = foresees_ || (known.effects & kForeseeable) != 0;
     } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {  // as we parsed it
       statement = prepared_->at(one.name);
     } else if (!one.by_sql && find_statement(one.name)) {
@@ -269,7 +292,7 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
 
 ClientSession::Taken ClientSession::bind_unnamed(const Piece& piece) {
   match_unnamed_statement();
-  note_access(unnamed_ ? unnamed_->access : sql::Access::kWrite);
+  note_access(unnamed_access());
   if (unnamed_)
     note_statement(unnamed_->effects | match_names(unnamed_->effects, unnamed_->query()),
                    unnamed_->query(), piece.body());

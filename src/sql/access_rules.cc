@@ -34,6 +34,25 @@ std::tuple<std::string_view, std::string_view> key_of(const AccessRules::Functio
   return {function.schema, function.name};
 }
 
+// FNV-1a; the zero byte behind each name keeps "ab", "c" apart from "a", "bc".
+void add_to(std::uint64_t& hash, std::string_view name) {
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  hash *= 0x100000001B3U;
+}
+
+std::uint64_t fingerprint_of(const AccessRules::Lists& lists) {
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  for (const auto& function : lists.allowed_functions) {
+    add_to(hash, function.schema);
+    add_to(hash, function.name);
+  }
+  for (const auto* names : {&lists.denied_functions, &lists.denied_relations}) {
+    add_to(hash, "\1");  // the next list
+    for (const std::string& name : *names) add_to(hash, name);
+  }
+  return hash == 0 ? 1 : hash;
+}
+
 }  // namespace
 
 AccessRules::AccessRules(Lists lists) : lists_(std::move(lists)) {
@@ -41,6 +60,7 @@ AccessRules::AccessRules(Lists lists) : lists_(std::move(lists)) {
             [](const Function& a, const Function& b) { return key_of(a) < key_of(b); });
   std::sort(lists_.denied_functions.begin(), lists_.denied_functions.end());
   std::sort(lists_.denied_relations.begin(), lists_.denied_relations.end());
+  fingerprint_ = fingerprint_of(lists_);
 }
 
 bool AccessRules::allows_function(SqlName schema, SqlName name) const {

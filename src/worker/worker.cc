@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pgsaba/base/log.h"
+#include "pgsaba/routing/access_lists.h"
 #include "pgsaba/wire/sqlstate.h"
 #include "worker/acceptor.h"
 #include "worker/cancel_connection.h"
@@ -40,6 +41,7 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
     : index_(index),
       process_(process),
       picture_(std::move(picture)),
+      access_rules_(routing::access_rules(picture_->config->routing)),
       turn_(network),
       mailbox_(network),
       scram_keys_(key_orders(process, index)),
@@ -213,7 +215,10 @@ void Worker::take_mail() {
 // changes rarely.
 void Worker::on_mail(NewPicture& mail) {
   const std::shared_ptr<const Picture> before = std::exchange(picture_, std::move(mail.picture));
-  if (before->config != picture_->config) refresh_accounts();
+  if (before->config != picture_->config) {
+    access_rules_ = routing::access_rules(picture_->config->routing);
+    refresh_accounts();
+  }
   refresh_reads();
   if (!before->same_for_pools(*picture_)) reconfigure_pools();
   for (const Phase phase : {Phase::kLogin, Phase::kWaiting})

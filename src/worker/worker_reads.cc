@@ -44,7 +44,10 @@ void Worker::refresh_reads(session::Account& account, const config::DatabaseSett
     ClusterReads& reads = reads_of(database.cluster);
     const config::ReadYourWrites level = config.routing.read_your_writes;
     const std::string& dbname = database.dbname.empty() ? account.database : database.dbname;
-    if (database.route == config::RoutePolicy::kSplit) rules.balance = &reads.balance;
+    if (database.route == config::RoutePolicy::kSplit) {
+      rules.balance = &reads.balance;
+      rules.counts = &lease_counts_[account.database];
+    }
     if (level != config::ReadYourWrites::kOff) rules.clock = reads.clock;
     if (level == config::ReadYourWrites::kDatabase)
       rules.database = process_.causal_clocks.database(database.cluster, dbname);

@@ -210,6 +210,21 @@ void add_servers(stats::WorkerSnapshot& shot, pool::Pool& pool, net::Turn& turn)
     });
 }
 
+void add_routes(stats::WorkerSnapshot& shot, const std::string& database,
+                const routing::LeaseCounts& counts) {
+  for (std::size_t number = 0; number < routing::kLeaseReasons; ++number) {
+    const auto reason = static_cast<routing::LeaseReason>(number);
+    const routing::LeaseCount& count = counts.of(reason);
+    if (count.leases == 0) continue;
+    shot.routes.push_back({.database = database,
+                           .on_standby = routing::is_on_standby(reason),
+                           .reason = std::string(routing::text_of(reason)),
+                           .count = count.leases,
+                           .waited = count.waited,
+                           .wait_us = count.wait_us});
+  }
+}
+
 }  // namespace
 
 stats::WorkerSnapshot Worker::snapshot() {
@@ -240,6 +255,7 @@ stats::WorkerSnapshot Worker::snapshot() {
     shot.servers.back().user = user;
   });
   for (auto& [database, sum] : totals) shot.databases.push_back({database, sum});
+  for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
   return shot;
 }
 

@@ -126,6 +126,10 @@ struct Routing {
   ReadYourWrites read_your_writes = ReadYourWrites::kDatabase;
   Micros causal_wait_us = 20 * kMillisecond;
   Micros max_lag_us = 10 * kSecond;
+  // Names as they are written in SQL (catalog_name.h); a function may have a schema.
+  std::vector<std::string> allow_functions = {};
+  std::vector<std::string> deny_functions = {};
+  std::vector<std::string> deny_relations = {};
 };
 
 struct Timeouts {

@@ -34,6 +34,12 @@ struct ReadNeeds {
   }
 };
 
+// Whether a server may get reads. `fit_before`: it might, so far; without a limit (0) no lag is too
+// long. While the primary does not answer, nobody streams from it; what standbys have is the latest
+// that is known.
+bool fit_for_reads(const TopologyCluster& cluster, const TopologyServer& server, Micros max_lag,
+                   bool fit_before);
+
 class ReadBalance {
  public:
   static constexpr Micros kWarmUpUs = 10 * kSecond;

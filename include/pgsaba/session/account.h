@@ -10,6 +10,7 @@
 #include "pgsaba/config/pool_settings.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/routing/causal_clock.h"
+#include "pgsaba/routing/lease_reason.h"
 #include "pgsaba/routing/read_balance.h"
 
 namespace pgsaba::session {
@@ -17,6 +18,7 @@ namespace pgsaba::session {
 // Where reads of an account may go, and what they have to see there.
 struct ReadRules {
   routing::ReadBalance* balance = nullptr;  // null: nothing is read on standbys on our own decision
+  routing::LeaseCounts* counts = nullptr;   // of the database, in this worker; null without balance
   // Null where nothing has to be seen in particular, or the cluster has one server. Writes are
   // numbered also where reads are not split: the same database may have another entry that does.
   std::shared_ptr<routing::CausalClock> clock;

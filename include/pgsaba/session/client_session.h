@@ -240,7 +240,10 @@ class ClientSession final : public net::Connection,
   Taken on_unnamed_parse(const wire::Piece& piece);
   void deallocate_by_parse(std::string_view name);
   void keep_unnamed_statement(std::string_view rest, const sql::Statement& statement);
-  static void learn(const server::PreparedStatement& statement, const sql::Statement& read);
+  void learn(const server::PreparedStatement& statement, const sql::Statement& read) const;
+  sql::Statement read(std::string_view text) const;
+  std::uint64_t judge() const;
+  sql::Access access_of(const server::PreparedStatement& statement) const;
   void drop_unnamed_statement();
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
@@ -255,8 +258,10 @@ class ClientSession final : public net::Connection,
   sql::Effects effects_of_prepared(std::string_view name) const;
   bool keep_prepared(const StateAnswer& answer);
 
+  struct ReadRequest;
+
   // client_lease.cc
-  Taken acquire(Pins keeps, bool read);
+  Taken acquire(Pins keeps, const ReadRequest& read);
   void link(server::ServerConnection& server);
   void matched();
   void resume();
@@ -268,9 +273,13 @@ class ClientSession final : public net::Connection,
   struct ReadRequest {
     std::size_t bytes = 0;  // 0: it is no read
     bool repeatable = true;
+    routing::LeaseReason why = routing::LeaseReason::kRead;  // it goes where it goes
   };
   ReadRequest as_read(const wire::Piece& piece, Bytes ahead) const;
   ReadRequest read_batch(Bytes ahead) const;
+  routing::LeaseReason why_standby() const;
+  static routing::LeaseReason why_primary(const sql::Statement& statement);
+  void note_route(const ReadRequest& read, bool to_standby, bool may_wait);
   void keep_request(const ReadRequest& read, Bytes ahead);
   void forget_request();
   void run_elsewhere(server::ServerConnection& server);
@@ -282,6 +291,7 @@ class ClientSession final : public net::Connection,
   bool begins_read_only() const;
   bool reads(const sql::Statement& statement, std::string_view text) const;
   bool executes_read(std::string_view text) const;
+  sql::Access unnamed_access() const;
   bool runs_on_standby(const wire::Piece& piece) const;
   Taken check_standby(const wire::Piece& piece, Bytes ahead);
   Taken refuse_on_standby(const wire::Piece& piece);
@@ -379,8 +389,10 @@ class ClientSession final : public net::Connection,
   Buffer request_;                    // a read that can be run elsewhere, as it came
   bool request_seen_ = false;         // whether it can was looked at
   bool again_ = false;                // `request_` is to be looked at before what comes now
-  ReadTicket read_;                   // the lease is of a standby, or will be
-  routing::ReadNeeds needs_;          // of the next read
+  routing::LeaseReason lease_reason_ =
+      routing::LeaseReason::kRead;  // of the lease that is asked for
+  ReadTicket read_;                 // the lease is of a standby, or will be
+  routing::ReadNeeds needs_;        // of the next read
   server::SettingsRef settings_;
   server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
   std::string begin_sql_;               // the BEGIN that waits; empty: none does

@@ -14,6 +14,7 @@
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/session/account.h"
+#include "pgsaba/sql/access_rules.h"
 #include "pgsaba/wire/error_fields.h"
 
 namespace pgsaba::session {
@@ -46,6 +47,9 @@ class SessionHost {
   virtual auth::ScramKeyDesk& scram_keys() = 0;
   virtual server::SettingsTable& settings() = 0;
   virtual server::PreparedTable& prepared_statements() = 0;
+
+  // What the administrator has said of functions and relations; null: nothing. Good for this turn.
+  virtual const sql::AccessRules* access_rules() = 0;
 
   // Checks that the database exists and is open, without counting anybody.
   virtual std::optional<wire::ErrorFields> may_log_in(std::string_view database) = 0;

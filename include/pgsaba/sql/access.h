@@ -6,7 +6,9 @@
 // standby shows as up to 32 values ahead. Values; any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace pgsaba::sql {
 
@@ -44,9 +46,16 @@ enum class AccessReason : std::uint8_t {
   kTemporary,         // pg_temp.…
   kUnreadable,        // a quote or comment that does not end, a NUL, U&"…"
 };
+inline constexpr std::size_t kAccessReasons =
+    static_cast<std::size_t>(AccessReason::kUnreadable) + 1;
 
 // The first comment of the form /* pgsaba:primary */ or /* pgsaba:replica */, in any case, with any
 // blanks around it; a comment with anything else in it is no hint.
 enum class RouteHint : std::uint8_t { kNone, kPrimary, kReplica };
+
+// In the administrator's words; nothing for kNone.
+std::string_view text_of(Access access);
+std::string_view text_of(AccessReason reason);
+std::string_view text_of(RouteHint hint);
 
 }  // namespace pgsaba::sql

@@ -4,6 +4,7 @@
 // allocates nothing.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,10 @@ class AccessRules {
   };
   explicit AccessRules(Lists lists);
 
+  // Of what they say: tells whether something was judged by these rules or by others. Never 0,
+  // which stands for no rules.
+  std::uint64_t fingerprint() const { return fingerprint_; }
+
   // `schema` is empty for a call without one.
   bool allows_function(SqlName schema, SqlName name) const;
   bool denies_function(SqlName name) const;
@@ -37,6 +42,7 @@ class AccessRules {
 
  private:
   Lists lists_;  // sorted
+  std::uint64_t fingerprint_ = 0;
 };
 
 }  // namespace pgsaba::sql

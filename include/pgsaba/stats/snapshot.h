@@ -98,6 +98,16 @@ struct DatabaseStats {
   TrafficTotals totals;
 };
 
+// Leases of a database whose reads are split, by where they went and why.
+struct RouteRow {
+  std::string database;
+  bool on_standby = false;
+  std::string reason;
+  std::uint64_t count = 0;
+  std::uint64_t waited = 0;   // of those: waited for a standby first
+  std::uint64_t wait_us = 0;  // how long, all together
+};
+
 // What a cache or a block pool holds.
 struct MemoryRow {
   std::string name;
@@ -113,6 +123,7 @@ struct WorkerSnapshot {
   std::vector<ServerRow> servers;
   std::vector<PoolRow> pools;
   std::vector<DatabaseStats> databases;
+  std::vector<RouteRow> routes;
   std::vector<MemoryRow> memory;
 };
 

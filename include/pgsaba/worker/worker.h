@@ -55,6 +55,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   auth::ScramKeyDesk& scram_keys() override { return scram_keys_; }
   server::SettingsTable& settings() override { return settings_; }
   server::PreparedTable& prepared_statements() override { return process_.prepared_statements; }
+  const sql::AccessRules* access_rules() override { return access_rules_.get(); }
   std::optional<wire::ErrorFields> may_log_in(std::string_view database) override;
   session::Admission admit(std::string_view database, std::string_view user) override;
   void dismiss(session::Account& account) override;
@@ -162,6 +163,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::size_t index_;
   Process& process_;
   std::shared_ptr<const Picture> picture_;
+  std::shared_ptr<const sql::AccessRules> access_rules_;  // of the picture's configuration
   net::Turn turn_;
   Mailbox mailbox_;
   auth::ScramKeyDesk scram_keys_;
@@ -171,6 +173,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
   std::map<std::string, stats::TrafficTotals> retired_totals_;  // by database, of dropped pools
   std::map<std::string, std::unique_ptr<ClusterReads>> reads_;  // by cluster
+  std::map<std::string, routing::LeaseCounts> lease_counts_;    // by database
   std::vector<std::uint32_t> parked_;                           // clients that wait for a standby
   Micros next_wake_ = 0;                                        // of those
   std::vector<pool::Pool*> to_match_;

@@ -62,6 +62,14 @@ Columns user_columns() {
                         "max_user_client_connections", "current_client_connections"});
 }
 
+Columns topology_columns() {
+  return all_of(kText, {"cluster", "server", "host"}) + Columns{{"port", kInt4}} +
+         all_of(kText, {"role", "state"}) +
+         Columns{{"timeline", kInt8}, {"position", kText},      {"lag_bytes", kInt8},
+                 {"lag_us", kInt8},   {"fit_for_reads", kText}, {"weight", kInt4},
+                 {"started", kText}};
+}
+
 Columns database_and(std::initializer_list<std::string_view> numbers) {
   return Columns{{"database", kText}} + all_of(kNumeric, numbers);
 }
@@ -130,6 +138,11 @@ std::vector<Column> make_columns(Subject subject) {
       return database_columns();
     case Subject::kUsers:
       return user_columns();
+    case Subject::kTopology:
+      return topology_columns();
+    case Subject::kRoutes:
+      return all_of(kText, {"database", "route", "reason"}) +
+             all_of(kNumeric, {"count", "waited", "wait_time"});
     case Subject::kStats:
       return stats_columns();
     case Subject::kStatsTotals:
@@ -162,6 +175,10 @@ std::vector<Column> make_columns(Subject subject) {
       break;
   }
   return {};
+}
+
+std::vector<Column> explain_route_columns() {
+  return all_of(kText, {"database", "access", "reason", "hint", "route", "route_reason", "server"});
 }
 
 }  // namespace pgsaba::admin

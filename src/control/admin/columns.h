@@ -10,5 +10,6 @@
 namespace pgsaba::admin {
 
 std::vector<Column> make_columns(Subject subject);
+std::vector<Column> explain_route_columns();
 
 }  // namespace pgsaba::admin

@@ -132,6 +132,21 @@ Parsed parse_kill_client(Tokens rest) {
   return command;
 }
 
+// EXPLAIN ROUTE [FOR database] 'statement'
+Parsed parse_explain(Tokens rest) {
+  if (rest.size() < 2 || !is_word(rest[0], "ROUTE")) return std::nullopt;
+  ExplainRoute command;
+  rest = rest.subspan(1);
+  if (rest.size() == 3 && is_word(rest[0], "FOR")) {
+    if (rest[1].kind == Token::Kind::kSymbol || rest[1].text.empty()) return std::nullopt;
+    command.database = rest[1].text;
+    rest = rest.subspan(2);
+  }
+  if (rest.size() != 1 || rest[0].kind != Token::Kind::kString) return std::nullopt;
+  command.sql = rest[0].text;
+  return command;
+}
+
 Parsed parse_shutdown(Tokens rest) {
   if (rest.empty()) return OnProcess{ProcessVerb::kShutdown};
   if (rest.size() != 1) return std::nullopt;
@@ -173,6 +188,7 @@ Parsed parse_one(Tokens statement) {
   if (is_word(first, "SHOW")) return parse_show(rest);
   if (is_word(first, "SELECT")) return parse_select(rest);
   if (is_word(first, "SET")) return parse_set(rest);
+  if (is_word(first, "EXPLAIN")) return parse_explain(rest);
   if (is_word(first, "KILL_CLIENT")) return parse_kill_client(rest);
   if (is_word(first, "SHUTDOWN")) return parse_shutdown(rest);
   for (const DatabaseWord& word : kDatabaseWords) {

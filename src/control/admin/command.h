@@ -47,6 +47,12 @@ struct KillClient {
   std::uint64_t id = 0;
 };
 
+// Where a statement would run.
+struct ExplainRoute {
+  std::string database;  // empty: every configured one
+  std::string sql;
+};
+
 // One of our own settings.
 struct SetSetting {
   std::string key;
@@ -71,7 +77,7 @@ struct Tidy {
   std::string tag;
 };
 
-using AdminCommand = std::variant<Show, OnDatabase, OnProcess, KillClient, SetSetting,
+using AdminCommand = std::variant<Show, ExplainRoute, OnDatabase, OnProcess, KillClient, SetSetting,
                                   ShowParameter, SetParameter, SelectConstant, Transaction, Tidy>;
 
 // The commands of a string, in order; none for an empty one. One bad command spoils them all, so

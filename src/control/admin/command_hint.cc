@@ -33,6 +33,8 @@ std::vector<Usage> usages() {
       {"SHUTDOWN WAIT_FOR_SERVERS", "SHUTDOWN WAIT_FOR_SERVERS"},
       {"SHUTDOWN WAIT_FOR_CLIENTS", "SHUTDOWN WAIT_FOR_CLIENTS"},
       {"SET", "SET key = value"},
+      {"EXPLAIN", "EXPLAIN ROUTE [FOR database] 'statement'"},
+      {"EXPLAIN ROUTE", "EXPLAIN ROUTE [FOR database] 'statement'"},
   };
   for (const SubjectName& entry : subject_names()) {
     const std::string words = "SHOW " + std::string(entry.name);

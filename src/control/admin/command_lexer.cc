@@ -55,6 +55,7 @@ class CommandLexer {
     const char first = text_[at_];
     if (first == '\'') return quoted(Token::Kind::kString, first);
     if (first == '"') return quoted(Token::Kind::kIdentifier, first);
+    if (const std::size_t mark = dollar_mark(); mark > 0) return dollar_quoted(mark);
     Token token;
     while (at_ < text_.size() && continues_word()) token.text += text_[at_++];
     if (token.text.empty()) {
@@ -67,6 +68,27 @@ class CommandLexer {
   // '-' belongs to names and negative numbers, but "--" begins a comment.
   bool continues_word() const {
     return is_word_char(text_[at_]) || (text_[at_] == '-' && !starts_with("--"));
+  }
+
+  // The bytes of the $$ or $tag$ that begins here; 0: none does.
+  std::size_t dollar_mark() const {
+    if (text_[at_] != '$') return 0;
+    std::size_t end = at_ + 1;
+    while (end < text_.size() && is_word_char(text_[end]) && text_[end] != '.') ++end;
+    const bool number = end > at_ + 1 && text_[at_ + 1] >= '0' && text_[at_ + 1] <= '9';
+    return end < text_.size() && text_[end] == '$' && !number ? end + 1 - at_ : 0;
+  }
+
+  std::optional<Token> dollar_quoted(std::size_t mark_bytes) {
+    const std::string_view mark = text_.substr(at_, mark_bytes);
+    const std::size_t begin = at_ + mark_bytes;
+    const std::size_t end = text_.find(mark, begin);
+    if (end == std::string_view::npos) return std::nullopt;
+    Token token;
+    token.kind = Token::Kind::kString;
+    token.text = text_.substr(begin, end - begin);
+    at_ = end + mark_bytes;
+    return token;
   }
 
   // A quote is doubled to stand for itself.

@@ -17,7 +17,7 @@ namespace pgsaba::admin {
 struct Token {
   enum class Kind : std::uint8_t { kWord, kIdentifier, kString, kSymbol };
   Kind kind = Kind::kWord;
-  std::string text;  // quotes removed
+  std::string text;  // quotes removed, which may be dollars: $$…$$, $tag$…$tag$
   std::size_t begin = 0;
   std::size_t end = 0;  // in the statement's text
 

@@ -13,6 +13,7 @@ constexpr std::array kTransactionTags = {"BEGIN", "COMMIT", "ROLLBACK"};
 
 struct TagOf {
   std::string operator()(const Show&) const { return "SHOW"; }
+  std::string operator()(const ExplainRoute&) const { return "EXPLAIN"; }
   std::string operator()(const OnDatabase& command) const {
     return kDatabaseTags.at(static_cast<std::size_t>(command.verb));
   }
@@ -38,7 +39,8 @@ std::string tag_of(const AdminCommand& command) { return std::visit(TagOf{}, com
 
 // A list of what is allowed, not of what is forbidden: a new command starts out forbidden.
 bool is_harmless(const AdminCommand& command) {
-  return std::holds_alternative<Show>(command) || std::holds_alternative<ShowParameter>(command) ||
+  return std::holds_alternative<Show>(command) || std::holds_alternative<ExplainRoute>(command) ||
+         std::holds_alternative<ShowParameter>(command) ||
          std::holds_alternative<SetParameter>(command) ||
          std::holds_alternative<SelectConstant>(command) ||
          std::holds_alternative<Transaction>(command) || std::holds_alternative<Tidy>(command);

@@ -52,6 +52,23 @@ struct UserInfo {
   std::uint32_t max_user_client_connections = 0;
 };
 
+// A server of a cluster, as the monitor saw it last. What is not known is nullopt, or 0.
+struct TopologyRow {
+  std::string cluster;
+  std::string server;  // its name in the configuration
+  std::string host;    // empty: Unix socket
+  std::uint16_t port = 5432;
+  std::string role;
+  std::string state;
+  std::uint32_t timeline = 0;
+  std::uint64_t position = 0;
+  std::optional<std::uint64_t> lag_bytes = std::nullopt;
+  std::optional<Micros> lag_us = std::nullopt;
+  bool fit_for_reads = false;
+  std::int32_t weight = 1;
+  Micros started = 0;
+};
+
 struct ConfigRow {
   std::string key;
   std::optional<std::string> value;
@@ -73,6 +90,7 @@ struct ConsolePicture {
   std::uint16_t listen_port = 6432;
   std::vector<stats::WorkerSnapshot> workers;  // and the control thread's
   std::vector<DatabaseInfo> databases;
+  std::vector<TopologyRow> topology;
   std::vector<UserInfo> users;
   std::vector<ConfigRow> config;
   std::vector<DnsHost> dns_hosts;

@@ -1,5 +1,6 @@
 #include "reply.h"
 
+#include "columns.h"
 #include "pgsaba/wire/sqlstate.h"
 #include "tables.h"
 
@@ -51,6 +52,7 @@ std::optional<AdminReply> local_reply(const AdminCommand& command) {
 
 std::vector<Column> columns_of(const AdminCommand& command) {
   if (const auto* show = std::get_if<Show>(&command)) return columns_of(show->subject);
+  if (std::holds_alternative<ExplainRoute>(command)) return explain_route_columns();
   if (const auto* parameter = std::get_if<ShowParameter>(&command)) {
     return {{parameter->name, ColumnType::kText}};
   }

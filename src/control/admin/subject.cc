@@ -23,6 +23,7 @@ constexpr std::array kNames = {
     SubjectName{"PEER_POOLS", Subject::kPeerPools},
     SubjectName{"PINS", Subject::kPins},
     SubjectName{"POOLS", Subject::kPools},
+    SubjectName{"ROUTES", Subject::kRoutes},
     SubjectName{"SERVERS", Subject::kServers},
     SubjectName{"SERVER_POOLS", Subject::kServerPools},
     SubjectName{"SOCKETS", Subject::kSockets},
@@ -30,6 +31,7 @@ constexpr std::array kNames = {
     SubjectName{"STATS", Subject::kStats},
     SubjectName{"STATS_AVERAGES", Subject::kStatsAverages},
     SubjectName{"STATS_TOTALS", Subject::kStatsTotals},
+    SubjectName{"TOPOLOGY", Subject::kTopology},
     SubjectName{"TOTALS", Subject::kTotals},
     SubjectName{"USERS", Subject::kUsers},
     SubjectName{"VERSION", Subject::kVersion},
@@ -48,6 +50,8 @@ std::string usage_text() {
     line_bytes += entry.name.size() + 1;
   }
   return shows +
+         "\n\tEXPLAIN ROUTE [FOR database] 'statement'"
+         "\n\t                      where it would run, and why"
          "\n\tPAUSE [database]      no new transactions; returns once the running ones have ended"
          "\n\tRESUME [database]"
          "\n\tRECONNECT [database]  replace every server connection as soon as it is free"

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
-#include <ctime>
 
 #include "table_rows.h"
+#include "time_text.h"
 
 namespace pgsaba::admin {
 namespace {
@@ -43,18 +43,6 @@ const StateName& name_of(const ClientRow& client) {
 }
 const StateName& name_of(const ServerRow& server) {
   return kServerStates.at(static_cast<std::size_t>(server.state));
-}
-
-// "2026-11-24 03:00:12 UTC", in the process's time zone; empty if it never was.
-std::string time_text(Micros wall_us) {
-  if (wall_us == 0) return {};
-  const std::time_t seconds = wall_us / kSecond;
-  std::tm parts{};
-  ::localtime_r(&seconds, &parts);
-  std::array<char, 64> text{};
-  const std::size_t length =
-      std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S %Z", &parts);
-  return {text.data(), length};
 }
 
 std::string pointer_text(std::uint64_t pointer) {

@@ -26,6 +26,12 @@ Rows database_rows(const ConsolePicture& picture);
 Rows user_rows(const ConsolePicture& picture);
 Rows config_rows(const ConsolePicture& picture);
 
+// table_topology.cc
+Rows topology_rows(const ConsolePicture& picture);
+
+// table_routes.cc
+Rows route_rows(const ConsolePicture& picture);  // one a database, route and reason
+
 // table_stats.cc
 Rows stats_rows(const ConsolePicture& picture);
 Rows stats_totals_rows(const ConsolePicture& picture);

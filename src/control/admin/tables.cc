@@ -32,6 +32,10 @@ RowsOf rows_of(Subject subject) {
       return user_rows;
     case Subject::kConfig:
       return config_rows;
+    case Subject::kTopology:
+      return topology_rows;
+    case Subject::kRoutes:
+      return route_rows;
     case Subject::kStats:
       return stats_rows;
     case Subject::kStatsTotals:

@@ -12,10 +12,10 @@ SPLIT = {"databases": {"postgres": {"route": "split"}},
 
 
 class Group:
-    def __init__(self, directory, settings=None):
-        self.primary = PostgresCluster(directory, "group", {"work_mem": "5MB", **(settings or {})})
+    def __init__(self, directory, settings=None, name="group"):
+        self.primary = PostgresCluster(directory, name, {"work_mem": "5MB", **(settings or {})})
         self.primary.initialize().start()
-        self.standbys = [self.primary.make_standby(f"group-{number}", {"work_mem": work_mem})
+        self.standbys = [self.primary.make_standby(f"{name}-{number}", {"work_mem": work_mem})
                          for number, work_mem in ((1, "6MB"), (2, "7MB"))]
         for standby in self.standbys:
             standby.start()

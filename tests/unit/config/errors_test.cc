@@ -201,3 +201,17 @@ TEST_CASE("warnings leave the configuration usable") {
   CHECK(loaded.config);
   CHECK(loaded.problems.size() == Problems::kMaxWarnings);
 }
+
+TEST_CASE("the lists of functions and relations hold names") {
+  check_all(
+      "auth: {type: trust}\ndatabases: {d: {host: h}}\n",
+      {{"routing:\n  allow_functions:\n    - vat\n    - 'vat()'\n",
+        "routing.allow_functions: 'vat()' is no name (pgsaba.yaml:6); write a function as it is "
+        "called, without parentheses: vat, app.vat or \"Vat\""},
+       {"routing:\n  deny_functions: a.b\n",
+        "routing.deny_functions: 'a.b' has a schema (pgsaba.yaml:4); without one, it counts in "
+        "every schema"},
+       {"routing:\n  deny_relations: [t, '\"T']\n",
+        "routing.deny_relations: '\"T' is no name (pgsaba.yaml:4); write it as in SQL: vat or "
+        "\"Vat\""}});
+}

@@ -100,6 +100,13 @@ constexpr std::array kExpected = {
     Expected{"PINS", "",
              "id int4 database text user text server text remote_pid int4 reason text since text "
              "idle_us int8 worker int4 "},
+    Expected{"TOPOLOGY", "",
+             "cluster text server text host text port int4 role text state text timeline int8 "
+             "position text lag_bytes int8 lag_us int8 fit_for_reads text weight int4 "
+             "started text "},
+    Expected{"ROUTES", "",
+             "database text route text reason text count numeric waited numeric "
+             "wait_time numeric "},
     Expected{"STATE", "key text value text ", ""},
     Expected{"VERSION", "version text ", ""},
 };
@@ -148,8 +155,10 @@ TEST_CASE("every subject but FDS and HELP has columns, and rows as wide as them"
   worker.pools.emplace_back();
   worker.databases.push_back({"shop", {}});
   worker.memory.emplace_back();
+  worker.routes.emplace_back();
   picture.workers.push_back(worker);
   picture.databases.emplace_back().name = "shop";
+  picture.topology.emplace_back().cluster = "main";
   picture.users.emplace_back().name = "alice";
   picture.config.emplace_back().key = "pool_size";
   picture.dns_hosts.emplace_back().hostname = "rdb-01";

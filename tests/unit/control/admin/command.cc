@@ -12,6 +12,9 @@ struct Describe {
   std::string operator()(const Show& c) const {
     return "show " + std::to_string(static_cast<int>(c.subject));
   }
+  std::string operator()(const ExplainRoute& c) const {
+    return "explain route(" + c.database + ") " + c.sql;
+  }
   std::string operator()(const OnDatabase& c) const { return tag_of(c) + "(" + c.database + ")"; }
   std::string operator()(const OnProcess& c) const {
     return tag_of(c) + "#" + std::to_string(static_cast<int>(c.verb));
@@ -49,6 +52,19 @@ TEST_CASE("commands and what they mean") {
       Case{"", ""},
       Case{" ; ;\n", ""},
       Case{"-- nothing\n", ""},
+      Case{"EXPLAIN ROUTE 'select ''a'';'", "explain route() select 'a';"},
+      Case{"explain route for shop 'select 1';", "explain route(shop) select 1"},
+      Case{"EXPLAIN ROUTE FOR \"my shop\" $$select 'a'$$", "explain route(my shop) select 'a'"},
+      Case{"EXPLAIN ROUTE FOR '*' $q$select $$a$$$q$", "explain route(*) select $$a$$"},
+      Case{"EXPLAIN ROUTE ''", "explain route() "},
+      Case{"EXPLAIN ROUTE select", "error"},
+      Case{"EXPLAIN ROUTE", "error"},
+      Case{"EXPLAIN ROUTE FOR shop", "error"},
+      Case{"EXPLAIN ROUTE FOR shop shop 'select 1'", "error"},
+      Case{"EXPLAIN ROUTE 'select 1' 'select 2'", "error"},
+      Case{"EXPLAIN 'select 1'", "error"},
+      Case{"EXPLAIN ROUTE $$select 1", "error"},
+      Case{"EXPLAIN ROUTE $1", "error"},
       Case{"PAUSE", "PAUSE()"},
       Case{"pause shop;", "PAUSE(shop)"},
       Case{"  Pause \t \"my \"\"shop\"  ;  ", "PAUSE(my \"shop)"},
@@ -145,6 +161,10 @@ TEST_CASE("what drivers send by themselves is tolerated") {
 
 TEST_CASE("a wrong command is told what is nearest") {
   constexpr std::array kCases = {
+      Case{"EXPLAIN ROUTE select 1",
+           "The nearest command is: EXPLAIN ROUTE [FOR database] 'statement';"},
+      Case{"EXPLAIN 'select 1'",
+           "The nearest command is: EXPLAIN ROUTE [FOR database] 'statement';"},
       Case{"SHOW POOL", "The nearest command is: SHOW POOLS;"},
       Case{"show cleints;", "The nearest command is: SHOW CLIENTS;"},
       Case{"SHOW STATS_TOTAL", "The nearest command is: SHOW STATS_TOTALS;"},
@@ -181,6 +201,7 @@ TEST_CASE("the error quotes the command that is wrong, and no more than a line o
 TEST_CASE("tags are the command's word") {
   constexpr std::array kCases = {
       Case{"SHOW POOLS", "SHOW"},
+      Case{"EXPLAIN ROUTE 'select 1'", "EXPLAIN"},
       Case{"PAUSE a", "PAUSE"},
       Case{"RESUME", "RESUME"},
       Case{"RECONNECT", "RECONNECT"},
@@ -208,8 +229,8 @@ TEST_CASE("tags are the command's word") {
 }
 
 TEST_CASE("whoever may only look can change nothing") {
-  for (const char* text : {"SHOW POOLS", "SHOW timezone", "SET timezone = 'UTC'", "SELECT 1",
-                           "BEGIN", "DISCARD ALL"}) {
+  for (const char* text : {"SHOW POOLS", "EXPLAIN ROUTE 'select 1'", "SHOW timezone",
+                           "SET timezone = 'UTC'", "SELECT 1", "BEGIN", "DISCARD ALL"}) {
     CAPTURE(text);
     CHECK(is_harmless(parse_commands(text)->front()));
   }

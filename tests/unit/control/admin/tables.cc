@@ -340,6 +340,56 @@ TEST_CASE("SHOW TOTALS has PgBouncer's 24 names") {
   CHECK(at(table, 23, "name") == "avg_client_login_count");
 }
 
+TEST_CASE("SHOW TOPOLOGY has a row a server") {
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  ConsolePicture picture;
+  TopologyRow standby;
+  standby.cluster = "rdb";
+  standby.server = "rdb-02";
+  standby.host = "10.0.0.12";
+  standby.role = "standby";
+  standby.state = "streaming";
+  standby.timeline = 3;
+  standby.position = 0x1'0A00'00FF;
+  standby.lag_bytes = 512;
+  standby.lag_us = 1'500;
+  standby.fit_for_reads = true;
+  standby.weight = 2;
+  standby.started = 86'400 * kSecond;
+  TopologyRow unknown;
+  unknown.cluster = "rdb";
+  unknown.server = "rdb-03";
+  picture.topology = {standby, unknown};
+
+  const ResultTable table = build_table(Subject::kTopology, picture);
+  REQUIRE(table.rows.size() == 2);
+  std::string all;
+  for (const Row& row : table.rows)
+    for (const Cell& value : row) all += value.value_or("NULL") + "|";
+  CHECK(all ==
+        "rdb|rdb-02|10.0.0.12|5432|standby|streaming|3|1/A0000FF|512|1500|yes|2|"
+        "1970-01-02 00:00:00 UTC|"
+        "rdb|rdb-03|NULL|5432|||NULL|NULL|NULL|NULL|no|1|NULL|");
+}
+
+TEST_CASE("SHOW ROUTES sums workers: standbys first, then by reason") {
+  ConsolePicture picture = two_workers();
+  picture.workers[0].routes = {{"shop", false, "locking clause", 3, 0, 0},
+                               {"shop", true, "read", 10, 2, 500}};
+  picture.workers[1].routes = {{"shop", true, "read", 5, 1, 250},
+                               {"blog", false, "locking clause", 1, 0, 0}};
+  const ResultTable table = build_table(Subject::kRoutes, picture);
+  std::string all;
+  for (const Row& row : table.rows) {
+    for (const Cell& value : row) all += value.value_or("NULL") + "|";
+    all += " ";
+  }
+  CHECK(all ==
+        "blog|primary|locking clause|1|0|0| shop|standby|read|15|3|750| "
+        "shop|primary|locking clause|3|0|0| ");
+}
+
 TEST_CASE("SHOW LISTS has PgBouncer's rows, then ours") {
   ConsolePicture picture = two_workers();
   picture.databases.resize(3);
