@@ -212,7 +212,7 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
                (unnamed_access() == Access::kRead || server_->unnamed_owner() == unnamed_->number);
       const auto statement = find_statement(bind->statement);
       return statement &&
-             fits(sql::read_statement(statement->query(), dialect_), statement->query());
+             fits(read(statement->query()), statement->query());
     }
     case 'F':
       return false;
