@@ -208,8 +208,9 @@ void ClientSession::park() {
   host_.wait_for_standby(*this);
 }
 
-void ClientSession::standby_came_on() {
-  if (state_ == State::kParked) ask_again();
+void ClientSession::unpark() {
+  if (state_ == State::kParked) return ask_again();
+  if (state_ == State::kWelcome && parked_at_ != 0) seek_welcome();
 }
 
 // What waits in the carry is looked at anew, as if it came now.
@@ -221,7 +222,7 @@ void ClientSession::ask_again() {
 // ---- reads that are run elsewhere --------------------------------------------------------------
 
 // Outside of a transaction a read may be run again, as long as nothing of it has reached the
-// client.
+// client: also one that the primary runs, should that die.
 void ClientSession::keep_request(const ReadRequest& read, Bytes ahead) {
   constexpr std::size_t kMostBytes = 16'384;
   request_seen_ = true;
@@ -234,7 +235,7 @@ void ClientSession::forget_request() {
 }
 
 bool ClientSession::runs_elsewhere(const wire::ErrorFields& error) {
-  if (!may_run_elsewhere() || !routing::may_run_elsewhere(error.sqlstate)) return false;
+  if (!read_ || !may_run_elsewhere() || !routing::may_run_elsewhere(error.sqlstate)) return false;
   run_elsewhere(*std::exchange(server_, nullptr));
   return true;
 }
