@@ -12,10 +12,10 @@ SPLIT = {"databases": {"postgres": {"route": "split"}},
 
 
 class Group:
-    def __init__(self, directory, settings=None):
-        self.primary = PostgresCluster(directory, "group", {"work_mem": "5MB", **(settings or {})})
+    def __init__(self, directory, settings=None, name="group"):
+        self.primary = PostgresCluster(directory, name, {"work_mem": "5MB", **(settings or {})})
         self.primary.initialize().start()
-        self.standbys = [self.primary.make_standby(f"group-{number}", {"work_mem": work_mem})
+        self.standbys = [self.primary.make_standby(f"{name}-{number}", {"work_mem": work_mem})
                          for number, work_mem in ((1, "6MB"), (2, "7MB"))]
         for standby in self.standbys:
             standby.start()
@@ -27,6 +27,11 @@ class Group:
     def wait_for_replay(self):
         for standby in self.standbys:
             self.primary.wait_for_replay(standby)
+
+    def promote(self):
+        """The first standby takes over, and the second one follows it."""
+        self.standbys[0].promote()
+        self.standbys[1].follow(self.standbys[0])
 
     def stop(self):
         for server in reversed(self.servers):
