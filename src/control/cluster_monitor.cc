@@ -10,6 +10,8 @@ namespace {
 void inherit(routing::TopologyCluster& cluster, const routing::TopologyCluster& before) {
   cluster.system_identifier = before.system_identifier;
   cluster.highest_timeline = before.highest_timeline;
+  // That there was no primary is known, too; that nothing is known only if it is not listed now.
+  if (!before.primary) cluster.primary_state = before.primary_state;
   for (std::size_t index = 0; index < cluster.servers.size(); ++index) {
     const auto& servers = before.servers;
     const auto known = std::find_if(servers.begin(), servers.end(), [&](const auto& server) {
@@ -98,6 +100,7 @@ void ClusterMonitor::on_answer(std::size_t cluster, std::size_t server, const Pr
     complaint.clear();
   }
   seen.reachable = true;
+  seen.silent = false;
   seen.accepts_writes = !answer.in_recovery;
   seen.streaming = answer.in_recovery && answer.streaming;
   seen.timeline = answer.timeline;
@@ -109,6 +112,7 @@ void ClusterMonitor::on_answer(std::size_t cluster, std::size_t server, const Pr
 void ClusterMonitor::on_failure(std::size_t cluster, std::size_t server, const Error& error) {
   routing::TopologyServer& seen = picture_[cluster].servers[server];
   seen.reachable = false;
+  seen.silent = watched_[cluster]->probes[server]->met_silence();
   seen.streaming = false;
   std::string& complaint = watched_[cluster]->complaint[server];
   if (complaint == error.message) return;

@@ -21,12 +21,14 @@ std::string greeting(const wire::ParameterList& parameters) {
 }  // namespace
 
 ConsoleDesk::ConsoleDesk(net::ControlLoop& loop, DaemonControls& controls, std::string version,
-                         WorkerDrained on_worker_drained, PositionsWanted on_positions_wanted)
+                         WorkerDrained on_worker_drained, OfCluster on_positions_wanted,
+                         OfCluster on_roles_doubted)
     : loop_(loop),
       controls_(controls),
       version_(std::move(version)),
       on_worker_drained_(std::move(on_worker_drained)),
       on_positions_wanted_(std::move(on_positions_wanted)),
+      on_roles_doubted_(std::move(on_roles_doubted)),
       waits_(loop, controls),
       averages_(loop, controls),
       services_{controls, waits_, [this] { return facts(); }} {}
@@ -61,6 +63,12 @@ void ConsoleDesk::console_closed(std::size_t worker, std::uint32_t client) {
 void ConsoleDesk::positions_wanted(const std::string& cluster) {
   post([this, cluster] {
     if (on_positions_wanted_) on_positions_wanted_(cluster);
+  });
+}
+
+void ConsoleDesk::roles_doubted(const std::string& cluster) {
+  post([this, cluster] {
+    if (on_roles_doubted_) on_roles_doubted_(cluster);
   });
 }
 

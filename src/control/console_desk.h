@@ -25,12 +25,12 @@ namespace pgsaba::control {
 class ConsoleDesk final : public worker::ControlLink {
  public:
   using WorkerDrained = std::function<void(std::size_t worker)>;
-  using PositionsWanted = std::function<void(const std::string& cluster)>;
+  using OfCluster = std::function<void(const std::string& cluster)>;
 
-  // `version` is pgsaba's own, such as "0.1.0". `on_worker_drained` and `on_positions_wanted` are
-  // called on the control thread.
+  // `version` is pgsaba's own, such as "0.1.0". The callbacks are called on the control thread.
   ConsoleDesk(net::ControlLoop& loop, DaemonControls& controls, std::string version,
-              WorkerDrained on_worker_drained = {}, PositionsWanted on_positions_wanted = {});
+              WorkerDrained on_worker_drained = {}, OfCluster on_positions_wanted = {},
+              OfCluster on_roles_doubted = {});
 
   // worker::ControlLink
   void console_opened(std::size_t worker, std::uint32_t client, std::string user,
@@ -39,6 +39,7 @@ class ConsoleDesk final : public worker::ControlLink {
   void console_canceled(std::size_t worker, std::uint32_t client) override;
   void console_closed(std::size_t worker, std::uint32_t client) override;
   void positions_wanted(const std::string& cluster) override;
+  void roles_doubted(const std::string& cluster) override;
   void worker_drained(std::size_t worker) override;
 
   std::size_t size() const { return consoles_.size(); }
@@ -75,7 +76,8 @@ class ConsoleDesk final : public worker::ControlLink {
   DaemonControls& controls_;
   std::string version_;
   WorkerDrained on_worker_drained_;
-  PositionsWanted on_positions_wanted_;
+  OfCluster on_positions_wanted_;
+  OfCluster on_roles_doubted_;
   ConsoleWaits waits_;
   TrafficAverages averages_;
   ConsoleServices services_;

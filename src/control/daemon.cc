@@ -154,7 +154,10 @@ Status Daemon::start() {
   if (Status listening = open_listeners(); !listening.ok()) return listening;
   consoles_ = std::make_unique<ConsoleDesk>(
       loop_, *this, options_.version, [this](std::size_t worker) { worker_drained(worker); },
-      [this](const std::string& cluster) { positions_wanted(cluster); });
+      [this](const std::string& cluster) { positions_wanted(cluster); },
+      [this](const std::string& cluster) {
+        if (monitor_) monitor_->probe_now(cluster);
+      });
   process_.control = consoles_.get();
   start_monitor();
   addresses_.watch(config);

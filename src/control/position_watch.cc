@@ -45,7 +45,9 @@ PositionWatch::PositionWatch(net::ControlLoop& loop, const MonitorCluster& clust
 
 void PositionWatch::follow(const routing::TopologyCluster& cluster) {
   const std::uint32_t timeline = cluster.primary ? cluster.servers[*cluster.primary].timeline : 0;
-  if (cluster.primary != primary_ || (timeline != 0 && timeline != timeline_)) {
+  // While there is none, what is known stays true: nobody writes.
+  if (cluster.primary &&
+      (cluster.primary != primary_ || (timeline != 0 && timeline != timeline_))) {
     primary_ = cluster.primary;
     timeline_ = timeline;
     start_anew();

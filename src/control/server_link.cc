@@ -46,7 +46,7 @@ bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer
   question_ = question;
   answer_ = std::move(answer);
   limit_ = loop_.after(limit_us, [this, limit_us] {
-    fail("no answer within " + std::to_string(limit_us / kMillisecond) + " ms");
+    fail("no answer within " + std::to_string(limit_us / kMillisecond) + " ms", true);
   });
   if (state_ == State::kIdle) {
     send_question();
@@ -184,14 +184,14 @@ std::string ServerLink::link_error() const {
   return link_ == nullptr ? "out of memory" : on_one_line(::PQerrorMessage(link_.get()));
 }
 
-void ServerLink::fail(std::string message) {
+void ServerLink::fail(std::string message, bool timed_out) {
   socket_.reset();
   lookup_.reset();
   limit_.reset();
   result_.reset();
   link_.reset();
   state_ = State::kOffline;
-  const Answer failure{.row = {}, .error = std::move(message)};
+  const Answer failure{.row = {}, .error = std::move(message), .timed_out = timed_out};
   const Callback tell = std::exchange(answer_, nullptr);
   tell ? tell(failure) : on_broken_(failure);
 }

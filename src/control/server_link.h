@@ -27,6 +27,7 @@ class ServerLink {
     std::vector<std::string> row;  // SQL's null is empty
     std::string error = {};        // libpq's or the server's words, on one line; empty: success
     std::string sqlstate = {};     // of the server's error
+    bool timed_out = false;        // the error is that nothing came within the limit
 
     bool ok() const { return error.empty(); }
   };
@@ -66,7 +67,7 @@ class ServerLink {
   void watch(net::Readiness interest, void (ServerLink::*step)(net::Readiness));
   void on_connecting(net::Readiness) { continue_connecting(); }
   std::string link_error() const;
-  void fail(std::string message);
+  void fail(std::string message, bool timed_out = false);
 
   net::ControlLoop& loop_;
   MonitorTarget target_;

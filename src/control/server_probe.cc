@@ -69,8 +69,10 @@ ServerProbe::ServerProbe(net::ControlLoop& loop, MonitorTarget target, Micros li
                          Callback callback)
     : limit_us_(limit_us),
       callback_(std::move(callback)),
-      link_(loop, std::move(target), "pgsaba monitor",
-            [this](const ServerLink::Answer& broken) { callback_(Error{broken.error}); }) {}
+      link_(loop, std::move(target), "pgsaba monitor", [this](const ServerLink::Answer& broken) {
+        met_silence_ = false;
+        callback_(Error{broken.error});
+      }) {}
 
 void ServerProbe::ask() {
   std::string question(kQuestion);
@@ -79,6 +81,7 @@ void ServerProbe::ask() {
 }
 
 void ServerProbe::receive(const ServerLink::Answer& answer) {
+  met_silence_ = answer.timed_out;
   if (answer.ok()) return callback_(answer_of(answer.row));
   if (answer.sqlstate == kDenied && !std::exchange(without_control_data_, true)) return ask();
   callback_(Error{answer.error});

@@ -39,11 +39,14 @@ class ServerProbe {
 
   // Starts a probe, unless one is under way.
   void ask();
+  // The last one ended without a word of the server: it hangs, or is cut off.
+  bool met_silence() const { return met_silence_; }
 
  private:
   void receive(const ServerLink::Answer& answer);
 
   Micros limit_us_;
+  bool met_silence_ = false;
   Callback callback_;
   bool without_control_data_ = false;  // pg_control_*() were denied
   ServerLink link_;

@@ -191,6 +191,20 @@ void Pool::reconnect(CloseReason reason) {
   host_.needs_match(*this);
 }
 
+void Pool::cut_off(CloseReason reason) {
+  while (!idle_.empty()) close(idle_.front(), reason);
+  while (!opening_.empty()) close(opening_.front(), reason);
+  const auto cut = [reason](ServerConnection& server) { server.cut_off(reason); };
+  servers_at(Place::kLent).for_each(cut);
+  servers_at(Place::kResting).for_each(cut);
+  welcomes().forget_learned();
+}
+
+void Pool::retry_now() {
+  failing_since_ = retry_at_ = retry_delay_ = 0;
+  host_.needs_match(*this);
+}
+
 ServerConnection* Pool::find(std::uint64_t server_id) {
   for (const auto& [server, owned] : owned_)
     if (server->id() == server_id) return server;

@@ -81,11 +81,24 @@ const net::Address& Pool::next_address() {
 }
 
 void Pool::server_logged_in(ServerConnection& server) {
+  if (server.login().in_hot_standby() && host_.leads_to_primary(*this))
+    return refuse_standby(server);
   addresses_.succeeded(server.address());
   failing_since_ = retry_at_ = retry_delay_ = 0;
   welcomes().learn(nullptr, server.login().parameters());
   host_.log_server(server, "logged in");
   make_idle(server);
+}
+
+// The primary has come back as a standby, and the monitor has not yet seen it: a write would fail
+// there. Nothing was sent yet, so clients wait for the next primary.
+void Pool::refuse_standby(ServerConnection& server) {
+  failure_ = connect_error(server.address(), "it is a standby now");
+  const Micros now = host_.turn().now;
+  if (failing_since_ == 0) failing_since_ = now;
+  retry_at_ = now + kStartingUpRetryUs;
+  close(server, CloseReason::kDeposed);
+  host_.server_vanished(*this);
 }
 
 void Pool::server_cleaned(ServerConnection& server) { settle(server); }

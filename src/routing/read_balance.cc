@@ -25,9 +25,12 @@ bool may_be_read(const TopologyCluster& cluster, const TopologyServer& server) {
 
 }  // namespace
 
+// While the primary does not answer, or has become a standby, nobody streams from it; what standbys
+// have is the latest that is known.
 bool fit_for_reads(const TopologyCluster& cluster, const TopologyServer& server, Micros max_lag,
                    bool fit_before) {
-  if (cluster.primary_state == PrimaryState::kUnreachable)
+  if (cluster.primary_state == PrimaryState::kUnreachable ||
+      cluster.primary_state == PrimaryState::kNone)
     return fit_before && server.reachable && server.role == ServerRole::kStandby;
   if (!may_be_read(cluster, server)) return false;
   if (max_lag == 0) return true;

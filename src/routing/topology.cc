@@ -45,6 +45,10 @@ void elect_among(TopologyCluster& cluster, const std::vector<std::size_t>& claim
   std::uint32_t highest = 0;
   for (const std::size_t index : claimants) highest = std::max(highest, timeline_of(index));
   cluster.primary.reset();
+  // A standby that has left the timeline of a claimant follows somebody else.
+  for (const TopologyServer& server : cluster.servers)
+    if (server.reachable && server.system_identifier == cluster.system_identifier)
+      cluster.highest_timeline = std::max(cluster.highest_timeline, server.timeline);
   if (highest != 0 && highest < cluster.highest_timeline) {
     cluster.primary_state = PrimaryState::kStaleClaimant;
     return;

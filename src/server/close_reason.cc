@@ -34,6 +34,10 @@ std::string_view describe(CloseReason reason) {
       return "its session cannot be cleaned";
     case CloseReason::kNotClean:
       return "session could not be cleaned or restored";
+    case CloseReason::kDeposed:
+      return "the server is not the primary any more";
+    case CloseReason::kSilent:
+      return "the server does not answer";
     case CloseReason::kShutdown:
       return "shutting down";
     case CloseReason::kAdmin:

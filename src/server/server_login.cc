@@ -66,6 +66,12 @@ auth::ServerCredentials ServerLogin::credentials() const {
   return auth::credentials_of(target_->secret);
 }
 
+bool ServerLogin::in_hot_standby() const {
+  return std::ranges::any_of(parameters_, [](const auto& parameter) {
+    return parameter.first == "in_hot_standby" && parameter.second == "on";
+  });
+}
+
 ServerLogin::Outcome ServerLogin::on_authentication(Bytes body, std::string& out) {
   const auto request = wire::read_authentication(body);
   if (!request)

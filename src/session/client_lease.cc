@@ -29,14 +29,15 @@ ClientSession::Taken ClientSession::acquire(Pins keeps, const ReadRequest& read)
     park();
     return Taken::kNotYet;
   }
-  note_route(read, pool != nullptr, may_wait);
+  const bool to_standby = pool != nullptr;
   request_at_ = parked_at_ != 0 ? parked_at_ : turn().now;
-  parked_at_ = 0;
   if (pool == nullptr) pool = host_.route(*account_, why);
   if (pool == nullptr) {
-    refused(why);
+    wait_or_fail(why);
     return Taken::kNotYet;
   }
+  note_route(read, to_standby, may_wait);
+  parked_at_ = 0;
   lease_pool_ = pool;
   foreseen_ = keeps;
   wants_pin = keeps.any();
@@ -54,6 +55,13 @@ ClientSession::Taken ClientSession::acquire(Pins keeps, const ReadRequest& read)
   return Taken::kNotYet;
 }
 
+// No server serves the account: nothing was sent, so the statement can wait until one does.
+void ClientSession::wait_or_fail(const ErrorFields& why) {
+  if (!host_.wait_for_route(*this, request_at_)) return refused(why);
+  parked_at_ = request_at_;
+  transition(State::kParked);
+}
+
 void ClientSession::follow_route() {
   if (!wait_hook.linked()) return;
   if (read_) {
@@ -65,10 +73,15 @@ void ClientSession::follow_route() {
   }
   ErrorFields why;
   pool::Pool* pool = host_.route(*account_, why);
-  if (pool == nullptr || pool == lease_pool_) return;
+  // One that logs in only has to learn how servers answer: it may as well stay.
+  if (pool == lease_pool_ || (pool == nullptr && state_ == State::kWelcome)) return;
   const Micros since = waiting_since;
   lease_pool_->leave(*this);
   lease_pool_->unpin(*this);
+  if (pool == nullptr) {
+    parked_at_ = since;
+    return ask_again();
+  }
   lease_pool_ = pool;
   pool->enqueue(*this);
   waiting_since = since;

@@ -211,8 +211,7 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
         return unnamed_ &&
                (unnamed_access() == Access::kRead || server_->unnamed_owner() == unnamed_->number);
       const auto statement = find_statement(bind->statement);
-      return statement &&
-             fits(read(statement->query()), statement->query());
+      return statement && fits(read(statement->query()), statement->query());
     }
     case 'F':
       return false;
@@ -247,8 +246,9 @@ void ClientSession::park() {
   host_.wait_for_standby(*this);
 }
 
-void ClientSession::standby_came_on() {
-  if (state_ == State::kParked) ask_again();
+void ClientSession::unpark() {
+  if (state_ == State::kParked) return ask_again();
+  if (state_ == State::kWelcome && parked_at_ != 0) seek_welcome();
 }
 
 // What waits in the carry is looked at anew, as if it came now.
@@ -260,7 +260,7 @@ void ClientSession::ask_again() {
 // ---- reads that are run elsewhere --------------------------------------------------------------
 
 // Outside of a transaction a read may be run again, as long as nothing of it has reached the
-// client.
+// client: also one that the primary runs, should that die.
 void ClientSession::keep_request(const ReadRequest& read, Bytes ahead) {
   constexpr std::size_t kMostBytes = 16'384;
   request_seen_ = true;
@@ -273,7 +273,7 @@ void ClientSession::forget_request() {
 }
 
 bool ClientSession::runs_elsewhere(const wire::ErrorFields& error) {
-  if (!may_run_elsewhere() || !routing::may_run_elsewhere(error.sqlstate)) return false;
+  if (!read_ || !may_run_elsewhere() || !routing::may_run_elsewhere(error.sqlstate)) return false;
   run_elsewhere(*std::exchange(server_, nullptr));
   return true;
 }

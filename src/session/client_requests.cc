@@ -114,7 +114,7 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
   const ReadRequest read = as_read(piece, ahead);
   const Pins keeps = read.bytes > 0 ? Pins() : foresee(piece);
   if (acquire(keeps, read) == Taken::kNotYet || state_ != State::kLinked) return Taken::kNotYet;
-  if (read_) keep_request(read, ahead);
+  if (read.bytes > 0) keep_request(read, ahead);
   return on_linked(piece, ahead);
 }
 
@@ -214,6 +214,8 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
 ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
   // It must not be executed outside of the transaction, should that not begin.
   if (server_->beginning() && batches_sent_ > batches_before_lease_) return Taken::kNotYet;
+  // What follows on the primary may be a write, which must not come twice.
+  if (!read_ && !request_.empty() && batches_sent_ > batches_before_lease_) forget_request();
   if (read_ && !pins_.any()) {
     const Taken taken = check_standby(piece, ahead);
     if (taken == Taken::kNotYet || state_ != State::kLinked) return taken;

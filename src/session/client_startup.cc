@@ -206,9 +206,19 @@ void ClientSession::open_session() {
   if (!login_->application_name.empty())
     settings_ = host_.settings().with(settings_, "application_name", login_->application_name);
   login_settings_ = settings_;
+  seek_welcome();
+}
+
+// How a server greets such a client is remembered, or has to be asked.
+void ClientSession::seek_welcome() {
   ErrorFields why;
   pool::Pool* pool = host_.route(*account_, why);
-  if (pool == nullptr) return end(EndReason::kNoServer, why);
+  if (pool == nullptr) {
+    if (!host_.wait_for_route(*this, connected_at_)) return end(EndReason::kNoServer, why);
+    parked_at_ = turn().now;
+    return transition(State::kWelcome);
+  }
+  parked_at_ = 0;
   if (const auto welcome = pool->welcomes().find(login_->learned_for))
     return send_welcome(*welcome);
   if (const auto refusal = pool->standing_refusal()) return end(EndReason::kNoServer, *refusal);

@@ -98,6 +98,8 @@ void Worker::tick() {
   tick_pools();
   tick_some_pools();
   look_again();
+  wake_unrouted();
+  ask_for_roles();
   expire_sessions();
   start_cancels();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);
@@ -221,8 +223,10 @@ void Worker::on_mail(NewPicture& mail) {
   }
   refresh_reads();
   if (!before->same_for_pools(*picture_)) reconfigure_pools();
+  take_news(*before->topology);
   for (const Phase phase : {Phase::kLogin, Phase::kWaiting})
     sessions_in(phase).for_each([](ClientSession& session) { session.follow_route(); });
+  follow_routes();
 }
 
 void Worker::on_mail(StandbyProgress&) { wake_parked(); }

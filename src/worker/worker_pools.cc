@@ -9,6 +9,8 @@
 
 namespace pgsaba::worker {
 
+using session::ClientSession;
+
 // ---- routes ------------------------------------------------------------------------------------
 
 void Worker::refresh_account(session::Account& account) {
@@ -47,8 +49,10 @@ pool::Pool* Worker::route(session::Account& account, wire::ErrorFields& why) {
   const bool unknown = route.reason == routing::RouteReason::kPrimaryUnknown;
   if (!route.server && !unknown) {
     why = errors::no_route(database->cluster, routing::text_of(route.reason));
+    if (account.unrouted_since == 0) account.unrouted_since = turn_.now;
     return nullptr;
   }
+  account.unrouted_since = 0;
   const pool::PoolKey key{account.database, database->user.empty() ? account.user : database->user,
                           static_cast<std::uint32_t>(route.server.value_or(0))};
   pool::Pool* pool = pool_for(key);
@@ -139,13 +143,13 @@ void Worker::reconfigure_pools() {
     const bool paused = picture_->is_paused(key.database);
     if (paused != pool->paused()) pool->pause(paused);
   }
-  std::vector<session::ClientSession*> strays;
+  std::vector<ClientSession*> strays;
   for (const auto& [id, client] : clients_) {
     const bool stray = client->account() != nullptr &&
                        config::find_database(*picture_->config, client->database()) == nullptr;
     if (stray) strays.push_back(client.get());
   }
-  for (session::ClientSession* stray : strays)
+  for (ClientSession* stray : strays)
     stray->end(session::EndReason::kAdmin, errors::database_removed(stray->database()));
 }
 

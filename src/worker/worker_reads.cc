@@ -98,7 +98,9 @@ void Worker::look_again() {
 void Worker::server_vanished(const pool::Pool& pool) {
   const config::DatabaseSettings* database =
       config::find_database(*picture_->config, pool.key().database);
-  if (database == nullptr || pool.key().server >= routing::CausalClock::kMaxServers) return;
+  if (database == nullptr) return;
+  doubted_.insert(database->cluster);
+  if (pool.key().server >= routing::CausalClock::kMaxServers) return;
   const auto reads = reads_.find(database->cluster);
   if (reads != reads_.end()) reads->second->clock->forget(pool.key().server);
 }
@@ -116,7 +118,7 @@ void Worker::wake_parked() {
   next_wake_ = turn_.now + kParkedTickUs;
   for (const auto& [name, reads] : reads_) reads->clock->set_waiting(index_, false);
   for (const std::uint32_t id : std::exchange(parked_, {}))
-    if (ClientSession* client = find_client(id)) client->standby_came_on();
+    if (ClientSession* client = find_client(id)) client->unpark();
 }
 
 }  // namespace pgsaba::worker

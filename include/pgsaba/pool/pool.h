@@ -86,6 +86,8 @@ class PoolHost {
                            std::unique_ptr<server::ServerConnection> server) = 0;
   // A connection broke: its server may be about to start anew.
   virtual void server_vanished(const Pool& pool) = 0;
+  // The pool's server is taken for the primary, and must not be a standby.
+  virtual bool leads_to_primary(const Pool& pool) const = 0;
   virtual void log_server(const server::ServerConnection& server, std::string_view event) = 0;
 };
 
@@ -163,6 +165,10 @@ class Pool final : public server::ServerOwner {
   // Every server is replaced once it is free.
   void reconnect(server::CloseReason reason);
   bool reconnecting() const;
+  // The server must not be used any more, or does not answer: whoever has a connection loses it.
+  void cut_off(server::CloseReason reason);
+  // It is known to answer again: the next attempt need not wait, and clients wait for it anew.
+  void retry_now();
   // Closes one idle server; false if there is none.
   bool evict_idle();
   void close_all(server::CloseReason reason);
@@ -216,6 +222,7 @@ class Pool final : public server::ServerOwner {
   void grant_pins();
   bool too_many() const;
   void login_failed(const wire::ErrorFields& error);
+  void refuse_standby(server::ServerConnection& server);
   void connect_failed(const net::Address& address, const std::string& why);
   bool serves_at(const net::Address& address) const;
   void leave_addresses();

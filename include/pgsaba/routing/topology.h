@@ -33,6 +33,7 @@ struct TopologyServer {
   std::string name;
   ServerRole role = ServerRole::kUnknown;  // kPrimary for the elected one only
   bool reachable = false;                  // the last probe was answered
+  bool silent = false;                     // the last probe had no answer at all in its time
   bool accepts_writes = false;             // not in recovery, elected or not, when last heard of
   bool streaming = false;                  // a standby whose WAL receiver runs
   std::uint32_t timeline = 0;

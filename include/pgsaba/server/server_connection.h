@@ -46,6 +46,8 @@ enum class CloseReason : std::uint8_t {
   kDoubtful,   // its ledger cannot be known to be complete
   kNotClean,   // cleaning failed
   kTainted,    // its session was changed in a way that nothing undoes
+  kDeposed,    // its server is not the primary any more, or was taken for it by mistake
+  kSilent,     // its server does not answer the monitor
   kShutdown,
   kAdmin,    // KILL
   kSurplus,  // not wanted any more when its login was done
@@ -221,6 +223,8 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
     return pipeline_.empty() && pipeline_.status() == wire::TransactionStatus::kIdle;
   }
   void shut();  // says Terminate where that makes sense, and closes; nobody is told
+  // As if it had broken: holder and owner are told.
+  void cut_off(CloseReason reason) { lost(reason); }
 
   // Another worker's pool takes over an idle server.
   void adopt(net::Turn& turn, ServerOwner& owner, net::Socket socket);

@@ -47,6 +47,7 @@ class ServerLogin {
   // What the server said of itself, in its order.
   const wire::ParameterList& parameters() const { return parameters_; }
   void set_parameter(std::string_view name, std::string_view value);
+  bool in_hot_standby() const;  // as far as it says so: servers before version 14 do not
   const wire::CancelKey& cancel_key() const { return cancel_key_; }
   const wire::ErrorFields& error() const { return error_; }
 

@@ -36,6 +36,7 @@ struct Account {
   std::string forced_application_name;  // of the database entry; empty: the client's own
   pool::Pool* pool = nullptr;           // the route's answer, good for `route_generation`
   std::uint64_t route_generation = 0;
+  Micros unrouted_since = 0;  // no server serves it, but one may soon; 0: one does, or never will
   ReadRules reads;
   std::size_t clients = 0;  // of this worker
 

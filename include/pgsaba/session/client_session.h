@@ -7,7 +7,8 @@
 //   ReadyForQuery 'I'
 //                                                     kWaiting ──server granted──▶ kLinked
 //   kBegun: BEGIN was answered, and waits to be sent together with the first statement.
-//   kParked: a read waits for a standby to show what it has to see; then it asks for a server anew.
+//   kParked: a read waits for a standby to show what it has to see, or no server serves the account
+//   (there is no primary); then it asks for a server anew.
 //   kWaiting: for a server, or for leave to keep one first (client_pins.cc).
 //   kMatching: the server granted has to become another user first; nothing is sent before it did.
 //   kSettling: the transaction is over, and the server is asked what is left of it.
@@ -137,8 +138,8 @@ class ClientSession final : public net::Connection,
   void check_idle(Micros now);
   // The route may have changed: a client that waits goes to the queue that is right now.
   void follow_route();
-  // A standby shows more than before, or time has passed: a parked read asks for a server anew.
-  void standby_came_on();
+  // What it is parked for may have come, or time has passed: it asks for a server anew.
+  void unpark();
   void console_output(Bytes bytes, bool last);
 
   // Its own server has logged in, or is gone.
@@ -168,8 +169,9 @@ class ClientSession final : public net::Connection,
   void statement_outdated(std::uint32_t id) override;
   void setting_done() override;
   bool holds_ready() override;
+  // All of it was sent, and nothing behind it.
   bool may_run_elsewhere() const override {
-    return read_ && !request_.empty() && !again_ && !leaving_;
+    return !request_.empty() && !again_ && !leaving_ && batches_sent_ > batches_before_lease_;
   }
   bool runs_elsewhere(const wire::ErrorFields& error) override;
   void ready_comes(wire::TransactionStatus status) override;
@@ -210,6 +212,7 @@ class ClientSession final : public net::Connection,
   void keys_derived(const auth::ScramKeys& keys) override;
   void login_proven();
   void open_session();
+  void seek_welcome();
   void begin_relay();
   void begin_learning();
   void finish_learning();
@@ -262,6 +265,7 @@ class ClientSession final : public net::Connection,
 
   // client_lease.cc
   Taken acquire(Pins keeps, const ReadRequest& read);
+  void wait_or_fail(const wire::ErrorFields& why);
   void link(server::ServerConnection& server);
   void matched();
   void resume();
@@ -420,7 +424,7 @@ class ClientSession final : public net::Connection,
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
   Micros idle_since_ = 0;
   Micros pinned_at_ = 0;  // 0: it is not pinned
-  Micros parked_at_ = 0;  // a read waits for a standby since; 0: none does
+  Micros parked_at_ = 0;  // waits for a standby or a route since; 0: does not
 };
 
 }  // namespace pgsaba::session

@@ -61,9 +61,13 @@ class SessionHost {
 
   // The account's reads have a balance.
   virtual ReadRoute route_read(Account& account, const routing::ReadNeeds& needs) = 0;
-  // The session waits for a standby: it hears `standby_came_on` whenever one has made progress, and
-  // now and then besides.
+  // The session waits for a standby: it hears `unpark` whenever one has made progress, and now and
+  // then besides.
   virtual void wait_for_standby(ClientSession& session) = 0;
+  // `route` has no pool. True: there may be one soon, and the session, which waits for that since
+  // `since`, hears `unpark` when it is worth asking again. False: it has waited long enough, or in
+  // vain.
+  virtual bool wait_for_route(ClientSession& session, Micros since) = 0;
 
   virtual void cancel(const wire::CancelKey& key) = 0;
   // PostgreSQL does not see that a connection was closed until it has something to say: what runs

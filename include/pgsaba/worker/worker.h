@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -63,6 +64,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   session::ReadRoute route_read(session::Account& account,
                                 const routing::ReadNeeds& needs) override;
   void wait_for_standby(session::ClientSession& session) override;
+  bool wait_for_route(session::ClientSession& session, Micros since) override;
   void cancel(const wire::CancelKey& key) override;
   void stop_statement(const server::ServerConnection& server) override;
   void cancel_due(session::ClientSession& session) override;
@@ -83,6 +85,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void send_server(pool::Pool& pool, std::size_t worker,
                    std::unique_ptr<server::ServerConnection> server) override;
   void server_vanished(const pool::Pool& pool) override;
+  bool leads_to_primary(const pool::Pool& pool) const override;
   void log_server(const server::ServerConnection& server, std::string_view event) override;
 
   // What the connections that listen for clients need.
@@ -156,6 +159,10 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void refresh_reads(session::Account& account, const config::DatabaseSettings& database);
   void look_again();
   void wake_parked();
+  void wake_unrouted();
+  void follow_routes();
+  void ask_for_roles();
+  void take_news(const routing::Topology& before);
 
   // worker_snapshot.cc
   stats::WorkerSnapshot snapshot();
@@ -174,6 +181,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::map<std::string, stats::TrafficTotals> retired_totals_;  // by database, of dropped pools
   std::map<std::string, std::unique_ptr<ClusterReads>> reads_;  // by cluster
   std::map<std::string, routing::LeaseCounts> lease_counts_;    // by database
+  std::set<std::string> doubted_;                               // clusters: connections broke there
+  std::vector<std::uint32_t> unrouted_;                         // clients that no server serves
   std::vector<std::uint32_t> parked_;                           // clients that wait for a standby
   Micros next_wake_ = 0;                                        // of those
   std::vector<pool::Pool*> to_match_;

@@ -1,12 +1,15 @@
 """A throw-away PostgreSQL server on a free loopback port and a Unix socket."""
 
+import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import psycopg
 
-from .processes import as_user, free_port, kill_tree, server_user, spawn, wait_until
+from .processes import (as_user, children_of, free_port, kill_tree, server_user, spawn,
+                        wait_until)
 
 SUPERUSER = "postgres"
 
@@ -81,6 +84,30 @@ class PostgresCluster:
         """Replaces pg_hba.conf; reload() makes a running server follow."""
         (self.data / "pg_hba.conf").write_text("\n".join(lines) + "\n")
 
+    def make_twin(self, name):
+        """A copy that believes to be this server, on the same timeline, not started yet."""
+        twin = PostgresCluster(self._directory, name, self.settings)
+        self._run("pg_basebackup", "-D", twin.data, "-h", self.host, "-p", self.port, "-U",
+                  SUPERUSER, "-X", "stream", "-c", "fast", "--no-sync")
+        return twin
+
+    def become_standby_of(self, primary):
+        """To be said while it does not run."""
+        signal_file = self.data / "standby.signal"
+        signal_file.touch()
+        with open(self.data / "postgresql.auto.conf", "a") as settings:
+            settings.write(f"primary_conninfo = '{primary.conninfo()}'\n")
+        if os.geteuid() == 0:
+            shutil.chown(signal_file, self.user)
+
+    def follow(self, primary):
+        """A running standby turns to another primary."""
+        self.sql(f"alter system set primary_conninfo = '{primary.conninfo()}'")
+        self.sql("select pg_reload_conf()")
+
+    def conninfo(self):
+        return f"host={self.host} port={self.port} user={SUPERUSER}"
+
     # Life and death
 
     def start(self, timeout=30):
@@ -120,6 +147,20 @@ class PostgresCluster:
         """As if the machine lost its power: no goodbye on any connection."""
         if self.is_running():
             kill_tree(self._process)
+
+    def freeze(self):
+        """As if it were cut off: connections stay, and nothing is said on them."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self):
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number):
+        for pid in [self._process.pid, *children_of(self._process.pid)]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
 
     def restart(self, mode="fast"):
         self.stop(mode)

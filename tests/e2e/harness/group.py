@@ -28,6 +28,11 @@ class Group:
         for standby in self.standbys:
             self.primary.wait_for_replay(standby)
 
+    def promote(self):
+        """The first standby takes over, and the second one follows it."""
+        self.standbys[0].promote()
+        self.standbys[1].follow(self.standbys[0])
+
     def stop(self):
         for server in reversed(self.servers):
             server.stop("immediate")

@@ -23,7 +23,8 @@ class FakeHost final : public pool::PoolHost {
   std::vector<std::pair<std::size_t, std::unique_ptr<server::ServerConnection>>> sent_away;
   std::vector<net::Socket> sockets_sent_away;
   std::vector<std::string> log;
-  int vanished = 0;  // connections that broke
+  int vanished = 0;      // connections that broke
+  bool primary = false;  // all pools lead to a primary
 
   net::Turn& turn() override { return turn_; }
   std::size_t worker_index() const override { return index_; }
@@ -42,6 +43,7 @@ class FakeHost final : public pool::PoolHost {
     sent_away.emplace_back(worker, std::move(server));
   }
   void server_vanished(const pool::Pool&) override { ++vanished; }
+  bool leads_to_primary(const pool::Pool&) const override { return primary; }
   void log_server(const server::ServerConnection&, std::string_view event) override {
     log.emplace_back(event);
   }
@@ -141,8 +143,8 @@ class PoolWorld {
     pool->tick(host.turn().now);
     step();
   }
-  // Every server that connects gets through and is logged in.
-  void log_in() {
+  // Every server that connects gets through and is logged in; what it says of itself.
+  void log_in(const char* parameter = "a|b|") {
     for (auto& [socket, line] : std::map(host.network.lines)) {
       if (line.owner == nullptr || line.out.find("user") != std::string::npos) continue;
       host.network.connected(socket);
@@ -151,7 +153,8 @@ class PoolWorld {
     for (auto& [socket, line] : std::map(host.network.lines)) {
       if (line.out.find("user") == std::string::npos) continue;
       host.network.sent(socket);
-      host.network.say(socket, frame('R', be32(0)) + frame('S', zeros("a|b|")) + frame('Z', "I"));
+      host.network.say(socket,
+                       frame('R', be32(0)) + frame('S', zeros(parameter)) + frame('Z', "I"));
     }
     step();
   }

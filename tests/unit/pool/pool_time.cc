@@ -133,6 +133,78 @@ TEST_CASE("a server that starts up is waited for") {
   CHECK(client->server != nullptr);
 }
 
+TEST_CASE("where a primary should be, a standby serves nobody") {
+  PoolWorld world;
+  world.host.primary = true;
+  const auto client = world.client();
+  world.log_in("in_hot_standby|on|");
+  CHECK(client->server == nullptr);
+  CHECK(client->refusal.empty());
+  CHECK_FALSE(world.pool->standing_refusal());
+  CHECK(world.host.vanished == 1);
+  CHECK(world.slots() == 0);
+  world.pass(kSecond);
+  world.log_in("in_hot_standby|off|");
+  CHECK(client->server != nullptr);
+}
+
+TEST_CASE("elsewhere a standby serves") {
+  PoolWorld world;
+  const auto client = world.client();
+  world.log_in("in_hot_standby|on|");
+  CHECK(client->server != nullptr);
+}
+
+TEST_CASE("a standby in the primary's place is waited for up to failover_wait") {
+  PoolPolicy policy = PoolWorld::default_policy();
+  policy.settings.query_wait_us = 0;
+  PoolWorld world(policy);
+  world.host.primary = true;
+  const auto client = world.client();
+  for (int i = 0; i < 290 && client->refusal.empty(); ++i) {
+    world.log_in("in_hot_standby|on|");
+    world.pass(100 * kMillisecond);
+  }
+  CHECK(client->refusal.empty());
+  for (int i = 0; i < 20 && client->refusal.empty(); ++i) {
+    world.log_in("in_hot_standby|on|");
+    world.pass(100 * kMillisecond);
+  }
+  CHECK(client->refusal == "08006");
+}
+
+TEST_CASE("a server that is known to answer again is tried at once, and waited for anew") {
+  PoolPolicy policy = PoolWorld::default_policy();
+  policy.settings.query_wait_us = 0;
+  PoolWorld world(policy);
+  world.host.network.refuses = true;
+  const auto client = world.client();
+  for (int i = 0; i < 290; ++i) world.pass(100 * kMillisecond);
+  const std::size_t attempts = world.host.log.size();
+  world.pool->retry_now();
+  world.step();
+  CHECK(world.host.log.size() == attempts + 1);
+  for (int i = 0; i < 290; ++i) world.pass(100 * kMillisecond);
+  CHECK(client->refusal.empty());
+}
+
+TEST_CASE("a server that is cut off loses everybody, and is connected to anew") {
+  PoolWorld world;
+  const auto client = world.client();
+  world.log_in();
+  const auto other = world.client();
+  world.log_in();
+  world.give_back(*other);
+  REQUIRE(world.at(Place::kIdle) == 1);
+  world.pool->cut_off(server::CloseReason::kSilent);
+  CHECK(client->server == nullptr);
+  CHECK(world.pool->servers() == 0);
+  CHECK(world.slots() == 0);
+  const auto next = world.client();
+  world.log_in();
+  CHECK(next->server != nullptr);
+}
+
 TEST_CASE("server_connect ends an attempt that hangs") {
   PoolWorld world;
   const auto client = world.client();

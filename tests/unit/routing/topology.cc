@@ -70,6 +70,19 @@ TEST_CASE("an old primary that comes back while the new one is silent gets no wr
   CHECK(cluster.primary_state == PrimaryState::kStaleClaimant);
 }
 
+TEST_CASE("a standby that follows a higher timeline gives an old primary away") {
+  TopologyServer follower = standby();
+  follower.timeline = 2;
+  CHECK(elected({writer(1), follower}).primary_state == PrimaryState::kStaleClaimant);
+  CHECK(elected({writer(2), follower}).primary == 0U);
+  follower.system_identifier = 8;
+  CHECK(elected({writer(1), standby(), follower}).primary == 0U);
+  follower = standby();
+  follower.timeline = 2;
+  follower.reachable = false;
+  CHECK(elected({writer(1), follower}).primary == 0U);
+}
+
 TEST_CASE("a primary that stops answering stays until another claims or it says otherwise") {
   auto cluster = elected({writer(1), standby()});
   cluster.servers[0].reachable = false;

@@ -1,0 +1,125 @@
+"""A standby fails while clients read on it: it dies, it restarts, it is cut off, or it cancels what
+it runs. Whoever only reads, outside of a transaction, does not notice."""
+
+import pytest
+from harness import messages as m
+from harness.conversations import tags
+from harness.group import Group, split, wait_for_both, where, where_at_last
+from harness.processes import wait_until
+from harness.workload import Readers, codes
+
+LONG = "select count(*) from v, (select pg_sleep(2)) s"
+
+
+@pytest.fixture(scope="module")
+def group(directory):
+    made = Group(directory, {"max_standby_streaming_delay": "0", "hot_standby_feedback": "off"},
+                 name="standbys")
+    made.primary.sql("create table r as select generate_series(1, 100)")
+    made.primary.sql("create table v as select generate_series(1, 100)")
+    made.wait_for_replay()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def daemon(group, start_pgsaba):
+    started = start_pgsaba(split(), servers=group.servers)
+    wait_for_both(started)
+    return started
+
+
+def wait_for_reads_on(standby, daemon):
+    name = f"standby-{standby.name[-1]}"
+
+    def is_read():
+        with daemon.connect() as client:
+            return where(client) == name
+    wait_until(is_read, 30, f"reads on {name}")
+
+
+@pytest.mark.parametrize("way", ["kill", "immediate", "fast"])
+def test_it_dies_and_comes_back(group, daemon, way):
+    standby = group.standbys[1]
+    with Readers(daemon, 16) as readers:
+        for _ in range(2):
+            wait_until(readers.all_go_on(), 60, "reads")
+            standby.kill() if way == "kill" else standby.stop(way)
+            wait_until(readers.all_go_on(), 60, "reads on the other one")
+            standby.start()
+            wait_for_reads_on(standby, daemon)
+    assert readers.errors == []
+
+
+def test_both_die(group, daemon):
+    with Readers(daemon, 16) as readers:
+        wait_until(readers.all_go_on(), 60, "reads")
+        for standby in group.standbys:
+            standby.kill()
+        wait_until(readers.all_go_on(), 60, "reads on the primary")
+        for standby in group.standbys:
+            standby.start()
+    assert readers.errors == []
+
+
+def test_it_is_cut_off(group, daemon):
+    """Its connections stay, and say nothing: what was sent there is run elsewhere once the monitor has
+    found out."""
+    standby = group.standbys[1]
+    with daemon.connect(timeout=60) as client, Readers(daemon, 16) as readers:
+        wait_until(readers.all_go_on(), 60, "reads")
+        in_transaction_on(standby, client)
+        standby.freeze()
+        try:
+            daemon.wait_for_log(f"server {standby.name} cannot be asked for its role: no answer")
+            wait_until(readers.all_go_on(), 60, "reads on the other one")
+            frames = client.query("select 1")
+            assert codes(frames) == ["08006"] and frames[-1].body == b"E"
+            assert tags(client.query("rollback")) == b"CZ"
+        finally:
+            standby.thaw()
+        wait_for_reads_on(standby, daemon)
+    assert readers.errors == []
+
+
+def in_transaction_on(standby, client):
+    def begins_there():
+        client.query("begin read only")
+        if where(client) == f"standby-{standby.name[-1]}":
+            return True
+        client.query("commit")
+        return False
+    wait_until(begins_there, 30, "a transaction there")
+
+
+@pytest.mark.parametrize("extended", [False, True], ids=["simple", "extended"])
+@pytest.mark.parametrize("change", ["vacuum v", "alter table v add column more int", "truncate v"])
+def test_it_cancels_a_read(group, daemon, change, extended):
+    """The primary removes what the read on the standby still sees, or locks its table."""
+    group.primary.sql("drop table v")
+    group.primary.sql("create table v as select generate_series(1, 100)")
+    group.wait_for_replay()
+    before = conflicts(group)
+    with daemon.connect(timeout=60) as client:
+        where_at_last(client)
+        if extended:
+            client.send(m.parse("", LONG), m.bind(), m.execute(), m.sync())
+        else:
+            client.send(m.query(LONG))
+        wait_until(lambda: any(runs(standby) for standby in group.standbys), 20, "the read")
+        group.primary.sql("delete from v")
+        group.primary.sql(change)
+        frames = client.read_until_ready()
+        assert codes(frames) == []
+        assert [m.row_values(frame) for frame in frames if frame.tag == b"D"] == [[b"0"]]
+    assert conflicts(group) > before, "there was no conflict, so this proves nothing"
+
+
+def runs(standby):
+    return standby.value("select count(*) from pg_stat_activity where state = 'active' and "
+                         "query like '%pg_sleep(2)%' and pid <> pg_backend_pid()")
+
+
+def conflicts(group):
+    return sum(standby.log_path.read_text().count("due to conflict with recovery")
+               for standby in group.standbys)
