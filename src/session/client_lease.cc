@@ -144,6 +144,7 @@ void ClientSession::refused(const ErrorFields& error) {
     return ask_primary();
   read_.drop();
   parked_at_ = 0;
+  repeats_ = 0;
   to_primary_ = false;
   ErrorFields of_statement = error;
   of_statement.severity = "ERROR";
@@ -227,6 +228,7 @@ void ClientSession::parameter_changed(std::string_view name, std::string_view va
 }
 
 void ClientSession::count_request() {
+  repeats_ = 0;
   stats::TrafficTotals& totals = lease_pool_->totals();
   ++totals.query_count;
   if (request_at_ != 0)

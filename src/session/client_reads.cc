@@ -291,6 +291,7 @@ void ClientSession::ask_again_elsewhere() {
   forget_names(request_.view());
   if (traces_) traces_->clear();
   again_ = true;
+  ++repeats_;
   ask_primary();
 }
 
@@ -313,6 +314,14 @@ bool ClientSession::take_again() {
   if (!again_) return true;
   const std::size_t used = consume(request_.view());
   if (state_ == State::kClosed) return false;
+  // A primary that stops takes its connections with it one by one. Not for ever: the read itself
+  // may be what kills servers.
+  constexpr std::uint8_t kMostRepeats = 3;
+  const bool sent = used == request_.view().size() && state_ == State::kLinked;
+  if (sent && !read_ && repeats_ < kMostRepeats) {
+    again_ = false;
+    return true;
+  }
   request_.consume(turn().buffers, used);
   again_ = !request_.empty();
   return !again_;

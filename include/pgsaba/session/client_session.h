@@ -392,6 +392,7 @@ class ClientSession final : public net::Connection,
   pool::Pool* lease_pool_ = nullptr;  // where the server comes from, or is waited for
   Buffer request_;                    // a read that can be run elsewhere, as it came
   bool request_seen_ = false;         // whether it can was looked at
+  std::uint8_t repeats_ = 0;          // of `request_`, so far
   bool again_ = false;                // `request_` is to be looked at before what comes now
   routing::LeaseReason lease_reason_ =
       routing::LeaseReason::kRead;  // of the lease that is asked for
