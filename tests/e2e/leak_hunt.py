@@ -251,7 +251,9 @@ def look_at_servers(where, cluster, count):
 
 
 def start_daemon(binary, directory, cluster):
+    # On a busy machine a client may stand still for longer than a sequence keeps its server.
     changes = {"workers": 2, "pool": {"max_pinned_servers": POOL_SIZE - 2},
+               "timeouts": {"sequence_pin": "60s"},
                "databases": {"postgres": {"pool_size": POOL_SIZE}}}
     return Pgsaba(binary, directory, [cluster], changes, "hunted").start()
 

@@ -5,7 +5,9 @@ import pytest
 
 CASES = [
     # A custom parameter stays on its server as an empty placeholder.
-    "custom-of_others", "custom-list",
+    "custom-of_others", "custom-list", "reset-custom",
+    # transaction_isolation counts as set in the session where its default was set and restored.
+    "views-pg_settings",
     # What a function does out of sight that was made before, or by somebody else.
     "set_elsewhere-in_a_function", "set_elsewhere-in_a_function_reported",
     "set_elsewhere-local_in_a_function", "set_elsewhere-update_pg_settings",

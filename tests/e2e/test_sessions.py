@@ -22,13 +22,14 @@ def rotations(pgsaba_binary, directory, prepared_cluster):
 
 
 def test_a_rotation_rotates(rotations):
-    """What the test above rests on: each turn soils all servers, and the client meets another one each time."""
+    """What the test above rests on: each turn soils all servers, and the client meets them all."""
     with RawClient(rotations.where) as client:
         met = []
         for _ in range(6):
             assert len(rotations.turn(("postgres", "postgres"), FIRST)) == POOL_SIZE
             met.append(client.value("select pg_backend_pid()"))
-        assert all(one != other for one, other in zip(met, met[1:])), met
+        # Not always another one than before: a server that is being cleaned comes last.
+        assert len(set(met)) == POOL_SIZE, met
 
 
 @pytest.mark.parametrize("number, name", NUMBERED)

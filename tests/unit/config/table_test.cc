@@ -20,7 +20,7 @@ using namespace pgsaba::config;
 namespace {
 
 std::filesystem::path source_root() {
-  return std::filesystem::path(__FILE__).parent_path() / ".." / ".." / "..";
+  return PGSABA_SOURCE_DIR;
 }
 
 // Generated files are written anew with PGSABA_WRITE_DOCUMENTS=1 in the environment.
