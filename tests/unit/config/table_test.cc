@@ -19,9 +19,7 @@ using namespace pgsaba::config;
 
 namespace {
 
-std::filesystem::path source_root() {
-  return PGSABA_SOURCE_DIR;
-}
+std::filesystem::path source_root() { return PGSABA_SOURCE_DIR; }
 
 // Generated files are written anew with PGSABA_WRITE_DOCUMENTS=1 in the environment.
 void check_document(const std::string& name, const std::string& text) {
