@@ -31,8 +31,6 @@ class PositionWatch {
   void follow(const routing::TopologyCluster& cluster);
   // Reads wait.
   void look();
-  // How many reads wait is known to the clock; this is about who tells them.
-  const std::shared_ptr<routing::CausalClock>& clock() const { return clock_; }
 
  private:
   struct Server {

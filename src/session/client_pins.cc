@@ -69,14 +69,14 @@ std::optional<ClientSession::Taken> ClientSession::reserve_pin(const Piece& piec
   const server::Pipeline& pipeline = server_->pipeline();
   if (pipeline.status() == TransactionStatus::kFailed || pipeline.copying_in()) return std::nullopt;
   foreseen_ = foresee(piece);
-  if (!foreseen_.any() || lease_pool_->pin(*this)) return std::nullopt;
+  if (!foreseen_.any() || take_lasting_place(false)) return std::nullopt;
   if (pipeline.owed_ready() > 0) return Taken::kNotYet;  // its lease may be over then
   const bool between = pipeline.empty() && pipeline.status() == TransactionStatus::kIdle;
   if (between && pins_.any() && !without_sequence(pins_).any()) {  // it waits like anybody else
     release_pin();
     return on_unlinked(piece, piece.bytes);
   }
-  if (lease_pool_->overdraw_pin(*this)) return std::nullopt;
+  if (take_lasting_place(true)) return std::nullopt;
   refuse_statement(piece);
   return Taken::kYes;
 }
@@ -101,14 +101,20 @@ void ClientSession::explain_pin(wire::ErrorFields& error) const {
     error.detail += " The statement would keep one for: " + foreseen_.describe() + ".";
 }
 
+// One place is enough for all that the client keeps its server for: with two, others would have to
+// make room for nothing.
+bool ClientSession::take_lasting_place(bool beyond_the_limit) {
+  const bool taken =
+      lease_pool_->pin(*this) || (beyond_the_limit && lease_pool_->overdraw_pin(*this));
+  if (!taken) return false;
+  if (std::exchange(holds_sequence_pin_, false)) lease_pool_->unpin_of_sequence();
+  return true;
+}
+
 // The place that the client's pins ask for now. False: there is none, or a sequence has to make
 // room.
 bool ClientSession::take_pin_place() {
-  if (without_sequence(pins_).any()) {
-    if (!lease_pool_->pin(*this) && !lease_pool_->overdraw_pin(*this)) return false;
-    if (std::exchange(holds_sequence_pin_, false)) lease_pool_->unpin_of_sequence();
-    return true;
-  }
+  if (without_sequence(pins_).any()) return take_lasting_place(true);
   lease_pool_->unpin(*this);
   if (holds_sequence_pin_) return !lease_pool_->pins_crowded();
   holds_sequence_pin_ = lease_pool_->pin_for_sequence();

@@ -109,9 +109,8 @@ Access ClientSession::unnamed_access() const {
                                         : std::max(unnamed_->access, Access::kUnknown);
 }
 
-// The batch, if all of it is a read. It has to lie there up to its Sync: what
-// follows later could be a write, which belongs to the same transaction. One that makes a name is
-// not repeatable.
+// The batch, if all of it is a read. It has to lie there up to its Sync: what follows later could
+// be a write, which belongs to the same transaction. One that closes a name is not repeatable.
 ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
   const std::size_t whole = ahead.size();
   wire::FrameReader reader(wire::Direction::kFromClient);
@@ -123,13 +122,15 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
     const Piece piece = reader.next(ahead, 0);
     if (piece.kind != Piece::Kind::kFrame || !piece.complete)
       return {.why = LeaseReason::kIncomplete};
+    const bool first = ahead.size() == whole;
     ahead = ahead.subspan(piece.bytes.size());
     switch (piece.tag) {
       case 'P': {
         const auto parse = wire::read_parse(piece.body());
         if (!parse) return {.why = LeaseReason::kOther};
         const std::string_view text(parse->rest.data());
-        const sql::Statement statement = read(text);
+        // The first message of the batch was read when it came.
+        const sql::Statement statement = first ? query_ : read(text);
         if (!reads(statement, text)) return {.why = why_primary(statement)};
         if (parse->statement.empty()) {
           unnamed = Access::kRead;
@@ -199,9 +200,7 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
       return piece.complete && fits(query_, query_text(piece));
     case 'P': {
       const auto parse = piece.complete ? wire::read_parse(piece.body()) : std::nullopt;
-      if (!parse) return false;
-      const std::string_view text(parse->rest.data());
-      return fits(read(text), text);
+      return parse && fits(query_, parse->rest.data());
     }
     case 'B': {
       const auto bind = wire::read_bind(piece.body());

@@ -268,7 +268,10 @@ void ClientSession::on_body(const Piece& piece) {
   if (!piece.complete) return;
   const auto frame = std::move(gathered_);
   body_ = Body::kDrop;
-  if (server_ != nullptr) on_named_parse(bytes_of(*frame));
+  if (server_ == nullptr) return;
+  const auto parse = wire::read_parse(bytes_of(*frame).subspan(wire::kHeaderBytes));
+  if (parse) query_ = read(parse->rest.data());
+  on_named_parse(bytes_of(*frame));
 }
 
 }  // namespace pgsaba::session

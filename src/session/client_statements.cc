@@ -154,7 +154,7 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (server_->unsure()) return Taken::kNotYet;
   server::PreparedRef statement = host_.prepared_statements().intern(names->rest);
-  learn(*statement, read(statement->query()));
+  learn(*statement, query_);
   ++lease_pool_->totals().server_parse_count;
   const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
   server_->parse_statement(*statement, limit, change);

@@ -27,7 +27,7 @@ from harness.processes import TemporaryDirectory, wait_until
 from leak_operations import (OPERATIONS, PARAMETERS, Model, begin, close_cursor, commit, drop_tables,
                              forget_sequences, roll_back, unlock_all)
 
-POOL_SIZE = 34  # places for twice the 16 clients: nobody has to give up a sequence
+POOL_SIZE = 18  # each of the 16 clients may pin one
 PATIENCE = 60  # seconds for one answer: a queue is no leak
 PINS_FOR = 6   # transactions after which a client lets go of what pins its server
 

@@ -58,7 +58,14 @@ class Run:
             while not self.done.is_set():
                 client.query(f"set synchronous_commit = {choice.choice(('on', 'off'))}")
                 sql = f"update c set v = v + 1 where id = {row} returning v"
-                self.acknowledged[row] = value_of(client, sql, choice.choice(("simple", "parsed")))
+                way = choice.choice(("simple", "parsed", "twice"))
+                if way == "twice":  # pipelined: the second is still to come when the first is over
+                    client.send(m.query(sql), m.query(sql))
+                    frames = client.read_until_ready(2)
+                    values = [frame for frame in frames if frame.tag == b"D"]
+                    self.acknowledged[row] = int(m.row_values(values[-1])[0])
+                else:
+                    self.acknowledged[row] = value_of(client, sql, way)
                 time.sleep(choice.choice((0, 0.001, 0.005, 0.02)))
 
     def read(self, number):

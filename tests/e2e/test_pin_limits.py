@@ -219,6 +219,21 @@ def test_a_client_with_a_sequence_waits_like_any_other(start_pgsaba, cluster):
         wait_for_pins(daemon, *["temporary objects"] * 2)
 
 
+def test_whoever_has_a_sequence_and_more_takes_one_place(start_pgsaba, cluster):
+    cluster.sql("create sequence if not exists pin_numbers")
+    daemon = start(start_pgsaba, pins=2, size=4, sequence_pin="60s")
+    with daemon.connect() as first, daemon.connect() as second:
+        first.query("select nextval('pin_numbers')")
+        drawn = second.value("select nextval('pin_numbers')")
+        wait_for_pins(daemon, *["sequences"] * 2)
+        first.query("begin")
+        first.query(MAKES["temporary objects"])
+        first.query("select pg_sleep(0.5)")  # time enough to let others go
+        assert second.value("select currval('pin_numbers')") == drawn
+        first.query("rollback")
+        assert second.value("select currval('pin_numbers')") == drawn
+
+
 def test_whoever_goes_away_while_it_waits_takes_nothing_along(start_pgsaba):
     daemon = start(start_pgsaba)
     with daemon.connect() as first, daemon.connect() as third:

@@ -6,8 +6,7 @@ import threading
 import pytest
 from harness import messages as m
 from harness.conversations import tags
-from harness.group import (LOOK, WORK_MEM, Group, split, wait_for_both, where, where_at_last)
-from harness.pgsaba import Pgsaba
+from harness.group import LOOK, WORK_MEM, Group, split, splitting, wait_for_both, where, where_at_last
 from harness.processes import wait_until
 
 
@@ -33,10 +32,8 @@ def start_split(group, start_pgsaba):
 
 @pytest.fixture(scope="module")
 def splitter(group, directory, pgsaba_binary):
-    daemon = Pgsaba(pgsaba_binary, directory, group.servers, split(), "splitter").start()
-    wait_for_both(daemon)
-    yield daemon
-    daemon.stop()
+    with splitting(group, directory, pgsaba_binary, "splitter") as daemon:
+        yield daemon
 
 
 @pytest.fixture
@@ -129,6 +126,33 @@ def test_what_a_standby_must_not_do_fails_a_read_only_transaction(client):
     assert where(client) == "primary"
     client.query("commit")
     client.query("select pg_advisory_unlock_all()")
+
+
+def test_a_string_that_ends_the_transaction_does_not_go_on_there(client):
+    """On a standby what follows would run on the wrong server."""
+    for string in ("commit; begin", "commit; select pg_advisory_lock(43)"):
+        where_at_last(client)
+        client.query("begin read only")
+        assert where(client) != "primary"
+        frames = client.query(string)
+        assert tags(frames) == b"EZ" and frames[-1].body == b"I"
+        assert m.error_fields(frames[0])["C"] == "25006"
+    assert client.rows("begin; insert into t values (4000, 1) returning id; rollback") == [["4000"]]
+
+
+def test_what_the_arguments_of_an_execute_do(client):
+    client.query("prepare same (text) as select $1")
+    frames = client.query("execute same (pg_is_in_recovery()::text)")
+    assert m.row_values([frame for frame in frames if frame.tag == b"D"][0]) == [b"false"]
+
+
+def test_a_cursor_in_a_read_only_transaction(client):
+    where_at_last(client)
+    client.query("begin read only")
+    assert where(client) != "primary"
+    client.query("declare c cursor for select id from t where id < 3 order by id")
+    assert client.rows("fetch all from c") == [["1"], ["2"]]
+    client.query("commit")
 
 
 def test_the_session_says_where(client):
@@ -263,6 +287,21 @@ def test_a_table_that_is_not_yet_replayed(start_split, group):
             client.send(m.bind("", "named"), m.execute(), m.sync(), m.query("select 'next'"))
             assert tags(client.read_until_ready(2)) == b"2DCZTDCZ"
             assert m.error_fields(client.query("select v from never")[0])["C"] == "42P01"
+            # What failed there leaves nothing in the connection's ledger for whoever has it next.
+            for number in range(6):
+                with daemon.connect() as other:
+                    other.send(m.parse(f"mine{number}", "select 1"), m.parse("", "select 2"),
+                               m.sync())
+                    assert tags(other.read_until_ready()) == b"11Z"
+                    other.send(m.bind("", f"mine{number}"), m.execute(), m.bind(), m.execute(),
+                               m.sync())
+                    assert tags(other.read_until_ready()) == b"2DC2DCZ"
+                assert extended(client, "select v from fresh") == ["42"]
+            # Nobody waits for the end of a session that has said goodbye.
+            with daemon.connect() as leaving:
+                leaving.send(m.query("select v from fresh"), m.terminate())
+                leaving.read_to_end()
+            wait_until(lambda: len(daemon.admin("show clients")) == 2, 10, "the client that left")
         finally:
             for standby in group.standbys:
                 standby.sql("select pg_wal_replay_resume()")

@@ -2,8 +2,7 @@
 
 import pytest
 from harness import messages as m
-from harness.group import Group, split, wait_for_both, where, where_at_last
-from harness.pgsaba import Pgsaba
+from harness.group import Group, split, splitting, wait_for_both, where, where_at_last
 from harness.processes import wait_until
 
 
@@ -18,10 +17,8 @@ def group(directory):
 
 @pytest.fixture(scope="module")
 def splitter(group, directory, pgsaba_binary):
-    daemon = Pgsaba(pgsaba_binary, directory, group.servers, split(), "routes").start()
-    wait_for_both(daemon)
-    yield daemon
-    daemon.stop()
+    with splitting(group, directory, pgsaba_binary, "routes") as daemon:
+        yield daemon
 
 
 def routes(daemon):

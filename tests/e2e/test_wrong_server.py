@@ -7,8 +7,7 @@ import itertools
 import pytest
 from harness import messages as m
 from harness.client import RawClient
-from harness.group import Group, split, wait_for_both, where_at_last
-from harness.pgsaba import Pgsaba
+from harness.group import Group, splitting, where_at_last
 
 NUMBERS = itertools.count(1)
 
@@ -115,10 +114,8 @@ def group(directory):
 
 @pytest.fixture(scope="module")
 def daemon(group, directory, pgsaba_binary):
-    started = Pgsaba(pgsaba_binary, directory, group.servers, split(), "matrix").start()
-    wait_for_both(started)
-    yield started
-    started.stop()
+    with splitting(group, directory, pgsaba_binary, "matrix") as daemon:
+        yield daemon
 
 
 def statements(text):

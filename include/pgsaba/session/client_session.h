@@ -341,6 +341,7 @@ class ClientSession final : public net::Connection,
   std::optional<Taken> reserve_pin(const wire::Piece& piece);
   void refuse_statement(const wire::Piece& piece);
   void explain_pin(wire::ErrorFields& error) const;
+  bool take_lasting_place(bool beyond_the_limit);
   bool take_pin_place();
   bool stay_pinned();
   void release_pin();

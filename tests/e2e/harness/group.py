@@ -1,8 +1,10 @@
 """A primary and two standbys. Each server has a work_mem of its own: SHOW work_mem, which is a read,
 tells who answers."""
 
+import contextlib
+
 from .cluster import PostgresCluster
-from .pgsaba import merged
+from .pgsaba import Pgsaba, merged
 from .processes import wait_until
 
 WORK_MEM = {"5MB": "primary", "6MB": "standby-1", "7MB": "standby-2"}
@@ -40,6 +42,17 @@ class Group:
 
 def split(changes=None):
     return merged(SPLIT, changes or {})
+
+
+@contextlib.contextmanager
+def splitting(group, directory, binary, name):
+    """A daemon in front of the group that has both standbys in use."""
+    daemon = Pgsaba(binary, directory, group.servers, split(), name).start()
+    try:
+        wait_for_both(daemon)
+        yield daemon
+    finally:
+        daemon.stop()
 
 
 def where(client):

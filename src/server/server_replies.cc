@@ -1,0 +1,314 @@
+// The part of ServerConnection that listens: what the server says, whom it is for, and what follows
+// from it.
+#include "pgsaba/server/server_connection.h"
+#include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/sqlstate.h"
+
+namespace pgsaba::server {
+
+using wire::Piece;
+
+namespace {
+
+// Of a statement that the server has in some edition: it is parsed again when it is needed next.
+constexpr std::uint32_t kUnknownEdition = 0;
+
+// The warning with which a server that crashes or is stopped at once leaves its clients.
+bool farewell(const Piece& piece) {
+  const std::string state = piece.complete ? wire::read_error(piece.body()).sqlstate : "";
+  return state == wire::sqlstate::kAdminShutdown || state == wire::sqlstate::kCrashShutdown;
+}
+
+}  // namespace
+
+void ServerConnection::step() {
+  if (state_ == State::kClosed) return;
+  const bool paused = waits_for_keys() || (holder_ != nullptr && !holder_->accepts_bytes());
+  const Bytes input = gather(!paused);
+  std::size_t used = 0;
+  if (state_ == State::kLogin) step_login(input, used);
+  if (state_ != State::kLogin && state_ != State::kClosed) step_replies(input, used);
+  retain(used);
+  if (state_ == State::kClosed || (!broken() && !ended())) return;
+  lost(state_ == State::kLogin ? CloseReason::kConnectFailed : CloseReason::kServerClosed);
+}
+
+void ServerConnection::drained() {
+  if (holder_ != nullptr) holder_->server_drained();
+}
+
+ServerLogin::Outcome ServerConnection::ask_for_keys(std::string& out) {
+  const auto keys = keys_.ask(login_.key_request(), *this);
+  return keys ? login_.provide_keys(*keys, out) : ServerLogin::Outcome::kNeedsKeys;
+}
+
+void ServerConnection::keys_derived(const auth::ScramKeys& keys) {
+  if (state_ != State::kLogin) return;
+  std::string out;
+  const auto outcome = login_.provide_keys(keys, out);
+  send(out);
+  if (outcome == ServerLogin::Outcome::kFailed) return login_failed();
+  schedule();
+}
+
+void ServerConnection::login_failed() {
+  last_error_ = login_.error();
+  lost(CloseReason::kLoginFailed);
+}
+
+void ServerConnection::step_login(Bytes input, std::size_t& used) {
+  if (waits_for_keys()) return;  // it is our turn to speak
+  std::string out;
+  auto outcome = ServerLogin::Outcome::kContinue;
+  while (outcome == ServerLogin::Outcome::kContinue) {
+    const Piece piece = reader_.next(input.subspan(used), wire::kWholeFrameBytes);
+    if (piece.kind == Piece::Kind::kNeedMore) break;
+    if (piece.kind != Piece::Kind::kFrame) return lost(CloseReason::kProtocolError);
+    used += piece.bytes.size();
+    outcome = login_.on_message(piece.tag, piece.body(), out);
+    if (outcome == ServerLogin::Outcome::kNeedsKeys) outcome = ask_for_keys(out);
+  }
+  send(out);
+  if (outcome == ServerLogin::Outcome::kFailed) return login_failed();
+  if (outcome != ServerLogin::Outcome::kDone) return;
+  state_ = State::kIdle;
+  idle_since = turn().now;
+  owner_->server_logged_in(*this);
+}
+
+void ServerConnection::step_replies(Bytes input, std::size_t& used) {
+  Run run{input, used, used};
+  while (run.end < input.size() && state_ != State::kClosed) {
+    const Piece piece = reader_.next(input.subspan(run.end), 0);
+    if (piece.kind == Piece::Kind::kNeedMore) break;
+    if (piece.kind == Piece::Kind::kMalformed) {
+      pass_on(run);
+      lost(CloseReason::kProtocolError);
+      break;
+    }
+    judge(piece, run);
+  }
+  if (state_ != State::kClosed) pass_on(run);
+  used = run.end;
+}
+
+void ServerConnection::judge(const Piece& piece, Run& run) {
+  if (piece.kind == Piece::Kind::kBody) {
+    if (body_swallowed_) {
+      if (body_asked_ && holder_ != nullptr) holder_->answered(piece.bytes);
+      swallow(run, piece);
+    } else {
+      run.end += piece.bytes.size();
+    }
+    if (piece.complete) body_swallowed_ = body_asked_ = false;
+    return;
+  }
+  body_swallowed_ = !piece.complete;  // until it is found to be for the client
+  if (holder_ == nullptr && state_ == State::kIdle) return judge_unlent(piece, run);
+  switch (piece.tag) {
+    case 'Z':
+      return judge_ready(piece, run);
+    case 'E':
+      return judge_error(piece, run);
+    default:
+      break;
+  }
+  const Pipeline::Verdict verdict = pipeline_.reply(piece.tag);
+  const bool ours = verdict.action == Pipeline::Action::kSwallow;
+  // Rows come in thousands: what holds for the first holds for all that follow it.
+  const bool row = piece.tag == 'D' || piece.tag == 'd';
+  if (row && verdict.action == Pipeline::Action::kForward) {
+    body_swallowed_ = false;
+    run.end += piece.bytes.size();
+    run.end += wire::whole_frames(run.input.subspan(run.end), piece.tag);
+    return;
+  }
+  if (piece.tag == 'N' && farewell(piece) && holder_ != nullptr && holder_->may_run_elsewhere())
+    return swallow(run, piece);
+  if (piece.tag == 'A' && holder_ != nullptr && piece.complete &&
+      !holder_->wants_notification(wire::read_channel(piece.body())))
+    return swallow(run, piece);
+  if (piece.tag == 'S') note_parameter(piece.body(), ours);
+  if (piece.tag == 'C' && !ours) note_command(piece.body());
+  apply(verdict, piece, run);
+  const bool began = verdict.finished && verdict.entry.disposition == Disposition::kBegin &&
+                     verdict.entry.request == Request::kExecute;
+  if (began && holder_ != nullptr) {
+    beginning_ = false;
+    holder_->begun();
+  }
+}
+
+void ServerConnection::apply(const Pipeline::Verdict& verdict, const Piece& piece, Run& run) {
+  if (verdict.action == Pipeline::Action::kUnexpected) {
+    pass_on(run);
+    return lost(CloseReason::kProtocolError);
+  }
+  if (verdict.action == Pipeline::Action::kSwallow) {
+    const bool asked = verdict.entry.disposition == Disposition::kAsk && holder_ != nullptr;
+    if (asked) holder_->answered(piece.bytes);
+    swallow(run, piece);
+    body_asked_ = asked && !piece.complete;
+  } else {
+    body_swallowed_ = false;
+    run.end += piece.bytes.size();
+  }
+  if (verdict.finished && pipeline_.synthesis_due()) {
+    pass_on(run);
+    make_answers();
+  }
+}
+
+void ServerConnection::judge_ready(const Piece& piece, Run& run) {
+  const auto status = wire::read_ready(piece.body());
+  if (!status) return lost(CloseReason::kProtocolError);
+  const Pipeline::Verdict verdict = pipeline_.ready(*status);
+  const bool forwarded = verdict.action == Pipeline::Action::kForward;
+  if (forwarded && holder_ != nullptr) holder_->ready_comes(*status);
+  const bool ends_all = forwarded && at_rest();
+  if (ends_all && holder_ != nullptr && holder_->holds_ready()) {
+    swallow(run, piece);
+  } else {
+    apply(verdict, piece, run);
+  }
+  if (state_ == State::kClosed) return;
+  pass_on(run);
+  if (state_ == State::kCleaning) {
+    if (!pipeline_.empty()) return;
+    if (!at_rest()) return lost(CloseReason::kNotClean);
+    state_ = State::kIdle;
+    return owner_->server_cleaned(*this);
+  }
+  if (holder_ == nullptr) return;
+  if (verdict.action == Pipeline::Action::kForward) return holder_->server_ready();
+  if (verdict.entry.disposition == Disposition::kAsk) return holder_->answer_complete();
+  if (verdict.entry.request == Request::kQuery) holder_->own_query_done();
+}
+
+void ServerConnection::judge_error(const Piece& piece, Run& run) {
+  const wire::ErrorFields error = wire::read_error(piece.body());
+  // A fatal error does not fail the batch, of which the client still has to hear.
+  const Pipeline::Verdict verdict =
+      error.fatal() ? Pipeline(pipeline_).reply('E') : pipeline_.reply('E');
+  // A fatal error is the end of this connection, not of the client's: it hears of it from its
+  // session. So it does when something of ours failed that has to come before its own statement.
+  const bool asked = verdict.entry.disposition == Disposition::kAsk;
+  const bool of_ours = verdict.action == Pipeline::Action::kSwallow && !asked;
+  if (error.fatal() || of_ours || verdict.action == Pipeline::Action::kUnexpected) {
+    // Its word on a client that broke the protocol is for the client; so is the end that follows.
+    last_error_told_ = verdict.action == Pipeline::Action::kForward && state_ == State::kLent &&
+                       error.sqlstate == wire::sqlstate::kProtocolViolation && piece.complete;
+    if (last_error_told_) run.end += piece.bytes.size();
+    if (holder_ != nullptr && holder_->may_run_elsewhere()) run.begin = run.end;
+    pass_on(run);
+    last_error_ = error;
+    return lost(of_ours ? CloseReason::kNotClean : CloseReason::kServerError);
+  }
+  has_failed_ = true;
+  if (verdict.entry.disposition == Disposition::kBegin && holder_ != nullptr) {
+    forget_skipped();
+    swallow(run, piece);
+    std::string frame(text_of(piece.bytes));
+    if (!piece.complete) {
+      frame.clear();
+      wire::append_error(frame, 'E', error);
+    }
+    return holder_->begin_failed(error, bytes_of(frame));
+  }
+  forget_skipped();  // the entry that failed is among them
+  if (holder_ != nullptr && verdict.action == Pipeline::Action::kForward &&
+      holder_->runs_elsewhere(error)) {
+    run.begin = run.end;
+    return swallow(run, piece);
+  }
+  if (verdict.entry.refused && holder_ != nullptr)
+    return substitute(run, piece, std::exchange(refusal_, {}));
+  const std::uint32_t id = verdict.entry.statement;
+  if (holder_ != nullptr && error.sqlstate == wire::sqlstate::kFeatureNotSupported &&
+      error.routine == "RevalidateCachedQuery")
+    holder_->statement_outdated(id);
+  if (id == 0 || !piece.complete || holder_ == nullptr) return apply(verdict, piece, run);
+  substitute(
+      run, piece,
+      wire::rename_in_error(piece.bytes, server_statement_name(id), holder_->statement_name(id)));
+}
+
+// The client gets another error in the place of the server's.
+void ServerConnection::substitute(Run& run, const Piece& piece, std::string_view frame) {
+  pass_on(run);
+  holder_->server_sent(bytes_of(frame));
+  swallow(run, piece);
+  make_answers();
+}
+
+// Nobody holds this server: whatever it says is about itself.
+void ServerConnection::judge_unlent(const Piece& piece, Run& run) {
+  if (piece.tag == 'E') {
+    last_error_ = wire::read_error(piece.body());
+    return lost(CloseReason::kServerError);
+  }
+  if (piece.tag != 'N' && piece.tag != 'S' && piece.tag != 'A')
+    return lost(CloseReason::kProtocolError);
+  if (piece.tag == 'S') note_parameter(piece.body(), true);
+  swallow(run, piece);
+  body_swallowed_ = !piece.complete;
+}
+
+void ServerConnection::note_parameter(Bytes body, bool ours) {
+  const auto parameter = wire::read_parameter_status(body);
+  if (!parameter) return;
+  if (holder_ != nullptr && !ours) {
+    holder_->parameter_changed(parameter->first, parameter->second);
+  } else if (state_ == State::kIdle) {
+    login_.set_parameter(parameter->first, parameter->second);
+  }
+}
+
+// Commands that change the session in ways the wire does not show otherwise.
+void ServerConnection::note_command(Bytes body) {
+  const std::string_view tag = wire::read_command_tag(body);
+  if ((tag == "SET" || tag == "RESET") && holder_ != nullptr) holder_->setting_done();
+  has_rolled_back_ = has_rolled_back_ || tag == "ROLLBACK";
+  has_committed_ = has_committed_ || tag == "COMMIT";
+  if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
+  statements_.forget_all();
+  named_.clear();
+  pipeline_.for_each_alteration([this](const Expected& entry) {  // sent since, and to come
+    entry.teaches ? statements_.learn(entry.statement, kUnknownEdition)
+                  : statements_.forget(entry.statement);
+  });
+  if (holder_ != nullptr) holder_->statements_discarded();
+}
+
+void ServerConnection::pass_on(Run& run) {
+  if (run.end > run.begin && holder_ != nullptr)
+    holder_->server_sent(run.input.subspan(run.begin, run.end - run.begin));
+  run.begin = run.end;
+}
+
+void ServerConnection::swallow(Run& run, const Piece& piece) {
+  pass_on(run);
+  run.end += piece.bytes.size();
+  run.begin = run.end;
+}
+
+void ServerConnection::make_answers() {
+  while (const auto entry = pipeline_.take_synthesis()) {
+    if (holder_ == nullptr) continue;
+    const bool close = entry->request == Request::kClose;
+    holder_->server_sent(bytes_of(close ? wire::kCloseComplete : wire::kParseComplete));
+  }
+}
+
+// From the last to the first.
+void ServerConnection::forget_skipped() {
+  while (const auto entry = pipeline_.take_skipped()) {
+    if (entry->teaches) statements_.forget(entry->statement);
+    const bool ours = entry->disposition == Disposition::kSwallow;
+    if (entry->request == Request::kClose && ours)
+      statements_.learn(entry->statement, kUnknownEdition);
+    if (entry->change != 0 && holder_ != nullptr) holder_->change_undone(entry->change);
+  }
+}
+
+}  // namespace pgsaba::server
