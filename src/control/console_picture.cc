@@ -70,6 +70,8 @@ void move_consoles(std::vector<stats::WorkerSnapshot>& workers,
       control.clients.push_back(std::move(*client));
     }
     worker.clients.erase(theirs, worker.clients.end());
+    for (stats::ClientCount& account : worker.accounts)
+      if (account.consoles) account.database = admin::kConsoleDatabase;
   }
   workers.push_back(std::move(control));
 }

@@ -404,7 +404,8 @@ void Daemon::tell_worker(std::size_t worker, worker::Mail letter) {
   process_.mailboxes[worker]->post(std::move(letter));
 }
 
-void Daemon::gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) {
+void Daemon::gather(stats::Detail detail,
+                    std::function<void(std::vector<stats::WorkerSnapshot>)> answer) {
   struct Gathering {
     std::vector<stats::WorkerSnapshot> shots;
     std::size_t missing = 0;
@@ -421,7 +422,7 @@ void Daemon::gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answ
     });
     if (!posted) log::error("the control thread is behind: a snapshot was dropped");
   };
-  tell_workers([&collect] { return worker::SnapshotRequest{collect}; });
+  tell_workers([&] { return worker::SnapshotRequest{detail, collect}; });
 }
 
 }  // namespace pgsaba::control

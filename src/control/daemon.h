@@ -41,7 +41,8 @@ class Daemon final : public DaemonControls {
   void shutdown(ShutdownMode mode) override;
   void tell_workers(const std::function<worker::Mail()>& make_letter) override;
   void tell_worker(std::size_t worker, worker::Mail letter) override;
-  void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
+  void gather(stats::Detail detail,
+              std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
 
  private:
   struct Listening {

@@ -31,7 +31,8 @@ class DaemonControls {
   virtual void tell_workers(const std::function<worker::Mail()>& make_letter) = 0;
   virtual void tell_worker(std::size_t worker, worker::Mail letter) = 0;
   // All workers' snapshots, later, on the control thread.
-  virtual void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) = 0;
+  virtual void gather(stats::Detail detail,
+                      std::function<void(std::vector<stats::WorkerSnapshot>)> answer) = 0;
 };
 
 }  // namespace pgsaba::control

@@ -10,6 +10,7 @@
 #include "worker/cluster_reads.h"
 #include "worker/errors.h"
 #include "worker/listen_desk.h"
+#include "worker/listing.h"
 
 namespace pgsaba::worker {
 
@@ -68,12 +69,13 @@ void Worker::run_turn(Micros now) {
   match_pools();
   if (now >= next_tick_) tick();
   if (stopping_) wind_down();
+  if (!listings_.empty()) list_clients();
   turn_.flush_all();
   turn_.sweep();
 }
 
 Micros Worker::timeout(Micros now) const {
-  if (turn_.work_left() || !to_match_.empty()) return 0;
+  if (turn_.work_left() || !to_match_.empty() || !listings_.empty()) return 0;
   const Micros next = parked_.empty() ? next_tick_ : std::min(next_tick_, next_wake_);
   if (!starving_.empty()) return std::min(kStarvingTickUs, next - now);
   return std::max<Micros>(0, next - now);
@@ -230,8 +232,6 @@ void Worker::on_mail(NewPicture& mail) {
 }
 
 void Worker::on_mail(StandbyProgress&) { wake_parked(); }
-
-void Worker::on_mail(SnapshotRequest& mail) { mail.answer(snapshot()); }
 
 void Worker::on_mail(ConsoleOutput& mail) {
   ClientSession* client = find_client(mail.client);

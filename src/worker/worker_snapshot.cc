@@ -3,12 +3,16 @@
 
 #include "pgsaba/worker/worker.h"
 #include "worker/listen_desk.h"
+#include "worker/listing.h"
 
 namespace pgsaba::worker {
 namespace {
 
 using session::ClientSession;
+using session::Phase;
 using Place = pool::Pool::Place;
+
+constexpr int kListedPerTurn = 64;  // clients, at some microseconds each
 
 stats::ClientState state_of(const ClientSession& client) {
   switch (client.state()) {
@@ -227,35 +231,74 @@ void add_routes(stats::WorkerSnapshot& shot, const std::string& database,
 
 }  // namespace
 
-stats::WorkerSnapshot Worker::snapshot() {
+void Worker::on_mail(SnapshotRequest& mail) {
+  if (mail.detail != stats::Detail::kClients) return mail.answer(snapshot(mail.detail));
+  Listing listing;
+  listing.answer = std::move(mail.answer);
+  for (const auto& [id, client] : clients_) listing.clients.push_back(id);
+  listings_.push_back(std::move(listing));
+}
+
+// Some per turn: queries must not wait until thousands of clients are described.
+void Worker::list_clients() {
+  Listing& listing = listings_.front();
+  for (int i = 0; i < kListedPerTurn && !listing.clients.empty(); ++i) {
+    const ClientSession* client = find_client(listing.clients.back());
+    listing.clients.pop_back();
+    if (client != nullptr) listing.rows.push_back(client_row(*client, turn_));
+  }
+  if (!listing.clients.empty()) return;
+  stats::WorkerSnapshot shot = snapshot(stats::Detail::kServers);
+  shot.clients = std::move(listing.rows);
+  listing.answer(std::move(shot));
+  listings_.pop_front();
+}
+
+// Of each account: all, without those that wait for a server.
+std::map<const pool::Pool*, std::uint32_t> Worker::count_clients(stats::WorkerSnapshot& shot) {
+  std::map<const pool::Pool*, std::uint32_t> active;
+  shot.login_clients = static_cast<std::uint32_t>(sessions_in(Phase::kLogin).size());
+  for (const auto& [key, account] : accounts_) {
+    const auto clients = static_cast<std::uint32_t>(account->clients);
+    if (clients == 0) continue;
+    shot.accounts.push_back({account->database, account->user, clients});
+    if (account->pool != nullptr) active[account->pool] += clients;
+  }
+  sessions_in(Phase::kWaiting).for_each([&](const ClientSession& client) {
+    const session::Account* account = client.account();
+    if (account != nullptr && account->pool != nullptr) --active[account->pool];
+  });
+  sessions_in(Phase::kConsole).for_each([&](const ClientSession& console) {
+    shot.accounts.push_back({console.database(), console.user(), 1, true});
+  });
+  return active;
+}
+
+stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   stats::WorkerSnapshot shot;
   shot.worker = static_cast<std::uint32_t>(index_);
   shot.time = wall_clock_now();
-  std::map<const pool::Pool*, std::uint32_t> active;
-  for (const auto& [id, client] : clients_) {
-    shot.clients.push_back(client_row(*client, turn_));
-    if (client->dedicated() != nullptr) shot.servers.push_back(server_row(*client, turn_));
-    const session::Account* account = client->account();
-    const bool counted = account != nullptr && account->pool != nullptr &&
-                         state_of(*client) != stats::ClientState::kWaiting;
-    if (counted) ++active[account->pool];
-  }
+  const std::map<const pool::Pool*, std::uint32_t> active = count_clients(shot);
   std::map<std::string, stats::TrafficTotals> totals = retired_totals_;
   for (const auto& [key, pool] : pools_) {
     shot.pools.push_back(pool_row(*pool, turn_.now));
-    shot.pools.back().cl_active = active[pool.get()];
-    shot.pools.back().cl_active_cancel_req = 0;
+    const auto clients = active.find(pool.get());
+    if (clients != active.end()) shot.pools.back().cl_active = clients->second;
     totals[key.database] += pool->totals();
-    add_servers(shot, *pool, turn_);
+    if (detail != stats::Detail::kSums) add_servers(shot, *pool, turn_);
   }
+  for (auto& [database, sum] : totals) shot.databases.push_back({database, sum});
+  for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
+  if (detail == stats::Detail::kSums) return shot;
+  sessions_in(Phase::kRelay).for_each([&](const ClientSession& client) {
+    if (client.dedicated() != nullptr) shot.servers.push_back(server_row(client, turn_));
+  });
   listen_desk_->visit([&](const auto& database, const auto& user, const SharedListener& listener) {
     if (listener.server() == nullptr) return;
     shot.servers.push_back(server_row(listener, turn_));
     shot.servers.back().database = database;
     shot.servers.back().user = user;
   });
-  for (auto& [database, sum] : totals) shot.databases.push_back({database, sum});
-  for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
   return shot;
 }
 

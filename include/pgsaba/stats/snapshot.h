@@ -31,6 +31,10 @@ enum class ServerState : std::uint8_t {
   kBeingCanceled,  // kept back until the cancel requests aimed at it are through
 };
 
+// How much a snapshot holds; each includes what stands before it. A row of a connection costs the
+// worker some microseconds, so ten thousand clients are listed only for who wants to see them.
+enum class Detail : std::uint8_t { kSums, kServers, kClients };
+
 enum class Replication : std::uint8_t { kNone, kLogical, kPhysical };
 
 // What a client's and a server's connection have in common.
@@ -71,6 +75,14 @@ struct ServerRow : ConnectionRow {
   std::string server;      // its name in the configuration
   std::string reason;      // what pins it, or whose it is that belongs to no pool; else empty
   bool takes_slot = true;  // counts against the limits on server connections
+};
+
+// How many clients of a user a database has in one worker.
+struct ClientCount {
+  std::string database;
+  std::string user;
+  std::uint32_t clients = 0;
+  bool consoles = false;  // whatever their database is called
 };
 
 // One pool of one worker.
@@ -119,8 +131,10 @@ struct MemoryRow {
 struct WorkerSnapshot {
   std::uint32_t worker = 0;
   Micros time = 0;
-  std::vector<ClientRow> clients;
-  std::vector<ServerRow> servers;
+  std::uint32_t login_clients = 0;    // not yet past authentication
+  std::vector<ClientCount> accounts;  // all others, consoles among them
+  std::vector<ServerRow> servers;     // from Detail::kServers on
+  std::vector<ClientRow> clients;     // with Detail::kClients; those that log in are among them
   std::vector<PoolRow> pools;
   std::vector<DatabaseStats> databases;
   std::vector<RouteRow> routes;

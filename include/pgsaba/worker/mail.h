@@ -25,6 +25,7 @@ struct NewPicture {
 };
 struct StandbyProgress {};  // a standby shows more than before: reads that wait may go on
 struct SnapshotRequest {
+  stats::Detail detail = stats::Detail::kSums;
   std::function<void(stats::WorkerSnapshot)> answer;  // called on the worker's thread
 };
 struct ConsoleOutput {

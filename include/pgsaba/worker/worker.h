@@ -165,7 +165,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void take_news(const routing::Topology& before);
 
   // worker_snapshot.cc
-  stats::WorkerSnapshot snapshot();
+  void list_clients();
+  std::map<const pool::Pool*, std::uint32_t> count_clients(stats::WorkerSnapshot& shot);
+  stats::WorkerSnapshot snapshot(stats::Detail detail);
 
   std::size_t index_;
   Process& process_;
@@ -198,6 +200,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
     Micros since = 0;
   };
   std::deque<WaitingCancel> waiting_cancels_;
+  struct Listing;
+  std::deque<Listing> listings_;  // clients being listed, some per turn
   std::unique_ptr<ListenDesk> listen_desk_;
   Micros next_tick_ = 0;
   Micros shortest_idle_us_ = 0;  // of the accounts' client_idle limits; 0: none has one

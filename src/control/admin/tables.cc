@@ -77,6 +77,23 @@ const std::vector<Column>& columns_of(Subject subject) {
   return all.at(subject);
 }
 
+stats::Detail detail_for(Subject subject) {
+  switch (subject) {
+    case Subject::kActiveSockets:
+    case Subject::kClients:
+    case Subject::kPins:
+    case Subject::kSockets:
+      return stats::Detail::kClients;
+    case Subject::kDatabases:
+    case Subject::kLists:
+    case Subject::kServers:
+    case Subject::kUsers:
+      return stats::Detail::kServers;
+    default:
+      return stats::Detail::kSums;
+  }
+}
+
 ResultTable build_table(Subject subject, const ConsolePicture& picture) {
   return {columns_of(subject), rows_of(subject)(picture)};
 }

@@ -49,9 +49,15 @@ struct FakeDaemon final : DaemonControls {
     }
   }
   // As the workers do: the answer is what was so when the question was read, and comes later.
-  void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override {
+  void gather(stats::Detail detail,
+              std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override {
     ++gathered;
-    auto give = [answer = std::move(answer), shots = snapshots] { answer(shots); };
+    auto shots = snapshots;
+    for (stats::WorkerSnapshot& shot : shots) {
+      if (detail != stats::Detail::kClients) shot.clients.clear();
+      if (detail == stats::Detail::kSums) shot.servers.clear();
+    }
+    auto give = [answer = std::move(answer), shots = std::move(shots)] { answer(shots); };
     if (holding) return held.push_back(give);
     if (!loop.post(give)) outputs.clear();
   }
@@ -132,6 +138,7 @@ struct DeskHarness {
     row.user = "alice";
     row.database = database;
     row.state = stats::ClientState::kActive;
+    daemon.snapshots[0].accounts.push_back({row.database, row.user, 1, database != "app"});
     return daemon.snapshots[0].clients.emplace_back(row);
   }
 };
