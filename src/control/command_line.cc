@@ -6,6 +6,7 @@
 
 #include "control/daemon.h"
 #include "control/demo.h"
+#include "control/tls_material.h"
 #include "pgsaba/config/load.h"
 
 namespace pgsaba::control {
@@ -53,6 +54,17 @@ int serve(int count, const char* const* arguments, std::string_view version) {
   return Daemon({path, std::string(version)}).run();
 }
 
+// Certificates and keys, which only this machine's files can tell.
+bool tls_is_usable(const std::string& path) {
+  const auto config = config::load(path, config::system_environment());
+  if (!config) return false;
+  const auto tls = load_tls(**config, {});
+  if (tls) return true;
+  const Error& error = tls.error();
+  print(stderr, "error: " + error.message + (error.hint.empty() ? "" : "; " + error.hint) + "\n");
+  return false;
+}
+
 int check(int count, const char* const* arguments) {
   std::string path(kDefaultConfig);
   for (int i = 0; i < count; ++i) {
@@ -67,6 +79,7 @@ int check(int count, const char* const* arguments) {
     failed = failed || error;
     print(stderr, (error ? "error: " : "warning: ") + problem.text() + "\n");
   }
+  if (!failed) failed = !tls_is_usable(path);
   if (!failed) print(stdout, path + ": ok\n");
   return failed ? 1 : 0;
 }

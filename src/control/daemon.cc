@@ -12,6 +12,7 @@
 
 #include "control/file_limit.h"
 #include "control/monitor_target.h"
+#include "control/tls_material.h"
 #include "pgsaba/auth/digest.h"
 #include "pgsaba/base/log.h"
 #include "pgsaba/config/compare.h"
@@ -23,6 +24,8 @@ namespace {
 
 // How long clients are kept waiting at start until the servers have told their roles.
 constexpr Micros kPatienceUs = 2 * kSecond;
+
+constexpr std::size_t kWorkersPerHandshakeThread = 4;
 
 log::Options log_options(const config::Log& from) {
   log::Options options;
@@ -95,6 +98,7 @@ Daemon::Daemon(DaemonOptions options)
 
 Daemon::~Daemon() {
   if (keys_) keys_->stop();
+  if (handshakes_) handshakes_->stop();
   workers_.clear();
   close_listeners();
 }
@@ -113,8 +117,7 @@ int Daemon::run() {
 
 // ---- start -------------------------------------------------------------------------------------
 
-Status Daemon::load(std::shared_ptr<const config::Config>& config,
-                    std::shared_ptr<const auth::UserList>& users) const {
+Status Daemon::load(worker::Picture& picture) const {
   config::Loaded loaded =
       config::load_with_problems(options_.config_path, config::system_environment());
   std::string errors;
@@ -132,14 +135,18 @@ Status Daemon::load(std::shared_ptr<const config::Config>& config,
     if (!read) return read.error();
     *list = std::move(*read);
   }
-  config = std::move(loaded.config);
-  users = std::move(list);
+  auto tls = load_tls(*loaded.config, {picture.client_tls, picture.server_tls});
+  if (!tls) return tls.error();
+  picture.config = std::move(loaded.config);
+  picture.users = std::move(list);
+  picture.client_tls = std::move(tls->clients);
+  picture.server_tls = std::move(tls->servers);
   return done();
 }
 
 Status Daemon::start() {
   auto picture = std::make_shared<worker::Picture>();
-  if (Status read = load(picture->config, picture->users); !read.ok()) return read;
+  if (Status read = load(*picture); !read.ok()) return read;
   if (Status opened = log::configure(log_options(picture->config->log)); !opened.ok())
     return opened;
   const config::Config& config = *picture->config;
@@ -222,6 +229,11 @@ Status Daemon::start_workers() {
     process_.mailboxes[worker]->post(std::move(letter));
   });
   process_.key_maker = keys_.get();
+  handshakes_ = std::make_unique<HandshakeWorkshop>(
+      [this](std::size_t worker, worker::HandshakeComputed letter) {
+        process_.mailboxes[worker]->post(std::move(letter));
+      });
+  process_.handshake_maker = handshakes_.get();
   const std::size_t count = worker_count(*picture_->config);
   for (std::size_t i = 0; i < count; ++i) {
     auto worker = WorkerThread::create(i, process_, picture_);
@@ -231,6 +243,7 @@ Status Daemon::start_workers() {
     process_.loads.push_back(std::make_unique<std::atomic<std::int32_t>>(0));
   }
   keys_->start();
+  handshakes_->start(std::max<std::size_t>(1, count / kWorkersPerHandshakeThread));
   for (const auto& worker : workers_) {
     for (const Listening& listening : listening_) worker->worker().listen(listening.socket);
     worker->start();
@@ -370,25 +383,25 @@ void Daemon::publish() {
 }
 
 Status Daemon::reload() {
-  std::shared_ptr<const config::Config> config;
-  std::shared_ptr<const auth::UserList> users;
-  if (Status read = load(config, users); !read.ok()) return read;
-  const config::Difference difference = config::compare(*picture_->config, *config);
+  auto next = std::make_shared<worker::Picture>(*picture_);
+  if (Status read = load(*next); !read.ok()) return read;
+  const config::Difference difference = config::compare(*picture_->config, *next->config);
   for (const config::SettingChange& change : difference.start_only)
     log::warning("reload: {} stays {} until the next start (the file says {})", change.key,
                  change.old_value, change.new_value);
   for (const config::SettingChange& change : difference.settings)
     log::info("reload: {} = {} (was {})", change.key, change.new_value, change.old_value);
   log_changed_names(difference);
-  config = config::keep_start_only(*picture_->config, *config);
-  if (Status opened = log::configure(log_options(config->log)); !opened.ok()) return opened;
-  raise_file_limit(*config, users->size(), workers_.size());
-  auto next = std::make_shared<worker::Picture>(*picture_);
-  next->config = config;
-  next->users = std::move(users);
+  next->config = config::keep_start_only(*picture_->config, *next->config);
+  const config::Config& config = *next->config;
+  if (Status opened = log::configure(log_options(config.log)); !opened.ok()) return opened;
+  raise_file_limit(config, next->users->size(), workers_.size());
+  if (next->client_tls != picture_->client_tls)
+    log::info("reload: new clients get the TLS certificate {}",
+              config.tls.settings.files.certificate);
   picture_ = std::move(next);
   start_monitor();
-  addresses_.watch(*config);
+  addresses_.watch(config);
   change_picture([](worker::Picture&) {});
   log::info("configuration reloaded from {}", options_.config_path);
   return done();

@@ -13,6 +13,7 @@
 #include "control/cluster_monitor.h"
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
+#include "control/handshake_workshop.h"
 #include "control/key_workshop.h"
 #include "control/position_watch.h"
 #include "control/worker_thread.h"
@@ -52,8 +53,8 @@ class Daemon final : public DaemonControls {
   };
 
   Status start();
-  Status load(std::shared_ptr<const config::Config>& config,
-              std::shared_ptr<const auth::UserList>& users) const;
+  // Into the picture: configuration, users, TLS.
+  Status load(worker::Picture& picture) const;
   Status open_listeners();
   Status open_listener(const config::Listener& from);
   void stop_listening();
@@ -79,6 +80,7 @@ class Daemon final : public DaemonControls {
   std::map<std::string, std::unique_ptr<PositionWatch>> positions_;  // by cluster
   std::unique_ptr<ConsoleDesk> consoles_;
   std::unique_ptr<KeyWorkshop> keys_;
+  std::unique_ptr<HandshakeWorkshop> handshakes_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<net::Watch> signals_;
   net::Watch patience_;  // for the first word of the servers

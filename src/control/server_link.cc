@@ -79,23 +79,26 @@ void ServerLink::connect(const std::vector<net::Address>& addresses) {
   const std::string hostaddr =
       is_unix ? "" : joined(addresses, [](const net::Address& address) { return address.host(); });
   const std::string port = std::to_string(target_.port);
-  const std::array<std::pair<const char*, const char*>, 9> settings{{
-      {"host", host.c_str()},
-      {"hostaddr", hostaddr.c_str()},
-      {"port", port.c_str()},
-      {"user", target_.user.c_str()},
-      {"password", target_.password.c_str()},
-      {"dbname", target_.database.c_str()},
-      {"application_name", application_name_.c_str()},
-      {"gssencmode", "disable"},  // its negotiation may block
-      {"client_encoding", "UTF8"},
-  }};
-  std::array<const char*, settings.size() + 1> keywords{};
-  std::array<const char*, settings.size() + 1> values{};
-  for (std::size_t index = 0; index < settings.size(); ++index) {
-    keywords[index] = settings[index].first;
-    values[index] = settings[index].second;
+  std::vector<std::pair<const char*, std::string>> settings = libpq_tls(target_.tls);
+  settings.insert(settings.end(), {
+                                      {"host", host},
+                                      {"hostaddr", hostaddr},
+                                      {"port", port},
+                                      {"user", target_.user},
+                                      {"password", target_.password},
+                                      {"dbname", target_.database},
+                                      {"application_name", application_name_},
+                                      {"gssencmode", "disable"},  // its negotiation may block
+                                      {"client_encoding", "UTF8"},
+                                  });
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  for (const auto& [name, value] : settings) {
+    keywords.push_back(name);
+    values.push_back(value.c_str());
   }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
   link_.reset(::PQconnectStartParams(keywords.data(), values.data(), 0));
   if (link_ == nullptr || ::PQstatus(link_.get()) == CONNECTION_BAD) return fail(link_error());
   ::PQsetNoticeProcessor(

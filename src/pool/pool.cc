@@ -258,7 +258,8 @@ void Pool::leave_addresses() {
 
 void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolPolicy policy) {
   const bool other = target->user != target_->user || target->database != target_->database ||
-                     target->secret != target_->secret || target->startup != target_->startup;
+                     target->secret != target_->secret || target->startup != target_->startup ||
+                     target->tls != target_->tls;
   target_ = std::move(target);
   policy_ = std::move(policy);
   if (other) reconnect(CloseReason::kReconnect);

@@ -19,6 +19,10 @@ struct ClientSession::Login {
   std::uint32_t version = wire::kProtocol30;
   bool may_hear_errors = true;  // a cancel request gets no answer at all
   bool console = false;
+  bool began = false;       // something has come
+  bool asked_ssl = false;   // an SSLRequest was answered
+  bool asked_gss = false;   // a GSSENCRequest was
+  bool direct_tls = false;  // it began with TLS at once
   std::unique_ptr<auth::ClientLogin> proof;
   // Learning: what a server answers to the client's settings.
   bool learning = false;

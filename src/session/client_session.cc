@@ -238,7 +238,7 @@ void ClientSession::end(EndReason reason) {
   part_from_server();
   request_.clear(turn().buffers);
   if (state_ == State::kConsole) host_.console_closed(*this);
-  host_.log_client(*this, describe(reason_));
+  if (reason_ != EndReason::kTlsFailed) host_.log_client(*this, describe(reason_));
   if (account_ != nullptr) host_.dismiss(*account_);
   transition(State::kClosed);
   flush();

@@ -24,6 +24,34 @@ ErrorFields unsupported_protocol(unsigned major, unsigned minor) {
                    std::to_string(minor) + ": server supports 3.0 to 3.2");
 }
 
+ErrorFields unencrypted_data(bool ssl) {
+  ErrorFields error =
+      fatal(sqlstate::kProtocolViolation, std::string("received unencrypted data after ") +
+                                              (ssl ? "SSL request" : "GSSAPI encryption request"));
+  error.detail =
+      "This could be either a client-software bug or evidence of an attempted man-in-the-middle "
+      "attack.";
+  return error;
+}
+
+ErrorFields tls_required() {
+  return fatal(sqlstate::kInvalidAuthorization, "connections without TLS are not allowed here",
+               "Connect with sslmode=require or a stricter one; on the server's side the setting "
+               "is tls.mode.");
+}
+
+ErrorFields wrong_certificate(std::string_view user, std::string_view common_name) {
+  ErrorFields error =
+      fatal(sqlstate::kInvalidAuthorization,
+            "certificate authentication failed for user \"" + std::string(user) + "\"",
+            "tls.mode is verify-full: the common name in the client's certificate "
+            "has to be the user's.");
+  error.detail = common_name.empty()
+                     ? "The certificate has no common name."
+                     : "The certificate is made out to \"" + std::string(common_name) + "\".";
+  return error;
+}
+
 ErrorFields no_user_name() {
   return fatal(sqlstate::kInvalidAuthorization,
                "no PostgreSQL user name specified in startup packet");

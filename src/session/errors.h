@@ -11,6 +11,10 @@ namespace pgsaba::session::errors {
 
 wire::ErrorFields protocol_violation(std::string message);
 wire::ErrorFields unsupported_protocol(unsigned major, unsigned minor);
+wire::ErrorFields unencrypted_data(bool ssl);
+wire::ErrorFields tls_required();
+// The certificate's common name, or none, is not the user's.
+wire::ErrorFields wrong_certificate(std::string_view user, std::string_view common_name);
 wire::ErrorFields no_user_name();
 wire::ErrorFields startup_option(std::string_view option);
 wire::ErrorFields client_idle_timeout();

@@ -49,6 +49,10 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
       listen_desk_(std::make_unique<ListenDesk>(*this)) {
   turn_.now = now;
   next_tick_ = now + kTickUs;
+  if (HandshakeMaker* maker = process.handshake_maker)
+    turn_.handshakes.send_to([maker, index](net::HandshakeStep step) {
+      maker->order_handshake(index, std::move(step));
+    });
 }
 
 Worker::~Worker() { end_all(); }
@@ -103,6 +107,7 @@ void Worker::tick() {
   wake_unrouted();
   ask_for_roles();
   expire_sessions();
+  report_tls_failures();
   start_cancels();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);
   match_pools();
@@ -270,6 +275,8 @@ void Worker::on_mail(Shutdown& mail) {
 }
 
 void Worker::on_mail(KeysDerived& mail) { scram_keys_.deliver(mail.order, mail.keys); }
+
+void Worker::on_mail(HandshakeComputed& mail) { turn_.handshakes.deliver(std::move(mail.step)); }
 
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }
 

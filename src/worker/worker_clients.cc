@@ -138,6 +138,22 @@ void Worker::log_client(const ClientSession& session, std::string_view event) {
   log::info("C-{} {}/{}@{} {}", session.id(), session.database(), session.user(), from, event);
 }
 
+void Worker::log_tls_failure(const ClientSession& session, std::string_view why) {
+  constexpr std::uint32_t kLinesPerSecond = 10;
+  if (tls_failures_ == 0) tls_failures_since_ = turn_.now;
+  if (++tls_failures_ <= kLinesPerSecond) log_client(session, why);
+  if (tls_failures_ == kLinesPerSecond)
+    log::warning("more clients fail to use TLS; they are counted for the rest of the second");
+}
+
+void Worker::report_tls_failures() {
+  constexpr std::uint32_t kLinesPerSecond = 10;
+  if (tls_failures_ == 0 || turn_.now - tls_failures_since_ < kSecond) return;
+  if (tls_failures_ > kLinesPerSecond)
+    log::warning("{} more clients failed to use TLS", tls_failures_ - kLinesPerSecond);
+  tls_failures_ = 0;
+}
+
 // ---- the admin console -------------------------------------------------------------------------
 
 bool Worker::console_open(ClientSession& session) {
@@ -182,6 +198,17 @@ void Worker::cancel_here(const wire::CancelKey& key) {
   start_cancels();
 }
 
+// The key is as worth hiding as what it is about, and as little.
+template <class Server>
+Worker::CancelAim Worker::aim_at(const Server& server) {
+  CancelAim aim{server.id(), server.address(), {}, server.login().cancel_key()};
+  if (server.tls() != nullptr) {
+    aim.tls = server.target().tls;
+    aim.tls.required = true;
+  }
+  return aim;
+}
+
 // The request goes to the server that runs the client's statement at this moment, and keeps that
 // server from everybody else until it is through.
 void Worker::start_cancels() {
@@ -204,15 +231,14 @@ void Worker::start_cancel(ClientSession& client) {
     return client.refused(errors::canceled());
   }
   if (const server::DedicatedConnection* own = client.dedicated()) {
-    send_cancel({}, own->id(), own->address(), own->login().cancel_key());
+    send_cancel({}, aim_at(*own));
     return;
   }
   if (client.holds_cancel()) return;
   server::ServerConnection* server = client.cancel_target();
   if (server == nullptr || server->cancels_in_flight > 0) return;
   pool::Pool& pool = *client.lease_pool();
-  if (send_cancel(pool.key(), server->id(), server->address(), server->login().cancel_key()))
-    pool.cancel_began(*server);
+  if (send_cancel(pool.key(), aim_at(*server))) pool.cancel_began(*server);
 }
 
 void Worker::cancel_due(ClientSession& client) {
@@ -229,17 +255,16 @@ void Worker::listen(ClientSession& session, std::uint32_t ticket,
 void Worker::stop_statement(const server::ServerConnection& server) {
   const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
   if (most > 0 && cancels_.size() >= most) return;
-  send_cancel({}, server.id(), server.address(), server.login().cancel_key());
+  send_cancel({}, aim_at(server));
 }
 
-bool Worker::send_cancel(const pool::PoolKey& pool, std::uint64_t server_id,
-                         const net::Address& address, const wire::CancelKey& key) {
+bool Worker::send_cancel(const pool::PoolKey& pool, const CancelAim& aim) {
   const config::Config& config = *picture_->config;
-  const auto socket = turn_.network.connect(address, socket_options(config.tcp));
-  if (!socket) return false;
   const Micros deadline = turn_.now + config.timeouts.cancel_wait_us;
-  cancels_.push_back(std::make_unique<CancelConnection>(*this, pool, server_id, deadline));
-  cancels_.back()->open(*socket, key);
+  auto connection = std::make_unique<CancelConnection>(*this, pool, aim.server_id, deadline);
+  if (!connection->open(aim.address, socket_options(config.tcp), aim.tls, aim.key).ok())
+    return false;
+  cancels_.push_back(std::move(connection));
   return true;
 }
 

@@ -60,11 +60,16 @@ void add_addresses(stats::ConnectionRow& row, net::Network& network, net::Socket
   row.local_port = local.is_unix() ? 0 : local.port();
 }
 
+std::string tls_text(const net::Connection& connection) {
+  return connection.tls() != nullptr ? connection.tls()->description() : std::string();
+}
+
 stats::ClientRow client_row(const ClientSession& client, net::Turn& turn) {
   stats::ClientRow row;
   row.user = client.user();
   row.database = client.database();
   add_addresses(row, turn.network, client.socket());
+  row.tls = tls_text(client);
   row.connect_time = wall_time(client.connected_at(), turn.now);
   row.request_time = wall_time(client.request_at(), turn.now);
   row.ptr = row.id = client.id();
@@ -116,6 +121,7 @@ stats::ServerRow server_row(const server::ServerConnection& server, net::Turn& t
   stats::ServerRow row;
   row.server = server.target().name;
   add_addresses(row, turn.network, server.socket());
+  row.tls = tls_text(server);
   row.connect_time = wall_time(server.opened_at(), turn.now);
   row.request_time = wall_time(server.idle_since, turn.now);
   row.close_needed = server.close_when_released;
@@ -164,6 +170,7 @@ stats::ServerRow server_row(const ClientSession& client, net::Turn& turn) {
   row.server = server.target().name;
   row.replication = client.replication();
   add_addresses(row, turn.network, server.socket());
+  row.tls = tls_text(server);
   row.connect_time = row.request_time = wall_time(server.opened_at(), turn.now);
   row.ptr = row.id = server.id();
   row.link = client.id();

@@ -27,6 +27,16 @@ enum class AuthType : std::uint8_t { kTrust, kPlain, kMd5, kScramSha256 };
 enum class ReadYourWrites : std::uint8_t { kOff, kSession, kDatabase };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 enum class LogFormat : std::uint8_t { kText, kJson };
+enum class TlsMode : std::uint8_t {
+  kDisable,
+  kAllow,
+  kPrefer,
+  kRequire,
+  kVerifyCa,    // and the other side's certificate is signed by `ca`
+  kVerifyFull,  // and made out to the host that was meant, or to the user
+};
+enum class TlsVersion : std::uint8_t { k12, k13 };
+enum class ChannelBinding : std::uint8_t { kDisable, kPrefer, kRequire };
 
 // Where clients connect: a TCP address, or (unix_directory not empty) a socket in a directory.
 // A directory that starts with '@' is a name in Linux's abstract namespace.
@@ -61,9 +71,53 @@ struct Monitor {
   bool operator==(const Monitor&) const = default;
 };
 
+// A certificate with the chain behind it, and its key: PEM files.
+struct TlsFiles {
+  std::string certificate = {};
+  std::string key = {};
+
+  bool operator==(const TlsFiles&) const = default;
+};
+
+// What both sides have in common. The lists are OpenSSL's.
+struct TlsSettings {
+  TlsMode mode = TlsMode::kPrefer;
+  TlsFiles files = {};
+  std::string ca = {};
+  TlsVersion minimum_version = TlsVersion::k12;
+  TlsVersion maximum_version = TlsVersion::k13;
+  std::string ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+  std::string ciphersuites =
+      "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+  std::string curves = "X25519:P-256:P-384";
+
+  bool verifies() const { return mode >= TlsMode::kVerifyCa; }
+  bool operator==(const TlsSettings&) const = default;
+};
+
+// To clients: without a certificate there is no TLS.
+struct ClientTls {
+  TlsSettings settings = {};
+  std::vector<TlsFiles> more = {};  // for clients that ask for other names (SNI)
+
+  bool offered() const {
+    return settings.mode != TlsMode::kDisable && !settings.files.certificate.empty();
+  }
+  bool operator==(const ClientTls&) const = default;
+};
+
+// To the servers of a cluster.
+struct ServerTls {
+  TlsSettings settings = {.mode = TlsMode::kDisable};
+  ChannelBinding channel_binding = ChannelBinding::kPrefer;
+
+  bool operator==(const ServerTls&) const = default;
+};
+
 struct Cluster {
   std::vector<ServerAddress> servers = {};  // never empty
   Monitor monitor = {};
+  ServerTls tls = {};
   bool anonymous = false;  // made from a database's host and port
 
   bool operator==(const Cluster&) const = default;
@@ -221,6 +275,7 @@ struct Config {
   std::map<std::string, DatabaseSettings, std::less<>> databases = {};
   // One entry per user with settings of its own, not per known user.
   std::unordered_map<std::string, UserSettings, NameHash, std::equal_to<>> users = {};
+  ClientTls tls = {};
   Auth auth = {};
   Admin admin = {};
   Http http = {};

@@ -133,6 +133,7 @@ class Pool final : public server::ServerOwner {
   const net::Address& next_address();
   void address_failed(const net::Address& address) { addresses_.failed(address, host_.turn().now); }
   wire::ErrorFields connect_error(const net::Address& address, const std::string& why) const;
+  wire::ErrorFields tls_error(const net::Address& address, const std::string& why) const;
   wire::ErrorFields room_error() const;
 
   // A client keeps its server between transactions, or will; false: too many do. One that can wait

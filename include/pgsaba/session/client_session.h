@@ -59,6 +59,7 @@ enum class EndReason : std::uint8_t {
   kClientReset,       // the connection broke
   kCancelRequest,     // it came to bring a cancel request
   kProtocolError,
+  kTlsFailed,
   kLoginFailed,
   kLoginTimeout,
   kLimit,     // of connections
@@ -203,6 +204,12 @@ class ClientSession final : public net::Connection,
 
   // client_startup.cc
   std::size_t consume_startup(Bytes input);
+  std::size_t on_encryption_request(bool ssl, Bytes input, std::size_t consumed);
+  std::size_t begin_direct_tls(Bytes input);
+  bool may_use_tls() const;
+  bool is_local() const;
+  bool encrypted_as_needed();
+  void secured() override;
   void on_startup(const wire::StartupMessage& startup);
   bool negotiate(const wire::StartupMessage& startup);
   bool read_parameters(const wire::StartupMessage& startup);

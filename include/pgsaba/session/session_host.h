@@ -44,6 +44,8 @@ class SessionHost {
   virtual const config::Config& config() = 0;
   virtual const auth::UserList& users() = 0;
   virtual const auth::ClientLoginSettings& login_settings() = 0;
+  // What clients are offered; null: no TLS. Good for this turn.
+  virtual const net::TlsContext* client_tls() = 0;
   virtual auth::ScramKeyDesk& scram_keys() = 0;
   virtual server::SettingsTable& settings() = 0;
   virtual server::PreparedTable& prepared_statements() = 0;
@@ -86,6 +88,8 @@ class SessionHost {
   // The session is closed: it is destroyed when the turn ends.
   virtual void bury(ClientSession& session) = 0;
   virtual void log_client(const ClientSession& session, std::string_view event) = 0;
+  // The same for what anybody can bring about who reaches us: there may be a lot of it.
+  virtual void log_tls_failure(const ClientSession& session, std::string_view why) = 0;
 
   // The admin console lives in another thread; its answers come as `console_output`.
   virtual bool console_open(ClientSession& session) = 0;  // false: not for this user

@@ -52,7 +52,7 @@ struct ConnectionRow {
   std::uint64_t ptr = 0;         // names the connection in the log and in `link`
   std::uint64_t link = 0;        // ptr of the connection at the other side; 0: none
   std::uint32_t remote_pid = 0;  // of a server: its backend; of a Unix client: its process
-  std::string tls;               // "TLSv1.3/TLS_AES_256_GCM_SHA384"; empty without TLS
+  std::string tls;               // "TLSv1.3/TLS_AES_256_GCM_SHA384/ECDH=X25519"; empty without
   std::string application_name;
   std::uint32_t prepared_statement_count = 0;
   // What KILL_CLIENT takes. Unique among the living and below 2^31: the column is an int4.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pgsaba/auth/scram_keys.h"
+#include "pgsaba/net/handshake_desk.h"
 #include "pgsaba/net/mailbox.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/server/server_connection.h"
@@ -56,6 +57,11 @@ struct KeysDerived {
   auth::ScramKeys keys;
 };
 
+// --- from the threads that compute TLS handshakes ---
+struct HandshakeComputed {
+  net::HandshakeStep step;
+};
+
 // --- from other workers ---
 struct NewClient {
   net::Socket socket = net::kNoSocket;
@@ -97,8 +103,8 @@ struct ServerArrives {
 
 using Mail =
     std::variant<NewPicture, StandbyProgress, SnapshotRequest, ConsoleOutput, Reconnect, Kill,
-                 Shutdown, KeysDerived, NewClient, CancelOrder, ListenOrder, ListenAnswer,
-                 Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
+                 Shutdown, KeysDerived, HandshakeComputed, NewClient, CancelOrder, ListenOrder,
+                 ListenAnswer, Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
 
 // Implemented by the control thread; every call may come from any worker's thread.
@@ -126,6 +132,14 @@ class KeyMaker {
   virtual ~KeyMaker() = default;
   virtual void order_keys(std::size_t worker, std::uint64_t order,
                           const auth::ScramKeyRequest& request) = 0;
+};
+
+// Computes steps of TLS handshakes away from the threads that serve queries; every call may come
+// from any worker's thread, the answer is HandshakeComputed.
+class HandshakeMaker {
+ public:
+  virtual ~HandshakeMaker() = default;
+  virtual void order_handshake(std::size_t worker, net::HandshakeStep step) = 0;
 };
 
 }  // namespace pgsaba::worker

@@ -110,6 +110,8 @@ TEST_CASE("named rows read and write their own member too") {
   check_rows("listen[]", Listener());
   check_rows("clusters.*.servers[]", ServerAddress());
   check_rows("clusters.*.monitor", Monitor());
+  check_rows("clusters.*.tls", ServerTls());
+  check_rows("tls.certificates[]", TlsFiles());
 }
 
 TEST_CASE("the sample and the manual are up to date") {
