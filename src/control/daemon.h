@@ -42,6 +42,8 @@ class Daemon final : public DaemonControls {
   void tell_workers(const std::function<worker::Mail()>& make_letter) override;
   void tell_worker(std::size_t worker, worker::Mail letter) override;
   void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
+  std::vector<stats::PreparedRow> prepared_statements() override;
+  std::vector<stats::MemoryRow> memory() override;
 
  private:
   struct Listening {
@@ -67,6 +69,7 @@ class Daemon final : public DaemonControls {
   void follow_primaries();
   void positions_wanted(const std::string& cluster);
   void publish();
+  void limit_prepared_memory();
 
   DaemonOptions options_;
   net::ControlLoop loop_;

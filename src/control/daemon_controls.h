@@ -32,6 +32,10 @@ class DaemonControls {
   virtual void tell_worker(std::size_t worker, worker::Mail letter) = 0;
   // All workers' snapshots, later, on the control thread.
   virtual void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) = 0;
+  // The prepared statements that clients have parsed last.
+  virtual std::vector<stats::PreparedRow> prepared_statements() = 0;
+  // What all workers share.
+  virtual std::vector<stats::MemoryRow> memory() = 0;
 };
 
 }  // namespace pgsaba::control

@@ -1,5 +1,6 @@
 // The part of Worker that describes itself, for the admin console and the metrics.
 #include <algorithm>
+#include <unordered_map>
 
 #include "pgsaba/worker/worker.h"
 #include "worker/listen_desk.h"
@@ -210,6 +211,19 @@ void add_servers(stats::WorkerSnapshot& shot, pool::Pool& pool, net::Turn& turn)
     });
 }
 
+void add_prepared(stats::WorkerSnapshot& shot, pool::Pool& pool,
+                  std::unordered_map<std::uint32_t, std::size_t>& places) {
+  for (const Place place : {Place::kIdle, Place::kLent, Place::kResting})
+    pool.servers_at(place).for_each([&](server::ServerConnection& server) {
+      server.statements().for_each([&](std::uint32_t id, std::uint64_t hits) {
+        const auto [at, is_new] = places.try_emplace(id, shot.prepared.size());
+        if (is_new) shot.prepared.push_back({.id = id});
+        ++shot.prepared[at->second].servers;
+        shot.prepared[at->second].hits += hits;
+      });
+    });
+}
+
 void add_routes(stats::WorkerSnapshot& shot, const std::string& database,
                 const routing::LeaseCounts& counts) {
   for (std::size_t number = 0; number < routing::kLeaseReasons; ++number) {
@@ -241,12 +255,14 @@ stats::WorkerSnapshot Worker::snapshot() {
     if (counted) ++active[account->pool];
   }
   std::map<std::string, stats::TrafficTotals> totals = retired_totals_;
+  std::unordered_map<std::uint32_t, std::size_t> prepared;
   for (const auto& [key, pool] : pools_) {
     shot.pools.push_back(pool_row(*pool, turn_.now));
     shot.pools.back().cl_active = active[pool.get()];
     shot.pools.back().cl_active_cancel_req = 0;
     totals[key.database] += pool->totals();
     add_servers(shot, *pool, turn_);
+    add_prepared(shot, *pool, prepared);
   }
   listen_desk_->visit([&](const auto& database, const auto& user, const SharedListener& listener) {
     if (listener.server() == nullptr) return;
