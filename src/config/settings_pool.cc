@@ -167,6 +167,13 @@ constexpr std::array kLimits = {
             .minimum = 1024,
             .maximum = std::numeric_limits<std::int32_t>::max(),
             .help = "The longest protocol message that is let through."},
+    Setting{.name = "max_prepared_memory",
+            .kind = Kind::kSize,
+            .access = kMember<&Config::limits, &Limits::max_prepared_bytes>,
+            .maximum = std::numeric_limits<std::int64_t>::max(),
+            .help = "Memory for the prepared statements of all clients and their names for them. "
+                    "Once it is used up, a client that prepares another one gets an error. 0: no "
+                    "limit."},
     Setting{.name = "listen_backlog",
             .pgbouncer = "listen_backlog",
             .kind = Kind::kInteger,

@@ -109,8 +109,13 @@ ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket ticket, const admin::Sho
   controls().gather(admin::detail_for(command.subject),
                     [&services = services_, done = finisher(ticket),
                      subject = command.subject](std::vector<stats::WorkerSnapshot> workers) {
+                      ConsoleFacts facts = services.facts();
+                      if (subject == admin::Subject::kPrepared)
+                        facts.prepared = services.controls.prepared_statements();
+                      if (subject == admin::Subject::kMem)
+                        facts.memory = services.controls.memory();
                       const auto picture = make_console_picture(
-                          services.controls.picture(), std::move(workers), services.facts());
+                          services.controls.picture(), std::move(workers), std::move(facts));
                       AdminReply reply;
                       reply.table = admin::build_table(subject, picture);
                       done(std::move(reply));

@@ -250,7 +250,9 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   result.config = config_infos(config);
   result.dns_hosts = dns_infos(picture);
   result.averages = std::move(facts.averages);
+  result.prepared = std::move(facts.prepared);
   move_consoles(workers, facts.consoles);
+  workers.back().memory = std::move(facts.memory);
   result.workers = std::move(workers);
   return result;
 }

@@ -15,6 +15,8 @@ struct ConsoleFacts {
   std::string version;
   admin::AverageKeeper averages;
   std::set<std::uint32_t> consoles;  // client numbers
+  std::vector<stats::PreparedRow> prepared = {};
+  std::vector<stats::MemoryRow> memory = {};  // of the process
 };
 
 // Workers hold the consoles' sockets and list them among their clients; here they move to the

@@ -156,6 +156,7 @@ Status Daemon::start() {
     return random;
   process_.login_settings.unknown_users_use_scram = picture->users->mostly_scram();
   picture_ = std::move(picture);
+  limit_prepared_memory();
   // Whoever sees the sockets may send signals: they must not meet the system's default.
   if (Status signals = watch_signals(); !signals.ok()) return signals;
   if (Status listening = open_listeners(); !listening.ok()) return listening;
@@ -372,6 +373,7 @@ void Daemon::change_picture(const std::function<void(worker::Picture&)>& change)
   next->addresses = addresses_.addresses();
   ++next->generation;
   picture_ = std::move(next);
+  limit_prepared_memory();
   tell_workers([this] { return worker::NewPicture{picture_}; });
 }
 
@@ -436,6 +438,39 @@ void Daemon::gather(stats::Detail detail,
     if (!posted) log::error("the control thread is behind: a snapshot was dropped");
   };
   tell_workers([&] { return worker::SnapshotRequest{detail, collect}; });
+}
+
+// ---- prepared statements -----------------------------------------------------------------------
+
+void Daemon::limit_prepared_memory() {
+  const std::int64_t bytes = picture_->config->limits.max_prepared_bytes;
+  process_.prepared_statements.limit(static_cast<std::size_t>(bytes));
+}
+
+std::vector<stats::PreparedRow> Daemon::prepared_statements() {
+  constexpr std::size_t kMostShown = 1'000;
+  constexpr std::size_t kShownBytes = 1'000;  // of each text
+  std::vector<stats::PreparedRow> rows;
+  process_.prepared_statements.visit_latest(
+      kMostShown, [&](const server::PreparedStatement& statement, std::size_t bytes) {
+        rows.push_back({.id = statement.id,
+                        .query = std::string(statement.query().substr(0, kShownBytes)),
+                        .bytes = bytes,
+                        .names = statement.names.load(std::memory_order_relaxed)});
+      });
+  return rows;
+}
+
+std::vector<stats::MemoryRow> Daemon::memory() {
+  const server::PreparedMemory memory = process_.prepared_statements.memory();
+  const auto row = [](std::string name, std::size_t count, std::size_t free, std::size_t bytes) {
+    const std::size_t each = count == 0 ? 0 : bytes / count;
+    return stats::MemoryRow{std::move(name), static_cast<std::uint32_t>(each),
+                            static_cast<std::uint32_t>(count - free),
+                            static_cast<std::uint32_t>(free)};
+  };
+  return {row("prepared_statement_texts", memory.texts, memory.unused_texts, memory.text_bytes),
+          row("prepared_statement_names", memory.names, 0, memory.name_bytes)};
 }
 
 }  // namespace pgsaba::control

@@ -44,6 +44,8 @@ class Daemon final : public DaemonControls {
   void tell_worker(std::size_t worker, worker::Mail letter) override;
   void gather(stats::Detail detail,
               std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
+  std::vector<stats::PreparedRow> prepared_statements() override;
+  std::vector<stats::MemoryRow> memory() override;
 
  private:
   struct Listening {
@@ -69,6 +71,7 @@ class Daemon final : public DaemonControls {
   void follow_primaries();
   void positions_wanted(const std::string& cluster);
   void publish();
+  void limit_prepared_memory();
 
   DaemonOptions options_;
   net::ControlLoop loop_;

@@ -33,6 +33,10 @@ class DaemonControls {
   // All workers' snapshots, later, on the control thread.
   virtual void gather(stats::Detail detail,
                       std::function<void(std::vector<stats::WorkerSnapshot>)> answer) = 0;
+  // The prepared statements that clients have parsed last.
+  virtual std::vector<stats::PreparedRow> prepared_statements() = 0;
+  // What all workers share.
+  virtual std::vector<stats::MemoryRow> memory() = 0;
 };
 
 }  // namespace pgsaba::control

@@ -1,5 +1,7 @@
 #include "pgsaba/server/server_connection.h"
 
+#include <limits>
+
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/sqlstate.h"
 

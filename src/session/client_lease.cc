@@ -367,16 +367,24 @@ ClientSession::Taken ClientSession::on_orphaned(const Piece& piece) {
   const auto parse = piece.complete && piece.tag == 'P' && !orphan_->skipping()
                          ? wire::read_parse(piece.body())
                          : std::nullopt;
-  const bool may_keep = parse && !parse->statement.empty();
-  if (may_keep)
+  const bool may_keep = parse && !parse->statement.empty() &&
+                        ends_transaction(parse->rest.data()) == TransactionEnd::kYes;
+  server::PreparedRef kept;
+  if (may_keep) {
     if (const auto statement = find_statement(parse->statement)) named = statement->query();
+    kept = host_.prepared_statements().intern(parse->rest, parse->statement);
+  }
   std::string out;
   body_ = Body::kDrop;
+  if (may_keep && !kept) {
+    orphan_->refuse(errors::no_prepared_memory(), out);
+    send(out);
+    return Taken::kYes;
+  }
   const bool over = orphan_->on_frame(piece.tag, piece.body(), named, out);
   send(out);
-  if (may_keep && !orphan_->skipping()) {
-    names().change(parse->statement, host_.prepared_statements().intern(parse->rest),
-                   batches_sent_);
+  if (kept && !orphan_->skipping()) {
+    names().change(parse->statement, kept, batches_sent_);
     names().all_answered();
   }
   if (over) {

@@ -3,6 +3,7 @@
 #include "pgsaba/wire/backend.h"
 #include "session/data_access.h"
 #include "session/deallocate.h"
+#include "session/errors.h"
 #include "session/lease_traces.h"
 #include "session/listening.h"
 #include "session/pin_foresight.h"
@@ -45,7 +46,7 @@ server::PreparedRef ClientSession::find_statement(std::string_view name) const {
 }
 
 NamedStatements& ClientSession::names() {
-  if (!statements_) statements_ = std::make_unique<NamedStatements>();
+  if (!statements_) statements_ = std::make_unique<NamedStatements>(host_.prepared_statements());
   return *statements_;
 }
 
@@ -62,9 +63,8 @@ ClientSession::Taken ClientSession::on_parse(const Piece& piece) {
                      !body.empty() && body[0] != 0;
   if (!named) return on_unnamed_parse(piece);
   if (piece.complete) return on_named_parse(piece.bytes);
-  // Once it is gathered it cannot wait any more.
-  if (server_->unsure() || (statements_ && statements_->any_in_doubt(batches_sent_)))
-    return Taken::kNotYet;
+  // Once it is gathered it cannot wait any more, be it for what earlier batches make.
+  if (server_->pipeline().owed_ready() > 0) return Taken::kNotYet;
   gathered_ = std::make_unique<std::string>(text_of(piece.bytes));
   body_ = Body::kGather;
   return Taken::kYes;
@@ -153,11 +153,21 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
     return Taken::kYes;
   }
   if (server_->unsure()) return Taken::kNotYet;
-  server::PreparedRef statement = host_.prepared_statements().intern(names->rest);
+  server::PreparedRef statement = host_.prepared_statements().intern(names->rest, names->statement);
+  if (!statement) return refuse_named_parse();
   learn(*statement, query_);
   ++lease_pool_->totals().server_parse_count;
   const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
   server_->parse_statement(*statement, limit, change);
+  return Taken::kYes;
+}
+
+// No memory is left to remember it by, and a statement that was accepted is never forgotten.
+ClientSession::Taken ClientSession::refuse_named_parse() {
+  if (server_->pipeline().owed_ready() > 0) return Taken::kNotYet;
+  const wire::ErrorFields error = errors::no_prepared_memory();
+  host_.log_client(*this, error.message);
+  server_->refuse(Request::kParse, error);
   return Taken::kYes;
 }
 
@@ -265,8 +275,8 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
   bool whole = true;
   for (const StateAnswer::Prepared& one : answer.prepared) {
     server::PreparedRef statement;
-    if (one.rest) {
-      statement = host_.prepared_statements().intern(*one.rest);
+    if (one.rest) statement = host_.prepared_statements().intern(*one.rest, one.name);
+    if (statement) {
       const sql::Statement known = read(statement->query());
       learn(*statement, known);
       foresees_ = foresees_ || (known.effects & kForeseeable) != 0;
@@ -286,7 +296,8 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
     whole = whole && mine.contains(one.name);
   }
   server_->names_are(there);
-  prepared_ = mine.empty() ? nullptr : std::make_unique<server::StatementsByName>(std::move(mine));
+  prepared_.reset();
+  if (!mine.empty()) prepared_ = host_.prepared_statements().hold_all(std::move(mine));
   return whole;
 }
 

@@ -124,6 +124,16 @@ ErrorFields pin_timeout(const std::string& reasons) {
   return error;
 }
 
+ErrorFields no_prepared_memory() {
+  ErrorFields error{"ERROR", std::string(sqlstate::kOutOfMemory),
+                    "out of memory for prepared statements"};
+  error.detail = "The prepared statements of all clients take as much as they may.";
+  error.hint =
+      "Raise limits.max_prepared_memory, or have clients prepare fewer statements: SHOW PREPARED "
+      "on the admin console lists them.";
+  return error;
+}
+
 ErrorFields not_on_standby() {
   ErrorFields error{"ERROR", std::string(sqlstate::kReadOnlyTransaction),
                     "this statement cannot run in a transaction that reads from a standby"};

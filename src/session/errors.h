@@ -27,6 +27,8 @@ wire::ErrorFields too_many_pins(const std::string& reasons);
 // A statement inside a transaction that would have it pinned.
 wire::ErrorFields no_pin_left(const std::string& reasons);
 wire::ErrorFields pin_timeout(const std::string& reasons);
+// A statement that could not be kept for the client.
+wire::ErrorFields no_prepared_memory();
 // In a transaction that reads from a standby: what would act upon the wrong server.
 wire::ErrorFields not_on_standby();
 // A client that listens stays inside a transaction while they pile up.

@@ -17,17 +17,20 @@ bool NamedStatements::in_doubt(std::string_view name, std::uint64_t batch) const
   });
 }
 
-bool NamedStatements::any_in_doubt(std::uint64_t batch) const {
-  return std::ranges::any_of(
-      changes_, [&](const Change& change) { return !change.undone && change.batch != batch; });
+NamedStatements::~NamedStatements() {
+  for (auto at = by_name_.begin(); at != by_name_.end();) at = forget(at);
+}
+
+NamedStatements::ByName::iterator NamedStatements::forget(ByName::iterator at) {
+  table_.drop(at->first, *at->second);
+  return by_name_.erase(at);
 }
 
 void NamedStatements::assign(const std::string& name, const server::PreparedRef& statement) {
-  if (statement) {
-    by_name_[name] = statement;
-  } else {
-    by_name_.erase(name);
-  }
+  if (const auto old = by_name_.find(name); old != by_name_.end()) forget(old);
+  if (!statement) return;
+  by_name_.emplace(name, statement);
+  table_.hold(name, *statement);
 }
 
 std::uint32_t NamedStatements::change(std::string_view name, server::PreparedRef after,
@@ -55,7 +58,8 @@ void NamedStatements::discard_all(std::uint64_t batch) {
   std::set<std::string_view> changed_later;
   for (Change& change : changes_)
     if (!change.undone && changed_later.insert(change.name).second) change.before = nullptr;
-  std::erase_if(by_name_, [&](const auto& entry) { return !changed_later.contains(entry.first); });
+  for (auto at = by_name_.begin(); at != by_name_.end();)
+    at = changed_later.contains(at->first) ? std::next(at) : forget(at);
 }
 
 server::PreparedRef NamedStatements::with_id(std::uint32_t id) const {

@@ -95,6 +95,11 @@ void OrphanedTransaction::skip(std::string& out) {
   fail(out);
 }
 
+void OrphanedTransaction::refuse(const wire::ErrorFields& error, std::string& out) {
+  skipping_ = true;
+  wire::append_error(out, 'E', error);
+}
+
 bool OrphanedTransaction::on_query(std::string_view sql, std::string& out) {
   std::string_view rest = sql;
   skip_empty_statements(rest);

@@ -31,6 +31,8 @@ class OrphanedTransaction {
   // is none: a Parse of that name is a duplicate. True: the client has ended the transaction, but
   // maybe not its batch.
   bool on_frame(char tag, Bytes body, std::string_view named, std::string& out);
+  // In place of a message of a batch that does not fail by itself.
+  void refuse(const wire::ErrorFields& error, std::string& out);
   // What comes now is ignored, up to the Sync.
   bool skipping() const { return skipping_; }
 

@@ -1,5 +1,6 @@
 // The part of Worker that describes itself, for the admin console and the metrics.
 #include <algorithm>
+#include <unordered_map>
 
 #include "pgsaba/worker/worker.h"
 #include "worker/listen_desk.h"
@@ -221,6 +222,19 @@ void add_servers(stats::WorkerSnapshot& shot, pool::Pool& pool, net::Turn& turn)
     });
 }
 
+void add_prepared(stats::WorkerSnapshot& shot, pool::Pool& pool,
+                  std::unordered_map<std::uint32_t, std::size_t>& places) {
+  for (const Place place : {Place::kIdle, Place::kLent, Place::kResting})
+    pool.servers_at(place).for_each([&](server::ServerConnection& server) {
+      server.statements().for_each([&](std::uint32_t id, std::uint64_t hits) {
+        const auto [at, is_new] = places.try_emplace(id, shot.prepared.size());
+        if (is_new) shot.prepared.push_back({.id = id});
+        ++shot.prepared[at->second].servers;
+        shot.prepared[at->second].hits += hits;
+      });
+    });
+}
+
 void add_routes(stats::WorkerSnapshot& shot, const std::string& database,
                 const routing::LeaseCounts& counts) {
   for (std::size_t number = 0; number < routing::kLeaseReasons; ++number) {
@@ -287,12 +301,15 @@ stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   shot.time = wall_clock_now();
   const std::map<const pool::Pool*, std::uint32_t> active = count_clients(shot);
   std::map<std::string, stats::TrafficTotals> totals = retired_totals_;
+  std::unordered_map<std::uint32_t, std::size_t> prepared;
   for (const auto& [key, pool] : pools_) {
     shot.pools.push_back(pool_row(*pool, turn_.now));
     const auto clients = active.find(pool.get());
     if (clients != active.end()) shot.pools.back().cl_active = clients->second;
     totals[key.database] += pool->totals();
-    if (detail != stats::Detail::kSums) add_servers(shot, *pool, turn_);
+    if (detail == stats::Detail::kSums) continue;
+    add_servers(shot, *pool, turn_);
+    add_prepared(shot, *pool, prepared);
   }
   for (auto& [database, sum] : totals) shot.databases.push_back({database, sum});
   for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);

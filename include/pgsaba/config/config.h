@@ -229,6 +229,7 @@ struct Limits {
   std::int32_t max_user_client_connections = 0;
   std::int32_t max_cancel_requests = 100;
   std::int64_t max_message_bytes = 1024LL * 1024 * 1024;
+  std::int64_t max_prepared_bytes = 256LL * 1024 * 1024;  // 0: no limit
   std::int32_t listen_backlog = 1024;
 };
 

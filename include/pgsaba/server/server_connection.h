@@ -23,6 +23,7 @@
 #include "pgsaba/server/pipeline.h"
 #include "pgsaba/server/prepared_statements.h"
 #include "pgsaba/server/server_login.h"
+#include "pgsaba/server/server_statements.h"
 #include "pgsaba/server/settings.h"
 #include "pgsaba/wire/error_fields.h"
 #include "pgsaba/wire/frame.h"
@@ -141,6 +142,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   const wire::ErrorFields& last_error() const { return last_error_; }
   bool last_error_told() const { return last_error_told_; }  // the holder has its frame
   std::size_t prepared_statement_count() const { return statements_.size(); }
+  const ServerStatements& statements() const { return statements_; }
 
   // --- on lease ---------------------------------------------------------------------------------
   void lend(LeaseHolder& holder);

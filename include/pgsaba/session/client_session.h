@@ -258,6 +258,7 @@ class ClientSession final : public net::Connection,
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
   Taken on_named_parse(Bytes frame);
+  Taken refuse_named_parse();
   Taken on_bind(const wire::Piece& piece);
   Taken bind_unnamed(const wire::Piece& piece);
   Taken on_object(const wire::Piece& piece);
@@ -410,7 +411,7 @@ class ClientSession final : public net::Connection,
   server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
   std::string begin_sql_;               // the BEGIN that waits; empty: none does
   std::unique_ptr<LeaseTraces> traces_;
-  std::unique_ptr<server::StatementsByName> prepared_;  // by SQL
+  server::PreparedTable::HeldNames prepared_;  // by SQL
   std::unique_ptr<UnnamedStatement> unnamed_;
   std::unique_ptr<Listening> listening_;
   // What it will listen to once the shared connection does; with a server that listens for now.

@@ -10,17 +10,21 @@
 #include <unordered_map>
 #include <vector>
 
-#include "pgsaba/server/prepared_statements.h"
+#include "pgsaba/server/prepared_table.h"
 
 namespace pgsaba::session {
 
 class NamedStatements {
  public:
+  explicit NamedStatements(server::PreparedTable& table) : table_(table) {}
+  NamedStatements(const NamedStatements&) = delete;
+  NamedStatements& operator=(const NamedStatements&) = delete;
+  ~NamedStatements();
+
   // Null if the name means nothing.
   server::PreparedRef find(std::string_view name) const;
   // A batch that is not yet answered, and is not `batch`, changes the name.
   bool in_doubt(std::string_view name, std::uint64_t batch) const;
-  bool any_in_doubt(std::uint64_t batch) const;
   // From here on the name means `after`; null: nothing. Returns the number to undo it by.
   std::uint32_t change(std::string_view name, server::PreparedRef after, std::uint64_t batch);
   void undo(std::uint32_t number);
@@ -43,9 +47,12 @@ class NamedStatements {
     server::PreparedRef after;
     bool undone = false;
   };
+  using ByName = std::unordered_map<std::string, server::PreparedRef>;
   void assign(const std::string& name, const server::PreparedRef& statement);
+  ByName::iterator forget(ByName::iterator at);
 
-  std::unordered_map<std::string, server::PreparedRef> by_name_;
+  server::PreparedTable& table_;  // counts them
+  ByName by_name_;
   std::vector<Change> changes_;  // of batches not yet answered, in their order
   std::uint32_t next_number_ = 1;
 };

@@ -120,6 +120,21 @@ struct RouteRow {
   std::uint64_t wait_us = 0;  // how long, all together
 };
 
+// A prepared statement of clients, shared by text.
+struct PreparedRow {
+  std::uint32_t id = 0;
+  std::string query;  // its beginning
+  std::uint64_t bytes = 0;
+  std::uint32_t names = 0;  // that clients have for it
+};
+
+// Of a prepared statement, what the servers of one worker have.
+struct PreparedCopies {
+  std::uint32_t id = 0;
+  std::uint32_t servers = 0;
+  std::uint64_t hits = 0;  // how often it was needed there and was there
+};
+
 // What a cache or a block pool holds.
 struct MemoryRow {
   std::string name;
@@ -139,6 +154,7 @@ struct WorkerSnapshot {
   std::vector<DatabaseStats> databases;
   std::vector<RouteRow> routes;
   std::vector<MemoryRow> memory;
+  std::vector<PreparedCopies> prepared;
 };
 
 }  // namespace pgsaba::stats

@@ -17,6 +17,7 @@ inline constexpr std::string_view kInvalidAuthorization = "28000";
 inline constexpr std::string_view kInvalidPassword = "28P01";
 inline constexpr std::string_view kUndefinedDatabase = "3D000";
 inline constexpr std::string_view kInsufficientPrivilege = "42501";
+inline constexpr std::string_view kOutOfMemory = "53200";
 inline constexpr std::string_view kTooManyConnections = "53300";
 inline constexpr std::string_view kObjectNotInState = "55000";
 inline constexpr std::string_view kWarning = "01000";

@@ -12,7 +12,7 @@
 #include "pgsaba/auth/client_login.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/routing/causal_clock.h"
-#include "pgsaba/server/prepared_statements.h"
+#include "pgsaba/server/prepared_table.h"
 #include "pgsaba/worker/mail.h"
 
 namespace pgsaba::worker {

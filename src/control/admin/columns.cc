@@ -131,6 +131,9 @@ std::vector<Column> make_columns(Subject subject) {
       return {{"id", kInt4},     {"database", kText},   {"user", kText},
               {"server", kText}, {"remote_pid", kInt4}, {"reason", kText},
               {"since", kText},  {"idle_us", kInt8},    {"worker", kInt4}};
+    case Subject::kPrepared:
+      return {{"statement", kText}, {"query", kText},   {"bytes", kInt8},
+              {"users", kInt4},     {"servers", kInt4}, {"hits", kInt8}};
     case Subject::kSockets:
     case Subject::kActiveSockets:
       return socket_columns();

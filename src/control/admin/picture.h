@@ -94,6 +94,7 @@ struct ConsolePicture {
   std::vector<UserInfo> users;
   std::vector<ConfigRow> config;
   std::vector<DnsHost> dns_hosts;
+  std::vector<stats::PreparedRow> prepared;  // those parsed last, and only for SHOW PREPARED
   AverageKeeper averages;
 };
 

@@ -23,6 +23,7 @@ constexpr std::array kNames = {
     SubjectName{"PEER_POOLS", Subject::kPeerPools},
     SubjectName{"PINS", Subject::kPins},
     SubjectName{"POOLS", Subject::kPools},
+    SubjectName{"PREPARED", Subject::kPrepared},
     SubjectName{"ROUTES", Subject::kRoutes},
     SubjectName{"SERVERS", Subject::kServers},
     SubjectName{"SERVER_POOLS", Subject::kServerPools},

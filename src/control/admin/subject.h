@@ -24,6 +24,7 @@ enum class Subject : std::uint8_t {
   kPeers,
   kPins,
   kPools,
+  kPrepared,
   kRoutes,
   kServerPools,
   kServers,

@@ -22,6 +22,8 @@ RowsOf rows_of(Subject subject) {
       return server_rows;
     case Subject::kPins:
       return pin_rows;
+    case Subject::kPrepared:
+      return prepared_rows;
     case Subject::kSockets:
       return socket_rows;
     case Subject::kActiveSockets:
@@ -86,6 +88,7 @@ stats::Detail detail_for(Subject subject) {
       return stats::Detail::kClients;
     case Subject::kDatabases:
     case Subject::kLists:
+    case Subject::kPrepared:
     case Subject::kServers:
     case Subject::kUsers:
       return stats::Detail::kServers;

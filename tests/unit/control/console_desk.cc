@@ -45,6 +45,9 @@ TEST_CASE("wrong commands and foreign frames") {
   harness.desk.console_frame(0, 99, "Q");  // of a console that is gone, and too short
   harness.desk.console_frame(0, 1, "Q");
   CHECK(harness.answer(1, "SHOW VERSION") == "T:1 | D:pgsaba 0.1.0 | C:SHOW | Z:I");
+  CHECK(harness.answer(1, "SHOW PREPARED") ==
+        "T:6 | D:_pgsaba_3,select 1,300,1,0,0 | C:SHOW | Z:I");
+  CHECK(harness.answer(1, "SHOW MEM") == "T:5 | D:texts,10,2,1,30 | C:SHOW | Z:I");
 }
 
 TEST_CASE("a stats user may look only") {

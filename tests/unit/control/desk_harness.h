@@ -62,7 +62,11 @@ struct FakeDaemon final : DaemonControls {
     if (!loop.post(give)) outputs.clear();
   }
 
+  std::vector<stats::PreparedRow> prepared_statements() override { return prepared; }
+  std::vector<stats::MemoryRow> memory() override { return {{"texts", 10, 2, 1}}; }
+
   net::ControlLoop& loop;
+  std::vector<stats::PreparedRow> prepared = {{3, "select 1", 300, 1}};
   worker::Picture current;
   std::vector<stats::WorkerSnapshot> snapshots;
   Status reload_result = done();

@@ -17,7 +17,8 @@ const server::PreparedRef kTwo = statement(2);
 }  // namespace
 
 TEST_CASE("a name means what was last prepared under it") {
-  NamedStatements names;
+  server::PreparedTable table;
+  NamedStatements names(table);
   CHECK(names.find("a") == nullptr);
   names.change("a", kOne, 0);
   CHECK(names.find("a") == kOne);
@@ -28,7 +29,8 @@ TEST_CASE("a name means what was last prepared under it") {
 }
 
 TEST_CASE("what an error skips is undone, whatever other names the statement has") {
-  NamedStatements names;
+  server::PreparedTable table;
+  NamedStatements names(table);
   names.change("a", kOne, 0);
   names.change("b", kOne, 0);
   names.answered(1);
@@ -44,20 +46,20 @@ TEST_CASE("what an error skips is undone, whatever other names the statement has
 }
 
 TEST_CASE("a name is in doubt for later batches until its own is answered, or undone") {
-  NamedStatements names;
+  server::PreparedTable table;
+  NamedStatements names(table);
   const auto change = names.change("a", kOne, 3);
   CHECK_FALSE(names.in_doubt("a", 3));
   CHECK(names.in_doubt("a", 4));
-  CHECK(names.any_in_doubt(4));
   CHECK_FALSE(names.in_doubt("b", 4));
   SUBCASE("answered") { names.answered(4); }
   SUBCASE("undone") { names.undo(change); }
   CHECK_FALSE(names.in_doubt("a", 4));
-  CHECK_FALSE(names.any_in_doubt(4));
 }
 
 TEST_CASE("DEALLOCATE ALL spares what later batches prepare") {
-  NamedStatements names;
+  server::PreparedTable table;
+  NamedStatements names(table);
   names.change("old", kOne, 0);
   names.answered(1);
   const auto later = names.change("new", kTwo, 2);
@@ -72,7 +74,8 @@ TEST_CASE("DEALLOCATE ALL spares what later batches prepare") {
 }
 
 TEST_CASE("errors speak of a statement by a name of the client's") {
-  NamedStatements names;
+  server::PreparedTable table;
+  NamedStatements names(table);
   CHECK(names.name_of(1).empty());
   names.change("a", kOne, 0);
   CHECK(names.name_of(1) == "a");
@@ -80,4 +83,32 @@ TEST_CASE("errors speak of a statement by a name of the client's") {
   CHECK(names.name_of(1) == "a");
   names.all_answered();
   CHECK(names.name_of(1).empty());
+}
+
+TEST_CASE("names are counted while they mean something") {
+  server::PreparedTable table;
+  const server::PreparedRef one = table.intern("one");
+  const server::PreparedRef two = table.intern("two");
+  {
+    NamedStatements names(table);
+    names.change("a", one, 0);
+    const auto again = names.change("a", two, 0);
+    names.change("b", two, 0);
+    CHECK(table.memory().names == 2);
+    CHECK(one->names == 0);
+    CHECK(two->names == 2);
+    names.undo(again);
+    CHECK(one->names == 1);
+    CHECK(two->names == 1);
+    names.change("b", nullptr, 0);
+    CHECK(table.memory().names == 1);
+    names.answered(1);
+    names.change("c", two, 2);
+    names.discard_all(1);
+    CHECK(table.memory().names == 1);
+    CHECK(two->names == 1);
+  }
+  CHECK(table.memory().names == 0);
+  CHECK(table.memory().name_bytes == 0);
+  CHECK(two->names == 0);
 }

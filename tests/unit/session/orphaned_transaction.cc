@@ -282,3 +282,13 @@ TEST_CASE("outside of a transaction one failure is all") {
   Orphan unnamed(false, false, false);
   CHECK(unnamed.parse("rollback") == "08006");
 }
+
+TEST_CASE("a statement that cannot be remembered is refused like any that fails") {
+  Orphan orphan;
+  std::string out;
+  orphan.transaction.refuse({"ERROR", "53200", "no memory"}, out);
+  CHECK(brief(out) == "53200");
+  CHECK(orphan.bind().empty());
+  CHECK(orphan.say('S') == "ZE");
+  CHECK(orphan.query("rollback") == "C:ROLLBACK ZI");
+}

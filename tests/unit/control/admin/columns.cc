@@ -100,6 +100,8 @@ constexpr std::array kExpected = {
     Expected{"PINS", "",
              "id int4 database text user text server text remote_pid int4 reason text since text "
              "idle_us int8 worker int4 "},
+    Expected{"PREPARED", "",
+             "statement text query text bytes int8 users int4 servers int4 hits int8 "},
     Expected{"TOPOLOGY", "",
              "cluster text server text host text port int4 role text state text timeline int8 "
              "position text lag_bytes int8 lag_us int8 fit_for_reads text weight int4 "

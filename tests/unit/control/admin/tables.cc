@@ -64,6 +64,22 @@ TEST_CASE("SHOW PINS has the clients that keep a server, and nobody else") {
   CHECK(at(table, 0, "worker") == "1");
 }
 
+TEST_CASE("SHOW PREPARED has the statements of clients, and what all servers know of them") {
+  ConsolePicture picture = two_workers();
+  picture.prepared = {{7, "select 'é'", 400, 3}, {5, "select 2", 300, 0}};
+  picture.workers[0].prepared = {{7, 2, 10}, {6, 1, 1}};
+  picture.workers[1].prepared = {{7, 1, 5}};
+  const ResultTable table = build_table(Subject::kPrepared, picture);
+  REQUIRE(table.rows.size() == 2);
+  CHECK(at(table, 0, "statement") == "_pgsaba_7");
+  CHECK(at(table, 0, "query") == "select '??'");
+  CHECK(at(table, 0, "bytes") == "400");
+  CHECK(at(table, 0, "users") == "3");
+  CHECK(at(table, 0, "servers") == "3");
+  CHECK(at(table, 0, "hits") == "15");
+  CHECK(at(table, 1, "servers") == "0");
+}
+
 TEST_CASE("SHOW POOLS sums workers and servers: one row a database and user") {
   ConsolePicture picture = two_workers();
   stats::PoolRow primary = pool("shop", "alice", "rdb-01");
@@ -399,6 +415,8 @@ TEST_CASE("no table is made from more than its detail says") {
   whole.workers[0].accounts = {{"shop", "alice", 1}};
   whole.workers[0].servers.emplace_back().send_buffered_bytes = 1;
   whole.workers[0].pools.emplace_back();
+  whole.workers[0].prepared = {{.id = 7, .servers = 2}};
+  whole.prepared = {{.id = 7}};
   whole.databases.emplace_back().name = "shop";
   whole.users.emplace_back().name = "alice";
   for (const SubjectName& entry : subject_names()) {
@@ -407,7 +425,10 @@ TEST_CASE("no table is made from more than its detail says") {
     ConsolePicture asked = whole;
     const stats::Detail detail = detail_for(entry.subject);
     if (detail != stats::Detail::kClients) asked.workers[0].clients.clear();
-    if (detail == stats::Detail::kSums) asked.workers[0].servers.clear();
+    if (detail == stats::Detail::kSums) {
+      asked.workers[0].servers.clear();
+      asked.workers[0].prepared.clear();
+    }
     CHECK(build_table(entry.subject, asked).rows == build_table(entry.subject, whole).rows);
   }
 }
