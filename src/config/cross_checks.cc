@@ -247,8 +247,18 @@ void check_databases(const Config& config, const Places& places, Problems& probl
 }
 
 void check_login(const Config& config, const Places& places, Problems& problems) {
+  check_two_passwords(places, "auth", problems);
+  if (config.auth.type == AuthType::kHba) {
+    if (config.auth.hba_file.empty())
+      problems.error(place_of(places, "auth.type"), "auth.hba_file is missing",
+                     "type hba asks its rules who may log in");
+    return;
+  }
+  if (!config.auth.hba_file.empty())
+    problems.warning(place_of(places, "auth.hba_file"),
+                     "the rules in auth.hba_file are not asked: auth.type is not hba");
   if (config.auth.type != AuthType::kTrust) {
-    if (config.auth.file.empty()) {
+    if (config.auth.file.empty() && config.auth.user.empty()) {
       problems.error(place_of(places, "auth.type"), "auth.file is missing",
                      "without it nobody can log in");
     }

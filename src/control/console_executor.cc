@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "control/admin/tables.h"
+#include "control/host_access_file.h"
 #include "control/route_explanation.h"
 #include "pgsaba/base/log.h"
 #include "pgsaba/config/show.h"
@@ -109,13 +110,15 @@ ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket ticket, const admin::Sho
   controls().gather(admin::detail_for(command.subject),
                     [&services = services_, done = finisher(ticket),
                      subject = command.subject](std::vector<stats::WorkerSnapshot> workers) {
+                      const Picture& now = services.controls.picture();
                       ConsoleFacts facts = services.facts();
+                      if (subject == admin::Subject::kHba) facts.hba = hba_infos(now.config->auth);
                       if (subject == admin::Subject::kPrepared)
                         facts.prepared = services.controls.prepared_statements();
                       if (subject == admin::Subject::kMem)
                         facts.memory = services.controls.memory();
-                      const auto picture = make_console_picture(
-                          services.controls.picture(), std::move(workers), std::move(facts));
+                      const auto picture =
+                          make_console_picture(now, std::move(workers), std::move(facts));
                       AdminReply reply;
                       reply.table = admin::build_table(subject, picture);
                       done(std::move(reply));

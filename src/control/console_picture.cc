@@ -250,6 +250,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   result.config = config_infos(config);
   result.dns_hosts = dns_infos(picture);
   result.averages = std::move(facts.averages);
+  result.hba = std::move(facts.hba);
   result.prepared = std::move(facts.prepared);
   move_consoles(workers, facts.consoles);
   workers.back().memory = std::move(facts.memory);

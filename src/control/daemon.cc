@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "control/file_limit.h"
+#include "control/host_access_file.h"
 #include "control/monitor_target.h"
 #include "control/tls_material.h"
 #include "pgsaba/auth/digest.h"
@@ -94,10 +95,13 @@ bool told(const routing::Topology& topology) {
 }  // namespace
 
 Daemon::Daemon(DaemonOptions options)
-    : options_(std::move(options)), addresses_(loop_, [this] { publish(); }) {}
+    : options_(std::move(options)),
+      addresses_(loop_, [this] { publish(); }),
+      secrets_(loop_, *this) {}
 
 Daemon::~Daemon() {
   if (keys_) keys_->stop();
+  if (inquiries_) inquiries_->stop();
   if (handshakes_) handshakes_->stop();
   workers_.clear();
   close_listeners();
@@ -135,10 +139,13 @@ Status Daemon::load(worker::Picture& picture) const {
     if (!read) return read.error();
     *list = std::move(*read);
   }
+  auto access = load_host_access(loaded.config->auth);
+  if (!access) return access.error();
   auto tls = load_tls(*loaded.config, {picture.client_tls, picture.server_tls});
   if (!tls) return tls.error();
   picture.config = std::move(loaded.config);
   picture.users = std::move(list);
+  picture.host_access = std::move(*access);
   picture.client_tls = std::move(tls->clients);
   picture.server_tls = std::move(tls->servers);
   return done();
@@ -165,6 +172,16 @@ Status Daemon::start() {
       [this](const std::string& cluster) { positions_wanted(cluster); },
       [this](const std::string& cluster) {
         if (monitor_) monitor_->probe_now(cluster);
+      });
+  consoles_->on_secrets(
+      [this](std::size_t worker, std::uint32_t client, const std::string& database,
+             const std::string& user) {
+        secrets_.ask(database, user, [this, worker, client](const SecretDesk::Answer& answer) {
+          tell_worker(worker, worker::SecretFound{client, answer.secret, answer.error});
+        });
+      },
+      [this](const std::string& database, const std::string& user) {
+        secrets_.doubt(database, user);
       });
   process_.control = consoles_.get();
   start_monitor();
@@ -230,6 +247,11 @@ Status Daemon::start_workers() {
     process_.mailboxes[worker]->post(std::move(letter));
   });
   process_.key_maker = keys_.get();
+  inquiries_ =
+      std::make_unique<InquiryWorkshop>([this](std::size_t worker, worker::InquiryAnswered letter) {
+        process_.mailboxes[worker]->post(std::move(letter));
+      });
+  process_.inquirer = inquiries_.get();
   handshakes_ = std::make_unique<HandshakeWorkshop>(
       [this](std::size_t worker, worker::HandshakeComputed letter) {
         process_.mailboxes[worker]->post(std::move(letter));
@@ -244,6 +266,7 @@ Status Daemon::start_workers() {
     process_.loads.push_back(std::make_unique<std::atomic<std::int32_t>>(0));
   }
   keys_->start();
+  inquiries_->start();
   handshakes_->start(std::max<std::size_t>(1, count / kWorkersPerHandshakeThread));
   for (const auto& worker : workers_) {
     for (const Listening& listening : listening_) worker->worker().listen(listening.socket);
@@ -402,6 +425,7 @@ Status Daemon::reload() {
     log::info("reload: new clients get the TLS certificate {}",
               config.tls.settings.files.certificate);
   picture_ = std::move(next);
+  secrets_.forget_all();
   start_monitor();
   addresses_.watch(config);
   change_picture([](worker::Picture&) {});

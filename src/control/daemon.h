@@ -14,8 +14,10 @@
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
 #include "control/handshake_workshop.h"
+#include "control/inquiry_workshop.h"
 #include "control/key_workshop.h"
 #include "control/position_watch.h"
+#include "control/secret_desk.h"
 #include "control/worker_thread.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/process.h"
@@ -79,10 +81,12 @@ class Daemon final : public DaemonControls {
   std::shared_ptr<const worker::Picture> picture_;
   std::vector<Listening> listening_;
   AddressBook addresses_;
+  SecretDesk secrets_;
   std::unique_ptr<ClusterMonitor> monitor_;
   std::map<std::string, std::unique_ptr<PositionWatch>> positions_;  // by cluster
   std::unique_ptr<ConsoleDesk> consoles_;
   std::unique_ptr<KeyWorkshop> keys_;
+  std::unique_ptr<InquiryWorkshop> inquiries_;
   std::unique_ptr<HandshakeWorkshop> handshakes_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<net::Watch> signals_;

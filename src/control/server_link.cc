@@ -41,9 +41,11 @@ ServerLink::ServerLink(net::ControlLoop& loop, MonitorTarget target, std::string
 
 ServerLink::~ServerLink() = default;
 
-bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer) {
+bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer,
+                     std::vector<std::string> parameters) {
   if (busy()) return false;
   question_ = question;
+  parameters_ = std::move(parameters);
   answer_ = std::move(answer);
   limit_ = loop_.after(limit_us, [this, limit_us] {
     fail("no answer within " + std::to_string(limit_us / kMillisecond) + " ms", true);
@@ -126,7 +128,13 @@ void ServerLink::continue_connecting() {
 
 // The socket stays watched from question to question: each change of interest costs system calls.
 void ServerLink::send_question() {
-  if (::PQsendQuery(link_.get(), question_.c_str()) != 1) return fail(link_error());
+  std::vector<const char*> values;
+  for (const std::string& value : parameters_) values.push_back(value.c_str());
+  const int sent = values.empty() ? ::PQsendQuery(link_.get(), question_.c_str())
+                                  : ::PQsendQueryParams(link_.get(), question_.c_str(),
+                                                        static_cast<int>(values.size()), nullptr,
+                                                        values.data(), nullptr, nullptr, 0);
+  if (sent != 1) return fail(link_error());
   state_ = State::kAsking;
   result_.reset();
   const int left = ::PQflush(link_.get());
@@ -158,7 +166,10 @@ void ServerLink::finish(const ResultPointer& result) {
       answer.row.emplace_back(::PQgetvalue(result.get(), 0, column));
   } else {
     answer.error = on_one_line(::PQresultErrorMessage(result.get()));
-    if (answer.error.empty()) answer.error = "the answer is not one row";
+    if (answer.error.empty()) {
+      answer.error = "the answer is not one row";
+      answer.no_row = ::PQntuples(result.get()) == 0;
+    }
     const char* sqlstate = ::PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
     if (sqlstate != nullptr) answer.sqlstate = sqlstate;
   }

@@ -229,6 +229,21 @@ std::string TlsSession::peer_common_name() const {
   return name.find('\0') == std::string::npos ? name : std::string();
 }
 
+std::string TlsSession::peer_distinguished_name() const {
+  X509* certificate = ::SSL_get0_peer_certificate(session_.get());
+  if (certificate == nullptr) return {};
+  BIO* out = ::BIO_new(::BIO_s_mem());
+  if (out == nullptr) return {};
+  std::string name;
+  char* text = nullptr;
+  if (::X509_NAME_print_ex(out, ::X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
+    const long size = BIO_get_mem_data(out, &text);
+    if (size > 0) name.assign(text, static_cast<std::size_t>(size));
+  }
+  ::BIO_free(out);
+  return name.find('\0') == std::string::npos ? name : std::string();
+}
+
 // RFC 5929 section 4.1: the hash of the certificate's signature, SHA-256 in place of older ones.
 std::string TlsSession::server_end_point() const {
   X509* certificate = host_.empty() && ::SSL_is_server(session_.get()) == 1

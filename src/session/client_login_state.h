@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,14 @@ struct ClientSession::Login {
   bool asked_ssl = false;   // an SSLRequest was answered
   bool asked_gss = false;   // a GSSENCRequest was
   bool direct_tls = false;  // it began with TLS at once
+  auth::ClientAuthMethod method = auth::ClientAuthMethod::kScramSha256;
+  bool secret_awaited = false;  // from a server
+  bool secret_found = false;
   std::unique_ptr<auth::ClientLogin> proof;
+  // What rules about logins depend on, once it is known; empty: there is none.
+  std::optional<std::string> host_name;
+  std::optional<std::string> system_user;
+  std::optional<std::string>* awaited = nullptr;  // which of them is being asked for
   // Learning: what a server answers to the client's settings.
   bool learning = false;
   server::SettingsRef learned_for;

@@ -135,7 +135,8 @@ void ClientSession::lost_peer() {
 // Whether the next message can be looked at before something else has happened.
 bool ClientSession::takes_messages() const {
   return state_ != State::kWaiting && state_ != State::kParked && state_ != State::kWelcome &&
-         state_ != State::kMatching && state_ != State::kSettling && !waits_for_keys();
+         state_ != State::kMatching && state_ != State::kSettling && !waits_for_keys() &&
+         !awaits_answer();
 }
 
 bool ClientSession::at_rest() const {

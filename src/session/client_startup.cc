@@ -171,61 +171,7 @@ void ClientSession::on_startup(const wire::StartupMessage& startup) {
       refusal->hint = std::string(errors::kPhysicalReplicationHint);
     if (refusal) return end(EndReason::kLoginFailed, *refusal);
   }
-  auto method = auth::ClientAuthMethod::kScramSha256;
-  switch (host_.config().auth.type) {
-    case config::AuthType::kTrust:
-      method = auth::ClientAuthMethod::kTrust;
-      break;
-    case config::AuthType::kPlain:
-      method = auth::ClientAuthMethod::kPassword;
-      break;
-    case config::AuthType::kMd5:
-      method = auth::ClientAuthMethod::kMd5;
-      break;
-    case config::AuthType::kScramSha256:
-      break;
-  }
-  transition(State::kLogin);
-  // Without an auth file, trust lets in whoever names a user: PostgreSQL's own rules still hold.
-  if (method == auth::ClientAuthMethod::kTrust && host_.config().auth.file.empty())
-    return login_proven();
-  login_->proof = std::make_unique<auth::ClientLogin>(
-      method, login_->user, host_.users().find(login_->user), host_.login_settings(),
-      tls() ? tls()->server_end_point() : std::string());
-  follow_login(login_->proof->start());
-}
-
-void ClientSession::on_login_frame(const Piece& piece) {
-  if (piece.tag == 'X') return end(EndReason::kClientTerminated);
-  if (piece.tag != 'p' || !piece.complete || login_->proof == nullptr)
-    return fail_protocol("expected password response, got message type '" +
-                         std::string(1, piece.tag) + "'");
-  follow_login(login_->proof->on_message(piece.body()));
-}
-
-void ClientSession::follow_login(auth::ClientLoginStep step) {
-  using Kind = auth::ClientLoginStep::Kind;
-  if (step.kind == Kind::kNeedsKeys) {
-    const auto keys = host_.scram_keys().ask(login_->proof->key_request(), *this);
-    if (!keys) return;  // they come later
-    step = login_->proof->provide_keys(*keys);
-  }
-  if (step.message) {
-    std::string frame;
-    wire::append_authentication(frame, static_cast<std::uint32_t>(step.message->code),
-                                step.message->payload);
-    send(frame);
-  }
-  if (step.kind == Kind::kDone) return login_proven();
-  if (step.kind == Kind::kFailed)
-    end(EndReason::kLoginFailed,
-        {"FATAL", std::string(step.error.sqlstate), step.error.message, step.error.detail});
-}
-
-void ClientSession::keys_derived(const auth::ScramKeys& keys) {
-  if (state_ != State::kLogin) return;
-  follow_login(login_->proof->provide_keys(keys));
-  if (state_ != State::kClosed && (has_carry() || readable())) schedule();
+  begin_authentication();
 }
 
 void ClientSession::login_proven() {

@@ -276,6 +276,10 @@ void Worker::on_mail(Shutdown& mail) {
 
 void Worker::on_mail(KeysDerived& mail) { scram_keys_.deliver(mail.order, mail.keys); }
 
+void Worker::on_mail(InquiryAnswered& mail) {
+  if (ClientSession* client = find_client(mail.client)) client->inquiry_answered(mail.answer);
+}
+
 void Worker::on_mail(HandshakeComputed& mail) { turn_.handshakes.deliver(std::move(mail.step)); }
 
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }

@@ -115,6 +115,45 @@ void Worker::dismiss(session::Account& account) {
   if (--account.clients == 0 && account.pool != nullptr) account.pool->client_left();
 }
 
+bool Worker::seeks_secrets(std::string_view database) {
+  const config::Config& config = *picture_->config;
+  const config::DatabaseSettings* settings = config::find_database(config, database);
+  return settings != nullptr && (!config.auth.user.empty() || !settings->auth_user.empty());
+}
+
+void Worker::seek_secret(ClientSession& session) {
+  process_.control->secret_wanted(index_, session.id(), session.database(), session.user());
+}
+
+void Worker::doubt_secret(const ClientSession& session) {
+  process_.control->secret_doubted(session.database(), session.user());
+}
+
+// Its servers are logged in to with it, too.
+void Worker::on_mail(SecretFound& mail) {
+  ClientSession* client = find_client(mail.client);
+  if (client == nullptr) return;
+  auto secret = auth::parse_secret(mail.secret);
+  const bool usable = !mail.secret.empty() && secret.ok();
+  if (usable) {
+    const std::pair who(client->database(), client->user());
+    const auto known = found_secrets_.find(who);
+    if (known == found_secrets_.end() || !(known->second == *secret)) {
+      found_secrets_.insert_or_assign(who, *secret);
+      for (const auto& [key, pool] : pools_)
+        if (key.database == who.first && key.user == who.second)
+          if (auto target = target_of(key)) pool->reconfigure(std::move(target), policy_of(key));
+    }
+  }
+  client->secret_found(usable ? &*secret : nullptr, mail.error);
+}
+
+void Worker::inquire(ClientSession& session, const auth::Inquiry& inquiry) {
+  if (process_.inquirer != nullptr)
+    return process_.inquirer->inquire(index_, session.id(), inquiry);
+  mailbox_.post(InquiryAnswered{session.id(), auth::answer(inquiry)});
+}
+
 // ---- lists and departure -----------------------------------------------------------------------
 
 void Worker::phase_changed(ClientSession& session, Phase from, Phase to) {

@@ -112,6 +112,9 @@ std::shared_ptr<const server::ServerTarget> Worker::target_of(const pool::PoolKe
     if (auto secret = auth::parse_secret(database->password)) target.secret = std::move(*secret);
   } else if (const auth::Secret* secret = picture_->users->find(key.user)) {
     target.secret = *secret;
+  } else if (const auto found = found_secrets_.find({key.database, key.user});
+             found != found_secrets_.end()) {
+    target.secret = found->second;
   }
   return std::make_shared<const server::ServerTarget>(std::move(target));
 }

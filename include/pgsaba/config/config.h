@@ -23,7 +23,7 @@ enum class PoolMode : std::uint8_t { kSession, kTransaction, kStatement };
 enum class RoutePolicy : std::uint8_t { kPrimary, kReplica, kSplit };
 // What is done about code that may change a session out of sight: nothing, ask, or clean.
 enum class UnknownCode : std::uint8_t { kTrust, kProbe, kReset };
-enum class AuthType : std::uint8_t { kTrust, kPlain, kMd5, kScramSha256 };
+enum class AuthType : std::uint8_t { kTrust, kPlain, kMd5, kScramSha256, kHba };
 enum class ReadYourWrites : std::uint8_t { kOff, kSession, kDatabase };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 enum class LogFormat : std::uint8_t { kText, kJson };
@@ -134,6 +134,9 @@ struct DatabaseSettings {
   std::string user = {};  // forced user; empty: the client's own
   std::string password = {};
   std::string application_name = {};
+  std::string auth_user = {};  // these three as in Auth, where they are empty
+  std::string auth_query = {};
+  std::string auth_dbname = {};
   std::optional<PoolMode> pool_mode = {};
   std::optional<std::int32_t> pool_size = {};
   std::optional<std::int32_t> min_pool_size = {};
@@ -164,6 +167,16 @@ struct UserSettings {
 struct Auth {
   AuthType type = AuthType::kScramSha256;
   std::string file = {};
+  std::string hba_file = {};
+  std::string ident_file = {};
+  // Users that the file does not list are asked for on a server, by this user; empty: they are not.
+  std::string user = {};
+  std::string password = {};
+  std::string dbname = {};  // empty: the client's database
+  std::string query =
+      "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
+      "FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin";
+  Micros query_ttl_us = 30 * kSecond;
 };
 
 struct Admin {

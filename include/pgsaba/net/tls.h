@@ -131,6 +131,8 @@ class TlsSession {
   bool peer_is_known() const;
   // The common name in it; empty if there is none, or one with a zero byte.
   std::string peer_common_name() const;
+  // The whole name, as RFC 2253 writes it (CN=alice,O=Example); empty as above.
+  std::string peer_distinguished_name() const;
   // The hash of the server's certificate, ours or the peer's, for tls-server-end-point; empty if
   // there is none.
   std::string server_end_point() const;

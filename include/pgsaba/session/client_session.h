@@ -141,6 +141,11 @@ class ClientSession final : public net::Connection,
   void follow_route();
   // What it is parked for may have come, or time has passed: it asks for a server anew.
   void unpark();
+  // What `SessionHost::inquire` was asked for.
+  void inquiry_answered(const std::string& answer);
+  // What `SessionHost::seek_secret` was asked for; null: there is no such user. `error`: nobody
+  // could be asked.
+  void secret_found(const auth::Secret* secret, const std::string& error);
   void console_output(Bytes bytes, bool last);
 
   // Its own server has logged in, or is gone.
@@ -214,9 +219,6 @@ class ClientSession final : public net::Connection,
   bool negotiate(const wire::StartupMessage& startup);
   bool read_parameters(const wire::StartupMessage& startup);
   bool read_replication(const wire::StartupMessage& startup);
-  void on_login_frame(const wire::Piece& piece);
-  void follow_login(auth::ClientLoginStep step);
-  void keys_derived(const auth::ScramKeys& keys) override;
   void login_proven();
   void open_session();
   void seek_welcome();
@@ -226,6 +228,20 @@ class ClientSession final : public net::Connection,
   void learn_from(Bytes bytes);
   void append_key(std::string& out) const;
   void send_welcome(const wire::ParameterList& parameters);
+
+  // client_authentication.cc
+  void begin_authentication();
+  void authenticate(auth::ClientAuthMethod method);
+  void begin_proof(const auth::Secret* secret);
+  void consult_rules();
+  void follow_rule(const auth::HbaRule& rule);
+  bool certificate_satisfies(const auth::HbaRule& rule);
+  void check_peer(const auth::HbaRule& rule);
+  void inquire(const auth::Inquiry& inquiry, std::optional<std::string>& answer);
+  bool awaits_answer() const;
+  void on_login_frame(const wire::Piece& piece);
+  void follow_login(auth::ClientLoginStep step);
+  void keys_derived(const auth::ScramKeys& keys) override;
 
   // client_requests.cc
   enum class Taken : std::uint8_t { kYes, kNotYet };

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "pgsaba/auth/client_login.h"
+#include "pgsaba/auth/host_access.h"
+#include "pgsaba/auth/inquiry.h"
 #include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/auth/userlist.h"
 #include "pgsaba/config/config.h"
@@ -43,6 +45,15 @@ class SessionHost {
   virtual net::Turn& turn() = 0;
   virtual const config::Config& config() = 0;
   virtual const auth::UserList& users() = 0;
+  // The rules that decide about logins; null: auth.type is not hba. Good for this turn.
+  virtual const auth::HostAccess* host_access() = 0;
+  // Whether users of the database that are not listed are asked for on a server; if so, the answer
+  // to `seek_secret` is a later `secret_found`.
+  virtual bool seeks_secrets(std::string_view database) = 0;
+  virtual void seek_secret(ClientSession& session) = 0;
+  virtual void doubt_secret(const ClientSession& session) = 0;
+  // Asks the system; the answer is a later `inquiry_answered`.
+  virtual void inquire(ClientSession& session, const auth::Inquiry& inquiry) = 0;
   virtual const auth::ClientLoginSettings& login_settings() = 0;
   // What clients are offered; null: no TLS. Good for this turn.
   virtual const net::TlsContext* client_tls() = 0;

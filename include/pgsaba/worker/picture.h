@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "pgsaba/auth/host_access.h"
 #include "pgsaba/auth/userlist.h"
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/address.h"
@@ -20,6 +21,7 @@ struct Picture {
   std::uint64_t generation = 1;
   std::shared_ptr<const config::Config> config;
   std::shared_ptr<const auth::UserList> users;
+  std::shared_ptr<const auth::HostAccess> host_access;  // null: auth.type is not hba
   // To clients (null: no TLS is offered), and to servers by cluster (none: none is asked for).
   std::shared_ptr<const net::TlsContext> client_tls;
   std::map<std::string, std::shared_ptr<const net::TlsContext>, std::less<>> server_tls;

@@ -52,6 +52,11 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   net::Turn& turn() override { return turn_; }
   const config::Config& config() override { return *picture_->config; }
   const auth::UserList& users() override { return *picture_->users; }
+  const auth::HostAccess* host_access() override { return picture_->host_access.get(); }
+  bool seeks_secrets(std::string_view database) override;
+  void seek_secret(session::ClientSession& session) override;
+  void doubt_secret(const session::ClientSession& session) override;
+  void inquire(session::ClientSession& session, const auth::Inquiry& inquiry) override;
   const auth::ClientLoginSettings& login_settings() override { return process_.login_settings; }
   const net::TlsContext* client_tls() override { return picture_->client_tls.get(); }
   auth::ScramKeyDesk& scram_keys() override { return scram_keys_; }
@@ -112,6 +117,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(Kill& mail);
   void on_mail(Shutdown& mail);
   void on_mail(KeysDerived& mail);
+  void on_mail(InquiryAnswered& mail);
+  void on_mail(SecretFound& mail);
   void on_mail(HandshakeComputed& mail);
   void on_mail(NewClient& mail);
   void on_mail(CancelOrder& mail);
@@ -189,6 +196,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   Mailbox mailbox_;
   auth::ScramKeyDesk scram_keys_;
   server::SettingsTable settings_;
+  // By database and user: what servers said of users that no file lists.
+  std::map<std::pair<std::string, std::string>, auth::Secret> found_secrets_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;

@@ -38,6 +38,8 @@ RowsOf rows_of(Subject subject) {
       return topology_rows;
     case Subject::kRoutes:
       return route_rows;
+    case Subject::kHba:
+      return hba_rows;
     case Subject::kStats:
       return stats_rows;
     case Subject::kStatsTotals:

@@ -49,6 +49,7 @@ class ChoppyNetwork final : public net::Network {
   net::Socket accept(net::Socket, const net::SocketOptions&) override { return net::kNoSocket; }
   void close(net::Socket) override { closed = true; }
   net::Address peer_address(net::Socket) override { return {}; }
+  std::optional<uid_t> peer_user(net::Socket) override { return std::nullopt; }
   net::Address local_address(net::Socket) override { return {}; }
   void wait(Micros) override {}
   void wake() override {}

@@ -72,7 +72,7 @@ TEST_CASE("SHOW PREPARED has the statements of clients, and what all servers kno
   const ResultTable table = build_table(Subject::kPrepared, picture);
   REQUIRE(table.rows.size() == 2);
   CHECK(at(table, 0, "statement") == "_pgsaba_7");
-  CHECK(at(table, 0, "query") == "select '??'");
+  CHECK(at(table, 0, "query") == "select '?\?'");
   CHECK(at(table, 0, "bytes") == "400");
   CHECK(at(table, 0, "users") == "3");
   CHECK(at(table, 0, "servers") == "3");
@@ -415,8 +415,8 @@ TEST_CASE("no table is made from more than its detail says") {
   whole.workers[0].accounts = {{"shop", "alice", 1}};
   whole.workers[0].servers.emplace_back().send_buffered_bytes = 1;
   whole.workers[0].pools.emplace_back();
-  whole.workers[0].prepared = {{.id = 7, .servers = 2}};
-  whole.prepared = {{.id = 7}};
+  whole.workers[0].prepared = {{7, 2, 0}};
+  whole.prepared.emplace_back().id = 7;
   whole.databases.emplace_back().name = "shop";
   whole.users.emplace_back().name = "alice";
   for (const SubjectName& entry : subject_names()) {
