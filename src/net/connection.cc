@@ -23,13 +23,14 @@ void Connection::attach_connecting(Socket socket) {
 }
 
 Socket Connection::detach() {
+  flush();  // TLS may have an answer of its own
   assert(out_.empty() && carry_.empty());
   if (run_hook.linked()) {
     auto& list = side_ == Side::kServer ? turn_->ready_servers : turn_->ready_clients;
     list.remove(*this);
   }
   if (dirty_hook.linked()) turn_->dirty.remove(*this);
-  assert(sealed_bytes() == 0 && !shakes_hands());
+  assert(!shakes_hands());
   turn_->network.unwatch(socket_);
   readable_ = hangup_ = false;
   return std::exchange(socket_, kNoSocket);

@@ -12,13 +12,18 @@ constexpr std::size_t kSealBytes = 65'536;
 // What is read of a handshake at a time. Nobody has proven anything yet.
 constexpr std::size_t kHandshakeBytes = 16'384;
 
+// Any worker may get a connection that has its TLS from another one.
+std::span<std::uint8_t> room_for_records(Turn& turn) {
+  if (turn.received.empty()) turn.received.resize(Turn::kReadBytes - TlsSession::kKeptBytes);
+  return turn.received;
+}
+
 }  // namespace
 
 // ---- the handshake -----------------------------------------------------------------------------
 
 void Connection::start_tls(std::unique_ptr<TlsSession> session, Bytes received) {
   assert(out_.empty() && !tls_);
-  if (turn_->received.empty()) turn_->received.resize(Turn::kReadBytes - TlsSession::kKeptBytes);
   tls_ = std::make_unique<Tls>();
   tls_->session = std::move(session);
   // At a server's side, we have the first word.
@@ -28,7 +33,7 @@ void Connection::start_tls(std::unique_ptr<TlsSession> session, Bytes received) 
 // While a step is computed, what arrives stays with the kernel.
 void Connection::continue_handshake() {
   if (!open() || tls_->session == nullptr || !tls_->failure.empty()) return;
-  const std::size_t count = read_socket(std::span(turn_->received).first(kHandshakeBytes));
+  const std::size_t count = read_socket(room_for_records(*turn_).first(kHandshakeBytes));
   if (count > 0) return ask_for_handshake({turn_->received.data(), count});
   if (!ended_ && !broken_) return;
   ended_ = true;  // it is not TLS that has failed
@@ -67,10 +72,10 @@ void Connection::fail_handshake(std::string why) {
 // ---- bytes -------------------------------------------------------------------------------------
 
 std::size_t Connection::receive_sealed(std::span<std::uint8_t> room) {
-  const std::size_t count = read_socket(turn_->received);
+  const std::span<std::uint8_t> records = room_for_records(*turn_);
+  const std::size_t count = read_socket(records);
   turn_->sealed.clear();
-  const TlsSession::Read read =
-      tls_->session->read({turn_->received.data(), count}, room, turn_->sealed);
+  const TlsSession::Read read = tls_->session->read(records.first(count), room, turn_->sealed);
   keep_sealed(turn_->sealed);
   if (read.ended) ended_ = true;
   if (read.failed) {

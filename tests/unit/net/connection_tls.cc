@@ -60,6 +60,11 @@ class Talker final : public Connection {
   explicit Talker(net::Turn& turn, Side side = Side::kClient) : Connection(turn, side) {
     attach(1);
   }
+  void go_to(net::Turn& turn) {
+    detach();
+    move_to(turn);
+    attach(1);
+  }
   void begin_tls(std::unique_ptr<TlsSession> session) { start_tls(std::move(session), {}); }
   void step() override {
     const Bytes input = gather(true);
@@ -205,6 +210,24 @@ TEST_CASE("whoever feeds it is told when it can take more") {
     line.turn.flush_all();
   }
   CHECK(line.talker->drained_count == 1);
+}
+
+TEST_CASE("a connection may go on in another worker, which has had no TLS so far") {
+  Line line;
+  line.shake_hands();
+  line.listen();
+  net::Turn other(line.network);
+  line.talker->go_to(other);
+  line.say("abcdef");
+  line.talker->ready({.readable = true, .writable = true});
+  other.step_all();
+  CHECK(line.talker->heard == "abcdef");
+  CHECK_FALSE(line.talker->ended());
+  line.talker->send(std::string_view("there"));
+  other.flush_all();
+  line.listen();
+  CHECK(line.opened == "there");
+  line.talker.reset();
 }
 
 TEST_CASE("the peer is told of the end") {
