@@ -39,6 +39,7 @@ PoolSettings pool_settings(const Config& config, const DatabaseSettings& databas
       .sequence_pin_us = timeouts.sequence_pin_us,
       .max_pinned_servers = pool.max_pinned_servers,
       .unknown_code = pool.unknown_code,
+      .application_name_mode = database.application_name_mode.value_or(pool.application_name_mode),
   };
 }
 

@@ -127,6 +127,14 @@ constexpr std::array kPool = {
             .help = "What to do after DO, CALL and functions that are not known to leave a session "
                     "as it is: probe (ask the server what changed), reset (give the client a clean "
                     "session), or trust (nothing)."},
+    Setting{.name = "application_name_mode",
+            .kind = Kind::kChoice,
+            .access = kMember<&Config::pool, &PoolDefaults::application_name_mode>,
+            .choices = kApplicationNames,
+            .help = "The application_name that servers show: follow (each client's own), force "
+                    "(that of the database's entry, whatever clients say or SET), or add_host (the "
+                    "client's own and its address; no two clients have the same then, so it is set "
+                    "anew whenever a server changes hands)."},
     Setting{.name = "server_round_robin",
             .pgbouncer = "server_round_robin",
             .kind = Kind::kBoolean,

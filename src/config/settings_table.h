@@ -118,6 +118,7 @@ std::span<const Setting> server_tls_settings();
 // The words of the enums, in the order of their enumerators.
 inline constexpr std::string_view kPoolModes[] = {"session", "transaction", "statement"};
 inline constexpr std::string_view kUnknownCodes[] = {"trust", "probe", "reset"};
+inline constexpr std::string_view kApplicationNames[] = {"follow", "force", "add_host"};
 inline constexpr std::string_view kRoutePolicies[] = {"primary", "replica", "split"};
 
 namespace table {

@@ -9,7 +9,13 @@ using server::ServerConnection;
 
 namespace {
 
-constexpr std::size_t kMatchDepth = 4;  // idle servers looked at for one whose settings fit
+// How many are looked at for settings that fit.
+constexpr std::size_t kServersSeen = 4;
+constexpr std::size_t kWaitersSeen = 16;
+
+bool fits(const ServerConnection& server, const server::SettingsRef& wanted) {
+  return server.settings_known() && same_settings(server.settings(), wanted);
+}
 
 }  // namespace
 
@@ -30,14 +36,8 @@ Pool::~Pool() {
 
 ServerConnection* Pool::take(const server::SettingsRef& wanted) {
   if (!waiters_.empty() || idle_.empty() || paused_) return nullptr;
-  ServerConnection* chosen = &idle_.front();
-  std::size_t depth = 0;
-  for (ServerConnection* candidate = chosen; candidate != nullptr && depth < kMatchDepth;
-       candidate = idle_.next(*candidate), ++depth) {
-    if (!candidate->settings_known() || !same_settings(candidate->settings(), wanted)) continue;
-    chosen = candidate;
-    break;
-  }
+  ServerConnection* chosen = fitting_server(wanted);
+  if (chosen == nullptr) chosen = &idle_.front();
   move(*chosen, Place::kLent);
   ++totals_.server_assignment_count;
   publish();
@@ -103,17 +103,42 @@ void Pool::cancel_ended(ServerConnection& server) {
 
 // ---- matching ----------------------------------------------------------------------------------
 
+// Of the idle servers at hand, one whose session is as wanted.
+ServerConnection* Pool::fitting_server(const server::SettingsRef& wanted) {
+  std::size_t seen = 0;
+  for (ServerConnection* candidate = idle_.first(); candidate != nullptr && seen < kServersSeen;
+       candidate = idle_.next(*candidate), ++seen)
+    if (fits(*candidate, wanted)) return candidate;
+  return nullptr;
+}
+
+// The server suits nobody at the head of the queue. Turning its session into another one and back
+// costs every client more than a moment: whoever came not much later and has such a session may
+// have it first.
+Waiter& Pool::waiter_for(ServerConnection& server) {
+  Waiter& first = waiters_.front();
+  std::size_t seen = 0;
+  for (Waiter* candidate = waiters_.next(first); candidate != nullptr && seen < kWaitersSeen;
+       candidate = waiters_.next(*candidate), ++seen)
+    if (candidate->waiting_since - first.waiting_since <= kOvertakingUs &&
+        fits(server, candidate->wanted_settings()))
+      return *candidate;
+  return first;
+}
+
 void Pool::match() {
   if (paused_) return publish();
   grant_pins();
   lend_to_starving();
   while (!waiters_.empty() && !idle_.empty()) {
-    Waiter& waiter = waiters_.pop_front();
+    ServerConnection* server = fitting_server(waiters_.front().wanted_settings());
+    Waiter& waiter = server != nullptr ? waiters_.front() : waiter_for(idle_.front());
+    if (server == nullptr) server = &idle_.front();
+    waiters_.remove(waiter);
     totals_.wait_time_us += static_cast<std::uint64_t>(host_.turn().now - waiter.waiting_since);
-    ServerConnection& server = idle_.front();
-    move(server, Place::kLent);
+    move(*server, Place::kLent);
     ++totals_.server_assignment_count;
-    waiter.granted(server);
+    waiter.granted(*server);
   }
   open_missing();
   publish();

@@ -30,7 +30,7 @@ bool ClientSession::holds_ready() {
   constexpr sql::Effects kSettings = effect::kSetting | effect::kAnySetting;
   const sql::Effects effects = traces_ ? traces_->effects() : effect::kNone;
   ready_held_ = listening_ || (effects & effect::kListen) != 0 ||
-                (login_settings_ && (effects & kSettings) != 0);
+                (login_settings_ && ((effects & kSettings) != 0 || strays_from_settings()));
   return ready_held_;
 }
 

@@ -223,8 +223,10 @@ void ClientSession::parameter_changed(std::string_view name, std::string_view va
   // Who the session acts as is found out by asking: the message does not tell of every change.
   if (!server::is_settable(key) || key == "session_authorization") return;
   if (key == "client_encoding") reread_settings();
+  if (server_->settings_known())
+    server_->settings_are(host_.settings().with(server_->settings(), key, value));
+  if (is_forced(key)) return;
   settings_ = host_.settings().with(settings_, key, value);
-  server_->settings_are(settings_);
 }
 
 void ClientSession::count_request() {

@@ -208,14 +208,32 @@ void ClientSession::begin_relay() {
 
 // The client's settings are known; what a server answers to them may still have to be asked.
 void ClientSession::open_session() {
-  const std::string& forced = account_->forced_application_name;
-  if (!forced.empty()) login_->application_name = forced;
+  choose_application_name();
   login_->learned_for = host_.settings().intern(login_->settings);
   settings_ = login_->learned_for;
-  if (!login_->application_name.empty())
+  if (!login_->application_name.empty() || account_->forces_application_name())
     settings_ = host_.settings().with(settings_, "application_name", login_->application_name);
   login_settings_ = settings_;
   seek_welcome();
+}
+
+// What it has in `options` is a setting among others.
+void ClientSession::choose_application_name() {
+  std::string in_options;
+  std::erase_if(login_->settings, [&](const server::Setting& one) {
+    if (one.name != "application_name") return false;
+    in_options = one.value;
+    return true;
+  });
+  std::string& name = login_->application_name;
+  if (name.empty()) name = in_options;
+  if (name.empty() || account_->forces_application_name()) name = account_->application_name;
+  if (account_->limits.application_name_mode != config::ApplicationName::kAddHost) return;
+  const net::Address peer = turn().network.peer_address(socket());
+  constexpr std::size_t kLongestName = 63;  // PostgreSQL cuts what is longer
+  const std::string host = " - " + (peer.is_unix() ? std::string("unix") : peer.to_string());
+  if (name.empty()) name = "app";
+  name = name.substr(0, kLongestName - std::min(kLongestName, host.size())) + host;
 }
 
 // How a server greets such a client is remembered, or has to be asked.

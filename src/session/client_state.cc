@@ -84,7 +84,7 @@ void ClientSession::setting_done() {
 void ClientSession::end_lease() {
   if (pins_.has(PinReason::kUnknown)) traces().add_unread();  // it is asked again
   if (traces_ && traces_->effects() != 0) return settle();
-  settle_channels();
+  settled();
 }
 
 void ClientSession::settle() {
@@ -140,6 +140,16 @@ void ClientSession::answer_complete() {
   apply_answer(answer);
   settled();
   if (has_carry() && state_ != State::kClosed) schedule();
+}
+
+// What the server has now is not what the client's session has, and will have on other servers.
+bool ClientSession::strays_from_settings() const {
+  return server_->settings_known() && !same_settings(server_->settings(), settings_);
+}
+
+// The administrator's word is stronger than the client's.
+bool ClientSession::is_forced(std::string_view parameter) const {
+  return parameter == "application_name" && account_->forces_application_name();
 }
 
 // The server could not become what the client's session is: its statement must not run there.
@@ -210,14 +220,13 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
   settings_ = actual;
   if (login_settings_)
     for (const server::Setting& setting : *login_settings_)
-      if (server::find_setting(actual, setting.name) == nullptr)
+      if (server::find_setting(actual, setting.name) == nullptr || is_forced(setting.name))
         settings_ = table.with(settings_, setting.name, setting.value);
 }
 
 // Everything about the transaction that is over is known, but for channels.
 void ClientSession::settled() {
-  if (ready_held_ && server_->settings_known() && !same_settings(server_->settings(), settings_))
-    return restore_login_settings();
+  if (ready_held_ && strays_from_settings()) return restore_login_settings();
   settle_channels();
 }
 

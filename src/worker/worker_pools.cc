@@ -20,7 +20,7 @@ void Worker::refresh_account(session::Account& account) {
   const std::string& server_user = database->user.empty() ? account.user : database->user;
   account.limits = config::pool_settings(config, *database, config::find_user(config, server_user));
   account.max_prepared_statements = static_cast<std::size_t>(config.pool.max_prepared_statements);
-  account.forced_application_name = database->application_name;
+  account.application_name = database->application_name;
   refresh_reads(account, *database);
   const Micros idle = account.limits.client_idle_us;
   if (idle > 0)

@@ -49,10 +49,12 @@ def test_session_pooling_without_a_reset_query(start_pgsaba):
     daemon = start(start_pgsaba, size=1, pool_mode="session", server_reset_query="")
     with daemon.connect() as client:
         client.query("set work_mem = '9MB'")
+        client.query("set timezone = 'Asia/Tokyo'")  # which the server reports
         pid = backend(client)
     with daemon.connect() as client:
         assert backend(client) == pid
         assert client.value("show work_mem") == "4MB"
+        assert client.value("show timezone") != "Asia/Tokyo"
 
 
 @pytest.mark.parametrize("leave", ["create temp table t (a int)", "select pg_advisory_lock(1)",

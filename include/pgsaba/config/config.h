@@ -23,6 +23,7 @@ enum class PoolMode : std::uint8_t { kSession, kTransaction, kStatement };
 enum class RoutePolicy : std::uint8_t { kPrimary, kReplica, kSplit };
 // What is done about code that may change a session out of sight: nothing, ask, or clean.
 enum class UnknownCode : std::uint8_t { kTrust, kProbe, kReset };
+enum class ApplicationName : std::uint8_t { kFollow, kForce, kAddHost };
 enum class AuthType : std::uint8_t { kTrust, kPlain, kMd5, kScramSha256, kHba };
 enum class ReadYourWrites : std::uint8_t { kOff, kSession, kDatabase };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
@@ -134,6 +135,7 @@ struct DatabaseSettings {
   std::string user = {};  // forced user; empty: the client's own
   std::string password = {};
   std::string application_name = {};
+  std::optional<ApplicationName> application_name_mode = {};
   std::string auth_user = {};  // these three as in Auth, where they are empty
   std::string auth_query = {};
   std::string auth_dbname = {};
@@ -231,6 +233,7 @@ struct PoolDefaults {
   std::int32_t max_opening_servers = 64;
   std::int32_t max_pinned_servers = 10;
   UnknownCode unknown_code = UnknownCode::kProbe;
+  ApplicationName application_name_mode = ApplicationName::kFollow;
   bool server_round_robin = false;
   std::string server_reset_query = "DISCARD ALL";
 };

@@ -30,6 +30,7 @@ struct PoolSettings {
   Micros sequence_pin_us = 0;
   std::int32_t max_pinned_servers = 0;
   UnknownCode unknown_code = UnknownCode::kProbe;
+  ApplicationName application_name_mode = ApplicationName::kFollow;
 
   bool operator==(const PoolSettings&) const = default;
 };

@@ -96,6 +96,10 @@ class Pool final : public server::ServerOwner {
   // A client of another worker is preferred to one of ours once it has waited this much longer.
   static constexpr Micros kStarvationUs = 2 * kMillisecond;
 
+  // A client may overtake others for a server whose session is like its own, if it came this much
+  // later at most.
+  static constexpr Micros kOvertakingUs = 2 * kMillisecond;
+
   Pool(PoolHost& host, PoolKey key, std::shared_ptr<const server::ServerTarget> target,
        PoolPolicy policy, std::shared_ptr<SharedPool> shared);
   ~Pool() override;
@@ -210,6 +214,8 @@ class Pool final : public server::ServerOwner {
   bool starves = false;
 
  private:
+  server::ServerConnection* fitting_server(const server::SettingsRef& wanted);
+  Waiter& waiter_for(server::ServerConnection& server);
   void make_idle(server::ServerConnection& server);
   void settle(server::ServerConnection& server);
   bool worn_out(const server::ServerConnection& server);

@@ -33,7 +33,7 @@ struct Account {
   std::string user;      // as the client logged in
   config::PoolSettings limits;
   std::size_t max_prepared_statements = 0;
-  std::string forced_application_name;  // of the database entry; empty: the client's own
+  std::string application_name;  // of the database entry
   pool::Pool* pool = nullptr;           // the route's answer, good for `route_generation`
   std::uint64_t route_generation = 0;
   Micros unrouted_since = 0;  // no server serves it, but one may soon; 0: one does, or never will
@@ -45,6 +45,9 @@ struct Account {
     if (pool == &gone) pool = nullptr;
     std::replace(reads.pools.begin(), reads.pools.end(), const_cast<pool::Pool*>(&gone),
                  static_cast<pool::Pool*>(nullptr));
+  }
+  bool forces_application_name() const {
+    return limits.application_name_mode == config::ApplicationName::kForce;
   }
   bool pools_transactions() const { return limits.pool_mode != config::PoolMode::kSession; }
 };

@@ -221,6 +221,7 @@ class ClientSession final : public net::Connection,
   bool read_replication(const wire::StartupMessage& startup);
   void login_proven();
   void open_session();
+  void choose_application_name();
   void seek_welcome();
   void begin_relay();
   void begin_learning();
@@ -374,6 +375,8 @@ class ClientSession final : public net::Connection,
 
   void match_answered(Bytes frames);
   void keep_setting(const std::string& name, const std::optional<std::string>& value);
+  bool is_forced(std::string_view parameter) const;
+  bool strays_from_settings() const;
   void apply_answer(const StateAnswer& answer);
   void abandon_state();
   std::string lost_state();

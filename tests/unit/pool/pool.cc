@@ -106,6 +106,53 @@ TEST_CASE("a server whose settings fit is preferred") {
   CHECK(world.pool->take(tokyo) == fits);
 }
 
+namespace {
+
+// Clients with these letters for settings queue for one server, a millisecond after each other;
+// the letters in the order in which they are served. The server begins with "a".
+std::string served(std::string_view letters, Micros apart) {
+  PoolPolicy policy = PoolWorld::default_policy();
+  policy.settings.pool_size = 1;
+  PoolWorld world(policy);
+  server::SettingsTable table;
+  const auto holder = world.client();
+  world.log_in();
+  std::vector<std::unique_ptr<FakeClient>> clients;
+  for (const char letter : letters) {
+    clients.push_back(std::make_unique<FakeClient>(*world.pool));
+    clients.back()->settings = table.intern({{"application_name", std::string(1, letter)}});
+    world.pool->enqueue(*clients.back());
+    world.host.turn().now += apart;
+  }
+  std::string order;
+  holder->server->settings_are(table.intern({{"application_name", "a"}}));
+  world.give_back(*holder);
+  while (order.size() < letters.size()) {
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      if (clients[i]->server == nullptr) continue;
+      order += letters[i];
+      clients[i]->server->settings_are(clients[i]->settings);
+      world.give_back(*clients[i]);
+      break;
+    }
+  }
+  return order;
+}
+
+}  // namespace
+
+TEST_CASE("a server goes to whoever has its settings, among those that came about the same time") {
+  CHECK(served("abababab", 0) == "aaaabbbb");
+  CHECK(served("babababa", 0) == "aaaabbbb");
+  CHECK(served("cbacba", 0) == "aaccbb");
+  // Two milliseconds are about the same time.
+  CHECK(served("babababa", kMillisecond) == "abbbaaab");
+  CHECK(served("bbba", kMillisecond) == "bbba");
+  CHECK(served("bbba", Pool::kOvertakingUs + 1) == "bbba");
+  // Not the whole queue is searched.
+  CHECK(served(std::string(20, 'b') + "a", 0) == std::string(20, 'b') + "a");
+}
+
 TEST_CASE("a server in a transaction is rolled back before anybody else has it") {
   PoolWorld world;
   const auto client = world.client();
