@@ -97,9 +97,11 @@ bool told(const routing::Topology& topology) {
 Daemon::Daemon(DaemonOptions options)
     : options_(std::move(options)),
       addresses_(loop_, [this] { publish(); }),
-      secrets_(loop_, *this) {}
+      secrets_(loop_, *this),
+      pages_(*this, options_.version) {}
 
 Daemon::~Daemon() {
+  http_.reset();
   if (keys_) keys_->stop();
   if (inquiries_) inquiries_->stop();
   if (handshakes_) handshakes_->stop();
@@ -166,6 +168,7 @@ Status Daemon::start() {
   limit_prepared_memory();
   // Whoever sees the sockets may send signals: they must not meet the system's default.
   if (Status signals = watch_signals(); !signals.ok()) return signals;
+  if (Status http = start_http(); !http.ok()) return http;
   if (Status listening = open_listeners(); !listening.ok()) return listening;
   consoles_ = std::make_unique<ConsoleDesk>(
       loop_, *this, options_.version, [this](std::size_t worker) { worker_drained(worker); },
@@ -274,6 +277,20 @@ Status Daemon::start_workers() {
   }
   log::info("pgsaba {} serves with {} {}", options_.version, count,
             count == 1 ? "worker" : "workers");
+  return done();
+}
+
+Status Daemon::start_http() {
+  const config::Http& http = picture_->config->http;
+  if (http.port == 0) return done();
+  auto face =
+      HttpFace::start(loop_, http.address, http.port,
+                      [this](const HttpRequest& request, std::function<void(HttpReply)> done) {
+                        pages_.serve(request, std::move(done));
+                      });
+  if (!face) return face.error();
+  http_ = std::move(*face);
+  log::info("serves metrics and health on http://{}:{}", http.address, http.port);
   return done();
 }
 
@@ -453,6 +470,7 @@ void Daemon::gather(stats::Detail detail,
   auto gathering = std::make_shared<Gathering>();
   gathering->missing = process_.mailboxes.size();
   gathering->answer = std::move(answer);
+  if (gathering->missing == 0) return gathering->answer({});
   const auto collect = [this, gathering](stats::WorkerSnapshot shot) {
     auto carried = std::make_shared<stats::WorkerSnapshot>(std::move(shot));
     const bool posted = loop_.post([gathering, carried] {

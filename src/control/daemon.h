@@ -14,10 +14,12 @@
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
 #include "control/handshake_workshop.h"
+#include "control/http_face.h"
 #include "control/inquiry_workshop.h"
 #include "control/key_workshop.h"
 #include "control/position_watch.h"
 #include "control/secret_desk.h"
+#include "control/status_pages.h"
 #include "control/worker_thread.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/process.h"
@@ -42,6 +44,7 @@ class Daemon final : public DaemonControls {
   void change_picture(const std::function<void(worker::Picture&)>& change) override;
   Status reload() override;
   void shutdown(ShutdownMode mode) override;
+  bool stopping() const override { return stopping_; }
   void tell_workers(const std::function<worker::Mail()>& make_letter) override;
   void tell_worker(std::size_t worker, worker::Mail letter) override;
   void gather(stats::Detail detail,
@@ -68,6 +71,7 @@ class Daemon final : public DaemonControls {
   void start_monitor();
   void start_workers_when_ready();
   Status start_workers();
+  Status start_http();
   void worker_drained(std::size_t worker);
   void start_positions();
   void follow_primaries();
@@ -93,6 +97,8 @@ class Daemon final : public DaemonControls {
   net::Watch patience_;  // for the first word of the servers
   std::size_t drained_ = 0;
   bool serving_ = false;
+  StatusPages pages_;
+  std::unique_ptr<HttpFace> http_;
   bool stopping_ = false;
   ShutdownMode shutdown_ = ShutdownMode::kWaitForClients;  // while stopping
   int status_ = 0;

@@ -27,6 +27,7 @@ class DaemonControls {
   // Reads configuration and user list anew; an error leaves everything as it was.
   virtual Status reload() = 0;
   virtual void shutdown(ShutdownMode mode) = 0;
+  virtual bool stopping() const = 0;
   // A letter to every worker.
   virtual void tell_workers(const std::function<worker::Mail()>& make_letter) = 0;
   virtual void tell_worker(std::size_t worker, worker::Mail letter) = 0;

@@ -135,7 +135,9 @@ void Pool::match() {
     Waiter& waiter = server != nullptr ? waiters_.front() : waiter_for(idle_.front());
     if (server == nullptr) server = &idle_.front();
     waiters_.remove(waiter);
-    totals_.wait_time_us += static_cast<std::uint64_t>(host_.turn().now - waiter.waiting_since);
+    const auto waited = static_cast<std::uint64_t>(host_.turn().now - waiter.waiting_since);
+    totals_.wait_time_us += waited;
+    times_.waits.add(waited);
     move(*server, Place::kLent);
     ++totals_.server_assignment_count;
     waiter.granted(*server);

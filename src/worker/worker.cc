@@ -172,6 +172,7 @@ bool Worker::droppable(const pool::Pool& pool) const {
 void Worker::drop_pool(pool::Pool& pool) {
   for (const auto& [key, account] : accounts_) account->forget(pool);
   retired_totals_[pool.key().database] += pool.totals();
+  retired_times_[pool.key().database] += pool.times();
 }
 
 void Worker::end_all_in(Phase phase) {

@@ -301,17 +301,19 @@ stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   shot.time = wall_clock_now();
   const std::map<const pool::Pool*, std::uint32_t> active = count_clients(shot);
   std::map<std::string, stats::TrafficTotals> totals = retired_totals_;
+  std::map<std::string, stats::TrafficTimes> times = retired_times_;
   std::unordered_map<std::uint32_t, std::size_t> prepared;
   for (const auto& [key, pool] : pools_) {
     shot.pools.push_back(pool_row(*pool, turn_.now));
     const auto clients = active.find(pool.get());
     if (clients != active.end()) shot.pools.back().cl_active = clients->second;
     totals[key.database] += pool->totals();
+    times[key.database] += pool->times();
     if (detail == stats::Detail::kSums) continue;
     add_servers(shot, *pool, turn_);
     add_prepared(shot, *pool, prepared);
   }
-  for (auto& [database, sum] : totals) shot.databases.push_back({database, sum});
+  for (auto& [database, sum] : totals) shot.databases.push_back({database, sum, times[database]});
   for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
   if (detail == stats::Detail::kSums) return shot;
   sessions_in(Phase::kRelay).for_each([&](const ClientSession& client) {

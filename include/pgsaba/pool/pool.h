@@ -26,6 +26,7 @@
 #include "pgsaba/pool/pin_places.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/server/server_connection.h"
+#include "pgsaba/stats/traffic_times.h"
 #include "pgsaba/stats/traffic_totals.h"
 
 namespace pgsaba::pool {
@@ -108,6 +109,7 @@ class Pool final : public server::ServerOwner {
   const PoolPolicy& policy() const { return policy_; }
   const server::ServerTarget& target() const { return *target_; }
   stats::TrafficTotals& totals() { return totals_; }
+  stats::TrafficTimes& times() { return times_; }
 
   // An idle server at once, unless somebody waits already.
   server::ServerConnection* take(const server::SettingsRef& wanted);
@@ -251,6 +253,7 @@ class Pool final : public server::ServerOwner {
   PoolPolicy policy_;
   std::shared_ptr<SharedPool> shared_;
   stats::TrafficTotals totals_;
+  stats::TrafficTimes times_;
   std::array<Servers, 4> lists_;  // by Place
   Servers& idle_ = servers_at(Place::kIdle);
   Servers& opening_ = servers_at(Place::kOpening);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pgsaba/base/clock.h"
+#include "pgsaba/stats/traffic_times.h"
 #include "pgsaba/stats/traffic_totals.h"
 
 namespace pgsaba::stats {
@@ -108,6 +109,7 @@ struct PoolRow {
 struct DatabaseStats {
   std::string database;
   TrafficTotals totals;
+  TrafficTimes times = {};
 };
 
 // Leases of a database whose reads are split, by where they went and why.

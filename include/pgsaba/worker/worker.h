@@ -202,6 +202,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
   std::map<std::string, stats::TrafficTotals> retired_totals_;  // by database, of dropped pools
+  std::map<std::string, stats::TrafficTimes> retired_times_;
   std::map<std::string, std::unique_ptr<ClusterReads>> reads_;  // by cluster
   std::map<std::string, routing::LeaseCounts> lease_counts_;    // by database
   std::set<std::string> doubted_;                               // clusters: connections broke there

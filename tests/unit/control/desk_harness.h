@@ -34,6 +34,7 @@ struct FakeDaemon final : DaemonControls {
   }
   Status reload() override { return reload_result; }
   void shutdown(ShutdownMode mode) override { shutdowns.push_back(mode); }
+  bool stopping() const override { return !shutdowns.empty(); }
   void tell_workers(const std::function<worker::Mail()>& make_letter) override {
     for (std::size_t worker = 0; worker < snapshots.size(); ++worker)
       tell_worker(worker, make_letter());
