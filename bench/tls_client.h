@@ -44,8 +44,12 @@ class TlsClient {
 
  private:
   enum class Phase : std::uint8_t { kBegin, kAsked, kShaking, kOpen };
+  // Without its goodbye, libssl would think that the session was cut, and not resume it.
   struct Free {
-    void operator()(SSL* session) const { ::SSL_free(session); }
+    void operator()(SSL* session) const {
+      ::SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+      ::SSL_free(session);
+    }
   };
 
   [[nodiscard]] long waiting_or_gone(int result) const;

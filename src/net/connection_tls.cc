@@ -6,8 +6,8 @@
 namespace pgsaba::net {
 namespace {
 
-// What is sealed at a time: some records, sent in one system call while they are in the cache.
-constexpr std::size_t kSealBytes = 65'536;
+// What is sealed at a time: eight records, sent in one system call while they are in the cache.
+constexpr std::size_t kSealBytes = 131'072;
 
 // What is read of a handshake at a time. Nobody has proven anything yet.
 constexpr std::size_t kHandshakeBytes = 16'384;

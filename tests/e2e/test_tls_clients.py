@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -413,6 +414,13 @@ def test_a_cancel_request_may_come_encrypted(encrypted):
 
 # Before their time
 
+
+def processor_time(daemon):
+    """Nanoseconds that each thread of the daemon has run, by the thread's name."""
+    return {(task / "comm").read_text().strip(): int((task / "schedstat").read_text().split()[0])
+            for task in Path(f"/proc/{daemon.pid}/task").iterdir()}
+
+
 STARTUP = m.startup({"user": "postgres", "database": "postgres"})
 
 
@@ -486,3 +494,34 @@ def test_slow_handshakes_are_cut(start_pgsaba, certificate, held_back):
             plain.sendall(b"\x16\x03\x01\x02\x00\x01")
         assert plain.recv(1 << 16) in (b"",) or held_back == "everything"
         daemon.wait_for_log("client_login timeout")
+
+
+def half_open(where):
+    plain = socket.create_connection(where, 10)
+    plain.sendall(m.ssl_request())
+    assert plain.recv(1) == b"S"
+    plain.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
+    return plain
+
+
+def test_half_open_handshakes_leave_others_alone(start_pgsaba, certificate):
+    daemon = start_pgsaba({**tls_of(certificate), "timeouts": {"client_login": "3s"}})
+    with daemon.connect(tls=context()) as served:
+        held = [half_open(daemon.where) for _ in range(300)]
+        for number in range(20):
+            assert served.value(f"select {number}") == str(number)
+        assert daemon.connect(tls=context()).value("select 1") == "1"
+        assert all(plain.recv(1) == b"" for plain in held)  # cut, one and all
+        assert served.value("select 1") == "1"
+
+
+def test_handshakes_are_computed_beside_the_workers(start_pgsaba, authority):
+    """5 ms of an RSA key each: no query waits for that."""
+    files = authority.issue("slow.test", key="rsa:4096")
+    daemon = start_pgsaba(tls_of(files))
+    before = processor_time(daemon)
+    for _ in range(20):
+        daemon.connect(tls=context()).close()
+    after = processor_time(daemon)
+    used = {name: after[name] - before[name] for name in after}
+    assert used["handshakes"] > used["worker-0"], used

@@ -196,7 +196,7 @@ TEST_CASE("large writes are few system calls") {
   line.network.writes = 0;
   line.talker->send(some_text(262'144));
   line.turn.flush_all();
-  CHECK(line.network.writes == 4);  // of four records each
+  CHECK(line.network.writes == 2);  // of eight records each
 }
 
 TEST_CASE("whoever feeds it is told when it can take more") {
