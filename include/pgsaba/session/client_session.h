@@ -47,6 +47,7 @@ namespace pgsaba::session {
 class LeaseTraces;
 class OrphanedTransaction;
 class Relay;
+struct Lesson;
 struct Listening;
 struct StateAnswer;
 struct UnnamedStatement;
@@ -220,6 +221,11 @@ class ClientSession final : public net::Connection,
   void learn_from(Bytes bytes);
   void append_key(std::string& out) const;
   void send_welcome(const wire::ParameterList& parameters);
+
+  // client_answers.cc
+  bool answer_as_known(std::string_view text);
+  void begin_lesson(std::string_view text);
+  void end_lesson();
 
   // client_requests.cc
   enum class Taken : std::uint8_t { kYes, kNotYet };
@@ -406,6 +412,7 @@ class ClientSession final : public net::Connection,
   server::SettingsRef settings_;
   server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
   std::string begin_sql_;               // the BEGIN that waits; empty: none does
+  std::unique_ptr<Lesson> lesson_;      // in a lease that shows what a statement is answered
   std::unique_ptr<LeaseTraces> traces_;
   server::PreparedTable::HeldNames prepared_;  // by SQL
   std::unique_ptr<UnnamedStatement> unnamed_;
