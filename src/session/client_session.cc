@@ -88,7 +88,7 @@ void ClientSession::transition(State next) {
   state_ = next;
   if (!leases_server(next)) give_up_pin_places();
   if (next == State::kIdle) idle_since_ = turn().now;
-  if (next == State::kIdle && !ready_held_) deliver_notifications();
+  if (next == State::kIdle && !ready_held_ && !leaving_) deliver_notifications();
   if (from != phase_of(next)) host_.phase_changed(*this, from, phase_of(next));
 }
 
