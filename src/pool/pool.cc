@@ -213,7 +213,7 @@ void Pool::reconnect(CloseReason reason) {
   while (!opening_.empty()) close(opening_.front(), reason);
   servers_at(Place::kLent).for_each(mark);
   servers_at(Place::kResting).for_each(mark);
-  welcomes().forget_learned();
+  forget_learned();
   retry_at_ = 0;
   host_.needs_match(*this);
 }
@@ -224,7 +224,13 @@ void Pool::cut_off(CloseReason reason) {
   const auto cut = [reason](ServerConnection& server) { server.cut_off(reason); };
   servers_at(Place::kLent).for_each(cut);
   servers_at(Place::kResting).for_each(cut);
+  forget_learned();
+}
+
+// Other servers may answer otherwise.
+void Pool::forget_learned() {
   welcomes().forget_learned();
+  known_answers_.forget_all();
 }
 
 void Pool::retry_now() {
@@ -280,7 +286,7 @@ void Pool::leave_addresses() {
   opening_.for_each(close_now);
   servers_at(Place::kLent).for_each(close_later);
   servers_at(Place::kResting).for_each(close_later);
-  if (any) welcomes().forget_learned();
+  if (any) forget_learned();
 }
 
 void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolPolicy policy) {

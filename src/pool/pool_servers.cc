@@ -106,7 +106,10 @@ void Pool::server_cleaned(ServerConnection& server) { settle(server); }
 void Pool::server_closed(ServerConnection& server, CloseReason reason) {
   const bool was_opening = server.place == static_cast<std::uint8_t>(Place::kOpening);
   const bool vanished = reason == CloseReason::kServerClosed || reason == CloseReason::kServerError;
-  if (vanished && !was_opening) host_.server_vanished(*this);
+  if (vanished && !was_opening) {
+    known_answers_.forget_all();
+    host_.server_vanished(*this);
+  }
   const wire::ErrorFields error = server.last_error();
   if (was_opening) {
     const std::string tls = server.tls_error();

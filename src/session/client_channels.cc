@@ -14,6 +14,7 @@
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/lesson.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/relay.h"

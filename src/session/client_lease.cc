@@ -7,6 +7,7 @@
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/lesson.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/unnamed_statement.h"
@@ -89,6 +90,7 @@ void ClientSession::follow_route() {
 
 void ClientSession::link(ServerConnection& server) {
   server_ = &server;
+  lesson_.reset();
   if (account_->reads.counts != nullptr) account_->reads.counts->add(lease_reason_);
   statements_in_lease_ = 0;
   read_.start(turn().now);
@@ -208,6 +210,7 @@ void ClientSession::begin_failed(const ErrorFields& error, Bytes frame) {
 void ClientSession::server_sent(Bytes bytes) {
   if (state_ == State::kWelcome) return learn_from(bytes);
   if (!request_.empty()) forget_request();
+  if (lesson_) lesson_->frames.append(text_of(bytes));
   lease_pool_->totals().bytes_sent += bytes.size();
   send(bytes);
 }

@@ -6,6 +6,7 @@
 #include "pgsaba/session/client_session.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/lesson.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/query_text.h"

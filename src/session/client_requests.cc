@@ -6,6 +6,7 @@
 #include "session/data_access.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/lesson.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/pin_foresight.h"
@@ -132,6 +133,9 @@ bool ClientSession::answer_unlinked(const Piece& piece) {
     case Command::kCommit:
     case Command::kRollback:
       return state_ == State::kBegun && end_unbegun(query_text(piece));
+    case Command::kSet:
+    case Command::kShow:
+      return piece.complete && answer_as_known(query_text(piece));
     case Command::kDeallocate:
       if (!deallocates(piece)) return false;
       answer_deallocate(piece);
@@ -203,7 +207,7 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   note_statement(effects | match_names(query_.effects, text), text);
   if (touches_data(query_)) note_access(data_access(query_));
   drop_unnamed_statement();
-  ++batches_sent_;
+  if (batches_sent_++ == batches_before_lease_ && piece.complete) begin_lesson(text);
   const bool in_block = pipeline.empty() && pipeline.status() == TransactionStatus::kInBlock;
   forward(Request::kQuery, piece);
   const bool gives_up = traces_ && traces_->given_up().size() > given_up_before;

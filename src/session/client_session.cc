@@ -4,6 +4,7 @@
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/lesson.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/relay.h"
@@ -87,7 +88,7 @@ void ClientSession::transition(State next) {
   state_ = next;
   if (!leases_server(next)) give_up_pin_places();
   if (next == State::kIdle) idle_since_ = turn().now;
-  if (next == State::kIdle && !ready_held_) deliver_notifications();
+  if (next == State::kIdle && !ready_held_ && !leaving_) deliver_notifications();
   if (from != phase_of(next)) host_.phase_changed(*this, from, phase_of(next));
 }
 

@@ -9,6 +9,7 @@
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/lesson.h"
 #include "session/listening.h"
 #include "session/relay.h"
 #include "session/startup_options.h"

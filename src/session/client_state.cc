@@ -8,6 +8,7 @@
 #include "session/client_login_state.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/lesson.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/unnamed_statement.h"
@@ -233,6 +234,7 @@ void ClientSession::settled() {
 // A RESET went to the server's default: the client's is what its startup packet said, and it has to
 // hear of that before it goes on.
 void ClientSession::restore_login_settings() {
+  lesson_.reset();  // what is told to the client in addition is not part of it
   settling_ = Settling::kRestore;
   transition(State::kSettling);
   if (server_->match_and_tell(settings_)) return;
@@ -277,6 +279,7 @@ void ClientSession::finish_lease() {
     pins_.clear();
   }
   if (!pins_.any()) {
+    if (lesson_) end_lesson();
     unlink();
     return release_ready();
   }

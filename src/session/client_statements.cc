@@ -5,6 +5,7 @@
 #include "session/deallocate.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
+#include "session/lesson.h"
 #include "session/listening.h"
 #include "session/pin_foresight.h"
 #include "session/unnamed_statement.h"

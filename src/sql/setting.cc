@@ -130,6 +130,18 @@ Setting read_reset(Phrase& phrase) {
 
 }  // namespace
 
+std::optional<std::string> shown_setting(std::string_view sql, const Dialect& dialect) {
+  if (sql.find('\0') != std::string_view::npos) return std::nullopt;
+  Phrase phrase(sql, dialect);
+  if (!phrase.take(Mark::kShow)) return std::nullopt;
+  const bool zone = phrase.at(Mark::kTime) && phrase.peek().mark == Mark::kZone;
+  if (zone) phrase.advance();
+  std::string name = take_parameter(phrase);
+  if (zone) name = name == "zone" ? "timezone" : "";
+  if (name.empty() || !phrase.at_last()) return std::nullopt;
+  return name;
+}
+
 std::optional<PlainSetting> plain_setting(std::string_view sql, const Dialect& dialect) {
   if (sql.find('\0') != std::string_view::npos) return std::nullopt;
   Phrase phrase(sql, dialect);

@@ -57,6 +57,8 @@ void BackEndProcess::start_up() {
   }
   const auto* startup = std::get_if<wire::StartupMessage>(&cut->packet);
   if (startup == nullptr) return server_.judge.accuse("broken startup packet at the back end");
+  const std::string* application = startup->find("application_name");
+  listener_ = application != nullptr && *application == "pgsaba listener";
   startup_.clear();
   server_.kernel.at(server_.kernel.now + server_.kernel.random.between<Micros>(50, 3'000),
                     [this] { welcome(); });
@@ -107,6 +109,12 @@ void BackEndProcess::finish(bool cancelled) {
   if (!out.empty())
     trace(client_.value_or(-2), server_.kernel.now,
           ("  " + std::to_string(key_.pid) + " ->").c_str(), out);
+  for (const Notification& one : session_.take_notified()) server_.notify(one, this);
+  if (session_.belongings().empty()) {
+    owner_.reset();
+  } else if (client_) {
+    owner_ = client_;
+  }
   if (session_.at_rest()) client_.reset();
   if (!out.empty()) server_.kernel.actor_send(socket_, out);
   if (session_.terminated()) close(false);
@@ -122,6 +130,8 @@ void BackEndProcess::inspect(std::string_view message) {
   if (client_ && *client_ != *client)
     judge.accuse(who + " runs inside a transaction or batch of client " + std::to_string(*client_));
   client_ = client;
+  if (owner_ && *owner_ != *client)
+    judge.accuse(who + " runs where client " + std::to_string(*owner_) + " has belongings");
   const auto setting = [&](const char* name) {
     const auto found = session_.settings().find(name);
     return found == session_.settings().end() ? std::string() : found->second;
@@ -132,6 +142,14 @@ void BackEndProcess::inspect(std::string_view message) {
     if (!value.empty() && !value.starts_with(own))
       judge.accuse(who + " runs with " + name + " " + value);
   }
+}
+
+// It tells its client at once if that waits for nothing.
+void BackEndProcess::heard(const Notification& one) {
+  session_.heard(one);
+  if (!open_ || !serving_ || busy_ || !session_.at_rest()) return;
+  if (const std::string told = session_.take_heard(); !told.empty())
+    server_.kernel.actor_send(socket_, told);
 }
 
 void BackEndProcess::cancel() {
@@ -163,6 +181,12 @@ Actor* BackEnd::accept(net::Socket socket) {
 void BackEnd::cancel(const wire::CancelKey& key) {
   for (const auto& process : processes_)
     if (process->key() == key && process->open()) process->cancel();
+}
+
+void BackEnd::notify(const Notification& one, const BackEndProcess* from) {
+  judge.notified(one);
+  for (const auto& process : processes_)
+    if (process.get() != from && process->open()) process->heard(one);
 }
 
 void BackEnd::kill_one() {

@@ -27,6 +27,9 @@ class BackEndProcess final : public Actor {
   bool open() const { return open_; }
   bool serving() const { return serving_; }
   bool at_rest() const { return !busy_ && session_.at_rest(); }
+  bool listens_for_others() const { return listener_; }
+  const Belongings& belongings() const { return session_.belongings(); }
+  void heard(const Notification& one);
   const wire::CancelKey& key() const { return key_; }
 
  private:
@@ -43,6 +46,8 @@ class BackEndProcess final : public Actor {
   ModelSession session_;
   std::string startup_;
   std::optional<int> client_;  // whose transaction or batch runs
+  std::optional<int> owner_;   // whose belongings it has
+  bool listener_ = false;      // the connection that all who listen share
   std::uint64_t job_ = 0;      // which finish is the valid one
   bool open_ = true;
   bool serving_ = false;
@@ -57,6 +62,8 @@ class BackEnd {
   void cancel(const wire::CancelKey& key);
   // Ends one process of those that serve, as an administrator or a crash would.
   void kill_one();
+  // A transaction of `from` has notified.
+  void notify(const Notification& one, const BackEndProcess* from);
   std::vector<BackEndProcess*> open_processes() const;
 
   SimKernel& kernel;

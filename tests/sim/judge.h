@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pgsaba/base/clock.h"
+#include "sim/belongings.h"
 
 namespace pgsaba::sim {
 
@@ -38,6 +39,12 @@ class Judge {
   }
   bool was_cancelled(const std::string& run) const { return cancelled_.contains(run); }
 
+  // What was notified, by channel, in the order of commits.
+  void notified(const Notification& one) { notified_[one.channel].push_back(one.payload); }
+  const std::vector<std::string>& notified_on(const std::string& channel) {
+    return notified_[channel];
+  }
+
   // The death of one back end can be felt by one client at most.
   void back_end_died() { ++deaths; }
   void felt_death(int client) {
@@ -51,6 +58,8 @@ class Judge {
   std::size_t runs = 0;          // statements executed by back ends
   std::size_t transactions = 0;  // ended, as clients saw them
   std::size_t refused = 0;       // batches refused after query_wait
+  std::size_t pins_refused = 0;  // statements that would have kept a server
+  std::size_t heard = 0;         // notifications
   std::size_t given_up = 0;      // clients whose answers are not compared any more
 
  private:
@@ -61,6 +70,7 @@ class Judge {
   std::map<int, int> cancels_received_;
   std::set<std::string> cancelled_;
   std::set<int> bereaved_;
+  std::map<std::string, std::vector<std::string>> notified_;
 };
 
 }  // namespace pgsaba::sim

@@ -51,9 +51,21 @@ std::string verb_of(std::string_view sql) {
   return words.empty() ? "" : words[0];
 }
 
+// Tells apart what one statement notifies when it runs again; always of the same length.
+std::string next_number() {
+  static std::uint32_t number = 0;
+  return "#" + std::to_string(100'000'000 + number++ % 100'000'000);
+}
+
+// pgsaba has statements of its own that are none.
+bool is_broken(std::string_view sql) {
+  const std::string verb = verb_of(sql);
+  return verb == "SYNTAX" || verb == "pgsaba";
+}
+
 bool returns_rows(std::string_view sql) {
   const std::string verb = verb_of(sql);
-  return verb == "SELECT" || verb == "SHOW";
+  return verb == "SELECT" || verb == "SHOW" || verb == "TABLE";
 }
 
 // What stands behind a SQL word that tells pgsaba what to expect of it.
@@ -260,6 +272,19 @@ void ModelSession::refuse_batch(std::string& out) {
   ready(out);
 }
 
+void ModelSession::refuse_message(std::string& out) {
+  while (has_message() && std::string_view("dcfHS").find(message()[0]) != std::string_view::npos)
+    run(false, out);
+  if (!has_message()) return;
+  const bool query = message()[0] == 'Q';
+  input_.erase(0, message().size());
+  std::string error;  // the client has another one
+  fail("53300", "", error);
+  skipping_ = in_batch_ = !query;
+  unsent_block_ = false;
+  if (query) ready(out);
+}
+
 void ModelSession::feed(std::string_view bytes) {
   const std::size_t ignored = std::min(ignored_, bytes.size());
   ignored_ -= ignored;
@@ -273,7 +298,7 @@ void ModelSession::simple_query(std::string_view sql, bool cancelled, std::strin
   portals_.erase("");
   const auto statements = statements_in(sql);
   const bool block = status_ != 'I';
-  if (std::ranges::any_of(statements, [](auto one) { return verb_of(one) == "SYNTAX"; })) {
+  if (std::ranges::any_of(statements, is_broken)) {
     fail("42601", "syntax error in " + std::string(find_tag(sql)), out);
     return ready(out);
   }
@@ -323,7 +348,7 @@ void ModelSession::finish_copy(std::string& out) {
 void ModelSession::parse(std::string_view body, std::string& out) {
   const std::string name(body.data());
   const std::string sql(body.data() + name.size() + 1);
-  if (verb_of(sql) == "SYNTAX")
+  if (is_broken(sql))
     return fail_extended("42601", "syntax error in " + std::string(find_tag(sql)), out);
   if (refused_in_failed_block(sql, out)) return;
   if (!name.empty() && statements_.contains(name))
@@ -473,6 +498,10 @@ bool ModelSession::run_statement(std::string_view sql, std::string_view echo, bo
     return true;
   }
   if (verb == "SELECT" && words[1].starts_with('\'')) return answer_question(sql, out);
+  const bool belongs = (verb == "DROP" && words[1] == "TABLE") || verb == "CREATE" ||
+                       verb == "TABLE" || verb == "LISTEN" || verb == "UNLISTEN" ||
+                       verb == "NOTIFY" || words.back().starts_with("pg_advisory");
+  if (belongs) return run_on_belongings(words, out);
   if (verb == "NOTICE")
     wire::append_error(out, 'N', {"NOTICE", "00000", "notice of " + std::string(echo)});
   if (verb == "SELECT" && words.size() == 3) {
@@ -503,7 +532,11 @@ bool ModelSession::run_transaction_command(std::string_view verb, std::string& o
 }
 
 bool ModelSession::end_transaction(bool commit, std::string& out) {
-  if (!commit) current_ = at_begin_;
+  if (!commit) {
+    current_ = at_begin_;
+    belongings_.roll_back();
+  }
+  commit_belongings();
   status_ = 'I';
   portals_.clear();
   wire::append_command_complete(out, commit ? "COMMIT" : "ROLLBACK");
@@ -531,6 +564,7 @@ bool ModelSession::run_session_command(const std::vector<std::string>& words, st
     statements_.clear();
     portals_.clear();
     current_ = at_begin_ = defaults_;
+    belongings_.discard();
     tag = "DISCARD ALL";
   } else if (verb == "SELECT") {  // SELECT pg_catalog.set_config('name','value',false)
     const std::string& call = words[1];
@@ -548,12 +582,66 @@ bool ModelSession::run_session_command(const std::vector<std::string>& words, st
   return true;
 }
 
-// pgsaba asks what is left in the session. There are no temporary objects here, no advisory locks,
-// cursors or channels: questions for those find nothing.
+bool ModelSession::run_on_belongings(const std::vector<std::string>& words, std::string& out) {
+  const std::string& verb = words[0];
+  const std::string& last = words.back();
+  std::string tag = verb;
+  if (verb == "CREATE" || verb == "DROP") {
+    const bool done =
+        verb == "CREATE" ? belongings_.create_table(last) : belongings_.drop_table(last);
+    if (!done) {
+      fail(verb == "CREATE" ? "42P07" : "42P01", "table " + last, out);
+      return false;
+    }
+    tag += " TABLE";
+  } else if (verb == "TABLE" && !belongings_.has_table(last)) {
+    fail("42P01", "table " + last, out);
+    return false;
+  } else if (verb == "TABLE") {
+    row_description(out);
+    data_row(out, {last});
+    tag = "SELECT 1";
+  } else if (verb == "LISTEN") {
+    belongings_.listen(last);
+  } else if (verb == "UNLISTEN") {
+    belongings_.unlisten(last);
+  } else if (verb == "NOTIFY") {
+    belongings_.notify({words[1].substr(0, words[1].find(',')), unquoted(last) + next_number()});
+  } else {
+    const std::string key = last.substr(last.find('('));
+    const bool takes = last.starts_with("pg_advisory_lock");
+    const bool had = takes || belongings_.unlock(key);
+    if (takes) belongings_.lock(key);
+    if (!had) wire::append_error(out, 'N', {"WARNING", "01000", "you don't own a lock"});
+    row_description(out);
+    data_row(out, {takes ? "" : had ? "t" : "f"});
+    tag = "SELECT 1";
+  }
+  wire::append_command_complete(out, tag);
+  return true;
+}
+
+void ModelSession::commit_belongings() {
+  for (Notification& one : belongings_.commit()) {
+    heard(one);
+    notified_.push_back(std::move(one));
+  }
+}
+
+void ModelSession::heard(const Notification& one) {
+  if (!hears_ || !belongings_.channels().contains(one.channel)) return;
+  MessageWriter(heard_).begin('A').int32(1).string(one.channel).string(one.payload).end();
+}
+
+// pgsaba asks what is left in the session. There are no cursors here.
 bool ModelSession::answer_question(std::string_view sql, std::string& out) {
   const char kind = sql[sql.find('\'') + 1];
   std::vector<std::vector<std::string>> rows;
   if (kind == 'a') rows.push_back({"a"});
+  if (kind == 't' && belongings_.has_tables()) rows.push_back({"t"});
+  if (kind == 'l' && belongings_.has_locks()) rows.push_back({"l"});
+  if (kind == 'n')
+    for (const std::string& channel : belongings_.channels()) rows.push_back({"n", channel});
   if (kind == 'p') {
     for (const auto& [name, text] : statements_)
       if (!name.empty() && !name.starts_with("_pgsaba_"))
@@ -602,6 +690,7 @@ void ModelSession::set(const std::string& name, const std::string& value) {
 
 void ModelSession::fail(std::string_view sqlstate, std::string_view message, std::string& out) {
   wire::append_error(out, 'E', {"ERROR", std::string(sqlstate), std::string(message)});
+  if (status_ == 'I') belongings_.roll_back();
   if (status_ == 'T') {
     status_ = 'E';
     portals_.clear();
@@ -625,7 +714,11 @@ void ModelSession::report(std::string& out) {
 
 void ModelSession::ready(std::string& out) {
   in_batch_ = false;
-  if (status_ == 'I') portals_.clear();
+  if (status_ == 'I') {
+    portals_.clear();
+    commit_belongings();
+    out += take_heard();
+  }
   report(out);
   wire::append_ready(out, static_cast<wire::TransactionStatus>(status_));
 }

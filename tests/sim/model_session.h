@@ -8,6 +8,10 @@
 //   UPDATE n | DROP NOTICE | COPY COPYIN bad_line | COPY COPYOUT rows bytes
 //   BEGIN | COMMIT | ROLLBACK | SET name TO value | RESET name | RESET ALL | SHOW name
 //   DEALLOCATE ALL | DISCARD ALL
+//   CREATE TEMP TABLE name | DROP TABLE name | LISTEN channel | UNLISTEN channel | NOTIFY channel,
+//   tag
+// and, by the simple protocol only:
+//   TABLE name | SELECT pg_advisory_lock(key) | SELECT pg_advisory_unlock(key)
 // joined by ';', with a comment at the end that carries the client's tag. The first word of each is
 // one of SQL: pgsaba reads it to see what a statement may leave behind (DROP: temporary objects). A
 // parameter's name or value may be quoted. The set_config and the questions that pgsaba sends are
@@ -18,9 +22,11 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pgsaba/base/clock.h"
+#include "sim/belongings.h"
 
 namespace pgsaba::sim {
 
@@ -54,6 +60,18 @@ class ModelSession {
   const ModelSettings& reported() const { return reported_; }
   void set_startup(const std::string& name, const std::string& value);
 
+  const Belongings& belongings() const { return belongings_; }
+  // Of one that stands for a direct connection: notifications are judged otherwise.
+  void hear_nothing() { hears_ = false; }
+  // Somebody has notified: it is told at its next ReadyForQuery 'I', or by `take_heard` if it
+  // rests.
+  void heard(const Notification& one);
+  std::string take_heard() { return std::exchange(heard_, {}); }
+  // What it has notified itself since it was asked last.
+  std::vector<Notification> take_notified() { return std::exchange(notified_, {}); }
+  // The next message fails with an error of pgsaba's, inside a transaction.
+  void refuse_message(std::string& out);
+
  private:
   bool concerns_end_of_block(std::string_view frame) const;
   struct Portal {
@@ -78,6 +96,8 @@ class ModelSession {
   bool run_statement(std::string_view sql, std::string_view echo, bool cancelled, std::string& out);
   bool run_transaction_command(std::string_view verb, std::string& out);
   bool run_session_command(const std::vector<std::string>& words, std::string& out);
+  bool run_on_belongings(const std::vector<std::string>& words, std::string& out);
+  void commit_belongings();
   bool answer_question(std::string_view sql, std::string& out);
   bool end_transaction(bool commit, std::string& out);
   void fail(std::string_view sqlstate, std::string_view message, std::string& out);
@@ -97,6 +117,10 @@ class ModelSession {
   ModelSettings reported_;
   std::map<std::string, std::string> statements_;
   std::map<std::string, Portal> portals_;
+  Belongings belongings_;
+  bool hears_ = true;
+  std::string heard_;  // NotificationResponses to be told
+  std::vector<Notification> notified_;
   std::string copy_echo_;
   int copy_bad_line_ = 0;
   int copy_lines_ = 0;

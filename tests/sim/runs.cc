@@ -28,6 +28,9 @@ struct Sums {
   std::size_t lent = 0;
   std::size_t cancels = 0;
   std::size_t refused = 0;
+  std::size_t pins_refused = 0;
+  std::size_t pinned = 0;
+  std::size_t heard = 0;
 };
 
 void play(std::uint64_t seed, Sums& sums) {
@@ -36,6 +39,9 @@ void play(std::uint64_t seed, Sums& sums) {
   sums.lent += outcome.lent_servers;
   sums.cancels += outcome.cancels_hit;
   sums.refused += outcome.refused;
+  sums.pins_refused += outcome.pins_refused;
+  sums.pinned += outcome.pinned;
+  sums.heard += outcome.heard;
   CHECK_MESSAGE(outcome.findings.empty(),
                 "PGSABA_SIM_SEED=" << seed << " plays this again: " << outcome.text());
 }
@@ -52,5 +58,6 @@ TEST_CASE("clients get what a direct connection gives, whatever happens") {
   for (std::uint64_t seed = first; seed <= last; ++seed) play(seed, sums);
   MESSAGE("seeds: " << (last - first + 1) << ", " << sums.runs << " statements, " << sums.lent
                     << " servers lent, " << sums.cancels << " cancelled, " << sums.refused
-                    << " refused");
+                    << " refused, " << sums.pinned << " pinned at once in sum, "
+                    << sums.pins_refused << " pins refused, " << sums.heard << " notifications");
 }

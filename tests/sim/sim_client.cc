@@ -57,7 +57,9 @@ SimClient::SimClient(int id, SimKernel& kernel, Judge& judge, ClientHabits habit
       judge_(judge),
       habits_(habits),
       workload_(id, workload, kernel.random),
-      direct_(default_settings()) {}
+      direct_(default_settings()) {
+  direct_.hear_nothing();
+}
 
 void SimClient::accuse(const std::string& what) {
   judge_.accuse("client " + std::to_string(id_) + ": " + what);
@@ -119,6 +121,7 @@ void SimClient::take(std::string bytes) {
     const std::string frame = buffer_.substr(used, length);
     used += length;
     trace(id_, kernel_.now, "client <-", frame);
+    if (about_notifications(frame)) continue;
     if (const auto other = find_client(frame); other && *other != id_)
       accuse("gets bytes of client " + std::to_string(*other) + ": " + printable(frame));
     if (in_) compare(frame);
@@ -154,12 +157,71 @@ void SimClient::compare(std::string_view frame) {
   bereaved_ = true;
 }
 
+// They come when they come, so a direct connection is no measure.
+bool SimClient::about_notifications(std::string_view frame) {
+  const std::string_view body = frame.substr(wire::kHeaderBytes);
+  if (frame[0] == 'N' && frame.find("notifications may have been missed") != frame.npos) {
+    for (auto& [channel, ear] : ears_) ear.gap = true;
+    return true;
+  }
+  if (frame[0] != 'A') return false;
+  const std::string channel(body.substr(4).data());
+  on_notification(channel, std::string(body.substr(4 + channel.size() + 1).data()));
+  return true;
+}
+
+// Each once, in the order of the commits, and none is left out from its LISTEN on.
+void SimClient::on_notification(const std::string& channel, const std::string& payload) {
+  ++judge_.heard;
+  if (bereaved_) return;
+  const auto found = ears_.find(channel);
+  if (found == ears_.end()) return accuse("hears of " + channel + ": " + payload);
+  if (status_ != 'I' && owed_ == 0) accuse("hears of " + channel + " inside a transaction");
+  Ear& ear = found->second;
+  const auto& all = judge_.notified_on(channel);
+  const auto place =
+      std::find(all.begin() + static_cast<std::ptrdiff_t>(ear.next), all.end(), payload);
+  if (place == all.end()) return accuse("hears twice, or too late: " + payload);
+  const auto number = static_cast<std::size_t>(place - all.begin());
+  if (number > std::max(ear.next, ear.first) && !std::exchange(ear.gap, false))
+    accuse("has not heard " + all[std::max(ear.next, ear.first)] + " before " + payload);
+  ear.next = number + 1;
+}
+
+// The batch is over, with success or not: what it listens to is known, and its own notifications
+// have come.
+void SimClient::settle_ears() {
+  if (bereaved_) return;
+  const auto& listens = direct_.belongings().channels();
+  if (!copy_.listens.empty()) {
+    if (!listens.contains(copy_.listens)) {
+      ears_.erase(copy_.listens);
+    } else if (Ear& ear = ears_[copy_.listens]; ear.first == std::string::npos) {
+      ear.first = judge_.notified_on(copy_.listens).size();
+    }
+  }
+  // Whoever has said Terminate already is not kept waiting for what it notified.
+  if (judge_.deaths > 0 || status_ != 'I' || leaving_) return;
+  const std::string own = "@c" + std::to_string(id_) + ".";
+  for (const auto& [channel, ear] : ears_) {
+    const auto& all = judge_.notified_on(channel);
+    for (std::size_t i = std::max(ear.next, ear.first); i < all.size(); ++i)
+      if (owed_ == 0 && all[i].starts_with(own)) accuse("has not heard its own " + all[i]);
+  }
+}
+
 // Errors that a direct connection would not give.
 bool SimClient::explained(std::string_view frame, const wire::ErrorFields& error) {
   if (error.fatal()) return true;          // see on_error
   if (error.sqlstate.starts_with("08")) {  // no back end here ever says so
     judge_.felt_death(id_);
     bereaved_ = true;
+    return true;
+  }
+  if (error.message == "too many clients keep a server connection to themselves") {
+    ++judge_.pins_refused;
+    if (direct_.at_rest()) accuse("may not wait to keep a server: " + printable(frame));
+    direct_.refuse_message(expected_);
     return true;
   }
   const bool waited = error.sqlstate == "53300";
@@ -208,6 +270,7 @@ void SimClient::on_ready(char status) {
   if (--owed_ < 0) accuse("gets a ReadyForQuery that it did not ask for");
   if (status == 'I') ++judge_.transactions;
   ++batches_done_;
+  settle_ears();
   copy_ = {};
   copy_begun_ = false;
   plan();
@@ -281,6 +344,10 @@ void SimClient::send_batch() {
   ++batches_sent_;
   owed_ += batch.owed_ready;
   if (alone) waiting_since_ = kernel_.now;
+  if (!batch.listens.empty()) {
+    const std::size_t sent = judge_.notified_on(batch.listens).size();
+    ears_.try_emplace(batch.listens, Ear{sent, std::string::npos});
+  }
   const std::string bytes = batch.bytes;
   copy_ = std::move(batch);
   say(bytes, true);

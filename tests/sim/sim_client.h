@@ -3,6 +3,7 @@
 // message for tags of others. One thread; owned by the world.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "pgsaba/wire/cancel_key.h"
@@ -48,6 +49,9 @@ class SimClient final : public Actor {
   void read();
   void take(std::string bytes);
   void compare(std::string_view frame);
+  bool about_notifications(std::string_view frame);
+  void on_notification(const std::string& channel, const std::string& payload);
+  void settle_ears();
   bool explained(std::string_view frame, const wire::ErrorFields& error);
   void refused(const wire::ErrorFields& error);
   void on_frame(char tag, std::string_view body);
@@ -84,6 +88,14 @@ class SimClient final : public Actor {
   bool lost_block_ = false;
   bool farewell_ = false;  // got a FATAL error
   bool finished_ = false;
+  // What it listens to: the place of the next notification among all on the channel, and of the
+  // first one that it surely gets.
+  struct Ear {
+    std::size_t next = 0;
+    std::size_t first = 0;
+    bool gap = false;  // it was warned that some may be missing
+  };
+  std::map<std::string, Ear> ears_;
   int owed_ = 0;  // ReadyForQuery to come
   char status_ = 'I';
   Batch copy_;

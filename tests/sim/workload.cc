@@ -83,6 +83,38 @@ std::string Workload::setting() {
   }
 }
 
+// What keeps a server, uses what is there, or ends it. Nobody else has these locks.
+std::string Workload::pinning(bool simple) {
+  const std::string table = "t" + std::to_string(random_.below(2));
+  switch (random_.below(simple ? 7 : 4)) {
+    case 0:
+      return "CREATE TEMP TABLE " + table;
+    case 1:
+    case 2:
+    case 3:
+      return "DROP TABLE " + table;
+    case 4:
+      return "TABLE " + table;
+    case 5:
+      return "SELECT pg_advisory_lock(" + std::to_string(client_) + ")";
+    default:
+      return "SELECT pg_advisory_unlock(" + std::to_string(client_) + ")";
+  }
+}
+
+std::string Workload::notifying() {
+  return "NOTIFY ch" + std::to_string(random_.below(3)) + ", '" + make() + "'";
+}
+
+Batch Workload::listening() {
+  Batch batch;
+  batch.exclusive = true;
+  batch.listens = "ch" + std::to_string(random_.below(3));
+  const std::string sql = (random_.chance(60) ? "LISTEN " : "UNLISTEN ") + batch.listens;
+  wire::append_query(batch.bytes, sql + " -- " + make());
+  return batch;
+}
+
 Batch Workload::next(char status, bool alone) {
   if (habits_.plain) {
     Batch batch;
@@ -91,6 +123,7 @@ Batch Workload::next(char status, bool alone) {
     return batch;
   }
   if (alone && random_.chance(habits_.copy_percent)) return copy_in();
+  if (alone && status == 'I' && random_.chance(habits_.listen_percent)) return listening();
   return random_.chance(habits_.extended_percent) ? extended(status) : simple(status, alone);
 }
 
@@ -105,6 +138,12 @@ Batch Workload::simple(char status, bool alone) {
     batch.exclusive = true;
   } else if (random_.chance(3)) {
     sql = "";
+  } else if (random_.chance(habits_.pin_percent)) {
+    sql = pinning(true);
+    if (random_.chance(25)) sql += "; " + statement(status);
+  } else if (random_.chance(habits_.listen_percent)) {
+    sql = notifying();
+    if (random_.chance(25)) sql += "; " + notifying();
   } else {
     sql = statement(status);
     for (int more = random_.chance(25) ? random_.between(1, 3) : 0; more > 0; --more)
@@ -120,7 +159,9 @@ void Workload::add_unit(Batch& batch, char status, int index) {
   const bool named = random_.chance(60);
   const std::string name = named ? "s" + std::to_string(random_.below(4)) : "";
   const std::string portal = random_.chance(20) ? "p" + std::to_string(index) : "";
-  std::string sql = statement(status);
+  std::string sql = random_.chance(habits_.pin_percent)      ? pinning(false)
+                    : random_.chance(habits_.listen_percent) ? notifying()
+                                                             : statement(status);
   // Some texts are the same in all clients; theirs is then seen in the parameter only.
   if (named && random_.chance(40)) {
     sql = "SELECT " + std::to_string(random_.below(4)) + " 30 -- shared";

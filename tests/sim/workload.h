@@ -17,6 +17,8 @@ struct WorkloadHabits {
   int discard_percent = 1;
   int transaction_percent = 20;
   int misuse_percent = 8;  // names that exist already, or do not exist
+  int pin_percent = 0;     // statements about what lives in one server
+  int listen_percent = 0;  // LISTEN, UNLISTEN, NOTIFY
   long sleep_us = 5'000;
   bool plain = false;  // nothing but one short statement per batch
 };
@@ -35,6 +37,7 @@ struct Batch {
   std::string copy_data;      // of kAsk: sent once the server asks for it, with the end and Sync
   std::string copy_ready;     // of kAsk: sent instead when the COPY is refused
   bool exclusive = false;     // the client waits for its answer before it says more
+  std::string listens = {};   // it is a LISTEN or UNLISTEN of this channel, and nothing else
   bool synced_early = false;  // its Sync stands before the data: ignored if the COPY begins
 };
 
@@ -51,6 +54,9 @@ class Workload {
   std::string make();
   std::string statement(char status);
   std::string setting();
+  std::string pinning(bool simple);
+  std::string notifying();
+  Batch listening();
   Batch simple(char status, bool alone);
   Batch extended(char status);
   Batch copy_in();

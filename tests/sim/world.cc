@@ -47,6 +47,9 @@ Scenario Scenario::random(std::uint64_t seed) {
   one.workload.discard_percent = chance.chance(30) ? 3 : 0;
   one.workload.misuse_percent = chance.between(0, 30);
   one.workload.sleep_us = chance.between(0L, 15'000L);
+  one.max_pinned_servers = chance.between(0, 4);
+  one.workload.pin_percent = chance.chance(50) ? chance.between(1, 15) : 0;
+  one.workload.listen_percent = chance.chance(50) ? chance.between(1, 20) : 0;
   return one;
 }
 
@@ -97,6 +100,7 @@ std::shared_ptr<const worker::Picture> World::picture() const {
   database.server_lifetime_us = scenario_.server_lifetime_us;
   database.query_wait_us = scenario_.query_wait_us;
   config->pool.max_prepared_statements = scenario_.max_prepared_statements;
+  config->pool.max_pinned_servers = scenario_.max_pinned_servers;
   config->auth.type = config::AuthType::kTrust;
   config->log.connections = config->log.disconnections = false;
   auto topology = std::make_shared<routing::Topology>();
@@ -140,6 +144,9 @@ Outcome World::run() {
   outcome.lent_servers = kernel_.moved_sockets;
   outcome.cancels_hit = judge_.cancels_hit;
   outcome.refused = judge_.refused;
+  outcome.pins_refused = judge_.pins_refused;
+  outcome.pinned = static_cast<std::size_t>(most_pinned_);
+  outcome.heard = judge_.heard;
   outcome.turns = turns_;
   return outcome;
 }
@@ -211,13 +218,27 @@ Micros World::turn_cost(std::uint64_t events) {
 // ---- judging -----------------------------------------------------------------------------------
 
 void World::check_limits() {
+  // The connection that listens for all takes no slot.
+  const std::int32_t listener = scenario_.workload.listen_percent > 0 ? 1 : 0;
   const auto open = static_cast<std::int32_t>(kernel_.server_sockets());
-  if (open > scenario_.pool_size)
+  const std::int32_t held = slots_->servers.held();
+  if (open - listener > scenario_.pool_size || held > scenario_.pool_size)
     judge_.accuse(std::to_string(open) + " servers are open, pool_size is " +
                   std::to_string(scenario_.pool_size));
-  if (slots_->servers.held() < open)
+  check_pins();
+  if (held < open - listener)
     judge_.accuse(std::to_string(open) + " servers are open on " +
                   std::to_string(slots_->servers.held()) + " slots");
+}
+
+// Pins are counted, and the last server is never kept.
+void World::check_pins() {
+  const std::int32_t pins = slots_->pins.lasting();
+  most_pinned_ = std::max(most_pinned_, pins);
+  const std::int32_t most = std::max(1, scenario_.pool_size - 1);
+  if (pins > most)
+    judge_.accuse(std::to_string(pins) + " servers are kept of " +
+                  std::to_string(scenario_.pool_size));
 }
 
 void World::check_progress() {
@@ -248,11 +269,13 @@ void World::check_rest() {
   expect("slots of the user", process_.slots.held_by_user("u"), open);
   expect("processes of the back end", static_cast<std::int32_t>(back_end_.open_processes().size()),
          open);
+  expect("servers kept by clients", slots_->pins.lasting(), 0);
   expect("workers with waiting clients", slots_->waiting_workers.load(), 0);
   expect("clients", process_.clients.total().held(), 0);
   for (const auto& load : process_.loads) expect("load", load->load(), 0);
   for (const BackEndProcess* process : back_end_.open_processes())
-    if (!process->at_rest()) judge_.accuse("a process of the back end is not at rest");
+    if (!process->at_rest() || !process->belongings().empty())
+      judge_.accuse("a process of the back end is not at rest, or has what is nobody's");
 }
 
 }  // namespace pgsaba::sim

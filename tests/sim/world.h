@@ -21,6 +21,7 @@ struct Scenario {
   int clients = 10;
   int pool_size = 4;
   int max_prepared_statements = 8;
+  int max_pinned_servers = 2;
   Micros query_wait_us = 20 * kSecond;
   Micros server_lifetime_us = 3600 * kSecond;
   Micros starting_us = 0;    // the back end refuses so long
@@ -44,6 +45,9 @@ struct Outcome {
   std::size_t lent_servers = 0;
   std::size_t cancels_hit = 0;
   std::size_t refused = 0;
+  std::size_t pins_refused = 0;
+  std::size_t pinned = 0;  // the most at one time
+  std::size_t heard = 0;
   std::size_t turns = 0;
 
   std::string text() const;
@@ -96,6 +100,7 @@ class World {
   void run_turn(Place& place);
   Micros turn_cost(std::uint64_t events);
   void check_limits();
+  void check_pins();
   void check_progress();
   void check_rest();
   bool over() const;
@@ -111,6 +116,7 @@ class World {
   std::shared_ptr<pool::SharedPool> slots_;
   Micros next_check_ = 0;
   std::size_t turns_ = 0;
+  std::int32_t most_pinned_ = 0;
 };
 
 }  // namespace pgsaba::sim

@@ -23,6 +23,7 @@
 #include "pgsaba/config/pool_settings.h"
 #include "pgsaba/pool/address_cycle.h"
 #include "pgsaba/pool/dedicated_servers.h"
+#include "pgsaba/pool/known_answers.h"
 #include "pgsaba/pool/pin_places.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/server/server_connection.h"
@@ -181,6 +182,8 @@ class Pool final : public server::ServerOwner {
   void close_all(server::CloseReason reason);
   void refuse_all(const wire::ErrorFields& error);
 
+  // What clients need not ask its servers again.
+  KnownAnswers& known_answers() { return known_answers_; }
   // What the servers of this pool say of themselves at login.
   Welcomes& welcomes() { return shared_->welcomes; }
 
@@ -218,6 +221,7 @@ class Pool final : public server::ServerOwner {
  private:
   server::ServerConnection* fitting_server(const server::SettingsRef& wanted);
   Waiter& waiter_for(server::ServerConnection& server);
+  void forget_learned();
   void make_idle(server::ServerConnection& server);
   void settle(server::ServerConnection& server);
   bool worn_out(const server::ServerConnection& server);
@@ -254,6 +258,7 @@ class Pool final : public server::ServerOwner {
   std::shared_ptr<SharedPool> shared_;
   stats::TrafficTotals totals_;
   stats::TrafficTimes times_;
+  KnownAnswers known_answers_;
   std::array<Servers, 4> lists_;  // by Place
   Servers& idle_ = servers_at(Place::kIdle);
   Servers& opening_ = servers_at(Place::kOpening);

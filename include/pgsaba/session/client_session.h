@@ -47,6 +47,7 @@ namespace pgsaba::session {
 class LeaseTraces;
 class OrphanedTransaction;
 class Relay;
+struct Lesson;
 struct Listening;
 struct StateAnswer;
 struct UnnamedStatement;
@@ -244,6 +245,11 @@ class ClientSession final : public net::Connection,
   void follow_login(auth::ClientLoginStep step);
   void keys_derived(const auth::ScramKeys& keys) override;
 
+  // client_answers.cc
+  bool answer_as_known(std::string_view text);
+  void begin_lesson(std::string_view text);
+  void end_lesson();
+
   // client_requests.cc
   enum class Taken : std::uint8_t { kYes, kNotYet };
   Taken on_frame(const wire::Piece& piece, Bytes ahead);
@@ -429,6 +435,7 @@ class ClientSession final : public net::Connection,
   server::SettingsRef settings_;
   server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
   std::string begin_sql_;               // the BEGIN that waits; empty: none does
+  std::unique_ptr<Lesson> lesson_;      // in a lease that shows what a statement is answered
   std::unique_ptr<LeaseTraces> traces_;
   server::PreparedTable::HeldNames prepared_;  // by SQL
   std::unique_ptr<UnnamedStatement> unnamed_;

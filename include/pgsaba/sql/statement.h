@@ -117,6 +117,9 @@ struct PlainSetting {
 };
 std::optional<PlainSetting> plain_setting(std::string_view sql, const Dialect& dialect);
 
+// SHOW name or SHOW TIME ZONE as the only statement: the parameter's name, in lower case.
+std::optional<std::string> shown_setting(std::string_view sql, const Dialect& dialect);
+
 // Every parameter that the string may change for longer than the transaction, each once; "role" and
 // "session_authorization" among them. SET TRANSACTION names none; SET LOCAL names none.
 struct TouchedSetting {
