@@ -20,6 +20,7 @@ using session::Phase;
 namespace {
 
 constexpr int kAcceptsPerTurn = 64;
+constexpr std::int64_t kSpareConnections = 100;
 
 }  // namespace
 
@@ -47,7 +48,28 @@ void Worker::place_client(net::Socket socket) {
   process_.mailboxes[chosen]->post(NewClient{socket});
 }
 
+// More connections than clients are allowed, and some for consoles and logins that will fail.
+bool Worker::crowded() const {
+  const auto limit = static_cast<std::int64_t>(picture_->config->limits.max_client_connections);
+  const std::int64_t spare = std::max<std::int64_t>(kSpareConnections, limit / 10);
+  std::int64_t connections = 0;
+  for (const auto& load : process_.loads) connections += *load;
+  return connections > limit + spare;
+}
+
+// Whoever has not proven who they are must not keep others out: the one that has taken longest
+// goes.
+void Worker::end_slowest_login() {
+  Sessions& logins = sessions_in(Phase::kLogin);
+  for (ClientSession* session = logins.first(); session != nullptr;
+       session = logins.next(*session)) {
+    const bool proven = session->state() == ClientSession::State::kWelcome;
+    if (!proven) return session->end(session::EndReason::kLimit, errors::too_many_logins());
+  }
+}
+
 void Worker::add_client(net::Socket socket) {
+  if (crowded()) end_slowest_login();
   const std::uint32_t id = new_client_id();
   auto client = std::make_unique<ClientSession>(*this, id, socket);
   sessions_in(Phase::kLogin).push_back(*client);

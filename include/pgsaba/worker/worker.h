@@ -144,6 +144,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void accept_clients();
   void place_client(net::Socket socket);
   void add_client(net::Socket socket);
+  bool crowded() const;
+  void end_slowest_login();
   session::ClientSession* find_client(std::uint32_t id);
   std::uint32_t new_client_id();
   Sessions& sessions_in(session::Phase phase) { return sessions_[static_cast<std::size_t>(phase)]; }
