@@ -144,9 +144,11 @@ TEST_CASE("the server's certificate has to be made out to the host that was mean
   options.ca_pem = identity().chain_pem;
   options.verify = net::TlsVerify::kChainAndName;
   const auto verifying = context(Side::kToServers, options);
-  for (const auto& [host, right] : {std::pair("db.test", true), std::pair("10.0.0.1", true),
-                                    std::pair("DB.test", true), std::pair("other.test", false),
-                                    std::pair("10.0.0.2", false), std::pair("x.db.test", false)}) {
+  for (const auto& row : {std::pair("db.test", true), std::pair("10.0.0.1", true),
+                          std::pair("DB.test", true), std::pair("other.test", false),
+                          std::pair("10.0.0.2", false), std::pair("x.db.test", false)}) {
+    const std::string host = row.first;
+    const bool right = row.second;
     CAPTURE(host);
     Pair pair = pair_of(context(Side::kToClients), verifying, host);
     pair.shake_hands();
