@@ -22,6 +22,7 @@ enum class Subject : std::uint8_t {
   kMem,
   kPeerPools,
   kPeers,
+  kPinTotals,
   kPins,
   kPools,
   kPrepared,
