@@ -125,6 +125,7 @@ void ClientSession::granted(ServerConnection& server) {
     read_.drop();
     return ask_again();
   }
+  if (wants_pin) account_->pin_counts->waited(foreseen_, turn().now - waiting_since);
   link(server);
   resume();
 }
@@ -151,6 +152,7 @@ void ClientSession::refused(const ErrorFields& error) {
   ErrorFields of_statement = error;
   of_statement.severity = "ERROR";
   explain_pin(of_statement);
+  if (waits_for_pin()) account_->pin_counts->refused(foreseen_);
   host_.log_client(*this, error.message);
   request_at_ = 0;
   begin_sql_.clear();

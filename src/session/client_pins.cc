@@ -93,6 +93,7 @@ void ClientSession::refuse_statement(const Piece& piece) {
   body_ = Body::kForward;
   const wire::ErrorFields error = errors::no_pin_left(foreseen_.describe());
   host_.log_client(*this, error.message);
+  account_->pin_counts->refused(foreseen_);
   server_->refuse(query ? server::Request::kQuery : server::Request::kParse, error);
 }
 
@@ -131,14 +132,23 @@ bool ClientSession::stay_pinned() {
       pinned_at_ = turn().now;
       host_.log_client(*this, "keeps its server: " + pins_.describe());
     }
+    count_pins();
     return true;
   }
   if (without_sequence(pins_).any()) {
+    account_->pin_counts->refused(without_sequence(pins_));
     end(EndReason::kLimit, errors::too_many_pins(pins_.describe()));
   } else {
     release_pin();
   }
   return false;
+}
+
+// What was kept until now and is so no longer, and what is kept in addition.
+void ClientSession::count_pins() {
+  account_->pin_counts->taken(pins_.without(counted_));
+  account_->pin_counts->ended(counted_.without(pins_), turn().now - pinned_at_);
+  counted_ = pins_;
 }
 
 void ClientSession::release_pin() {
@@ -148,6 +158,8 @@ void ClientSession::release_pin() {
 
 // It has no server, and does not wait for one.
 void ClientSession::give_up_pin_places() {
+  if (counted_.any()) account_->pin_counts->ended(counted_, turn().now - pinned_at_);
+  counted_.clear();
   pinned_at_ = 0;
   if (holds_pin) lease_pool_->unpin(*this);
   if (std::exchange(holds_sequence_pin_, false)) lease_pool_->unpin_of_sequence();
@@ -160,8 +172,9 @@ void ClientSession::check_pin_limits(Micros now) {
   const bool over = idle >= limits.sequence_pin_us || lease_pool_->pins_crowded();
   if (!without_sequence(pins_).any() && over) return release_pin();
   check_idle(now);
-  if (limits.pin_idle_us > 0 && idle >= limits.pin_idle_us)
-    end(EndReason::kPinTimeout, errors::pin_timeout(pins_.describe()));
+  if (limits.pin_idle_us == 0 || idle < limits.pin_idle_us) return;
+  account_->pin_counts->refused(pins_);
+  end(EndReason::kPinTimeout, errors::pin_timeout(pins_.describe()));
 }
 
 }  // namespace pgsaba::session

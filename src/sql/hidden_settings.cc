@@ -40,19 +40,19 @@ bool is_name_of_setting(std::string_view before, char after) {
 
 std::vector<std::string> hidden_settings(std::string_view sql) {
   std::vector<std::string> names;
-  for (std::size_t at = 1; at < sql.size() && names.size() < kMostNames;) {
+  // Bodies of functions are long, and dots are rare in them.
+  for (std::size_t from = 1; names.size() < kMostNames;) {
+    const std::size_t dot = sql.find('.', from);
+    if (dot == std::string_view::npos) break;
+    std::size_t at = dot;
+    while (at > from && continues_name(sql[at - 1])) --at;
     const bool begins = begins_name(sql[at]) && !continues_name(sql[at - 1]) && sql[at - 1] != '.';
     const std::size_t size = begins ? dotted_size(sql.substr(at)) : 0;
-    if (size == 0) {
-      ++at;
-      continue;
-    }
-    const char after = at + size < sql.size() ? sql[at + size] : '\0';
+    from = size == 0 ? dot + 1 : at + size;
+    const char after = from < sql.size() ? sql[from] : '\0';
+    if (size == 0 || !is_name_of_setting(sql.substr(0, at), after)) continue;
     std::string name = lower_case(sql.substr(at, size));
-    if (is_name_of_setting(sql.substr(0, at), after) &&
-        std::ranges::find(names, name) == names.end())
-      names.push_back(std::move(name));
-    at += size;
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
   }
   return names;
 }

@@ -2,11 +2,13 @@
 
 # ctest-labels: threads
 import os
+import resource
 import signal
 
 import psycopg
 import pytest
 from harness import messages as m
+from harness.client import RawClient
 from harness.conversations import backend
 from harness.processes import wait_until
 
@@ -53,6 +55,42 @@ def test_many_listeners_share_a_connection(start_pgsaba, cluster, workers):
     for client in clients:
         client.close()
     wait_until(lambda: not listening_backends(cluster), 10, "the end of the shared connection")
+
+
+@pytest.fixture
+def many_files():
+    """Enough of them for many clients."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_two_thousand_listeners(start_pgsaba, cluster, many_files):
+    """Each hears all of it, byte for byte and in its order, and of the end of the one connection."""
+    many = 2000
+    daemon = start_pgsaba({"workers": 2, "limits": {"max_client_connections": many + 20}})
+    payloads = ["", "ä '' \\ \" \t\r\n %s $1 " * 100, "x" * 7999, "last"]
+    with RawClient((cluster.host, cluster.port)) as direct:
+        clients = [daemon.connect(timeout=60) for _ in range(many)]
+        for client in clients:
+            client.send(m.query("listen all_of_us"))
+        for client in clients:
+            assert client.read_until_ready()[-1].tag == b"Z"
+        (listener,) = direct.rows("select pid from pg_stat_activity where application_name = 'pgsaba listener'")
+        for payload in payloads:
+            direct.query(f"notify all_of_us, '{payload}'")
+        expected = [("all_of_us", payload.replace("''", "'")) for payload in payloads]
+        for client in clients:
+            assert [heard(client) for _ in payloads] == expected
+        os.kill(int(listener[0]), signal.SIGTERM)
+        for client in clients:
+            assert "missed" in m.error_fields(client.read_until(b"N")[-1])["M"]
+        direct.query("notify all_of_us, 'again'")
+        for client in clients:
+            assert heard(client) == ("all_of_us", "again")
+            client.abandon()
+    wait_until(lambda: not listening_backends(cluster), 20, "the end of the shared connection")
 
 
 def test_in_a_transaction_it_waits_and_nothing_comes_twice(start_pgsaba, cluster):

@@ -267,3 +267,36 @@ def test_nothing_hangs_where_all_want_to_keep_one(start_pgsaba):
             assert error_of(client.read_until_ready(4)) is None
             client.close()
     wait_for_pins(daemon)
+
+
+def totals(daemon, reason="temporary objects"):
+    (row,) = [row for row in daemon.admin("show pin_totals") if row["reason"] == reason]
+    assert row["database"] == "postgres"
+    return {name: int(value) for name, value in row.items() if name not in ("database", "reason")}
+
+
+def test_what_happens_is_counted(start_pgsaba):
+    daemon = start(start_pgsaba, size=2)
+    assert daemon.admin("show pin_totals") == []
+    with daemon.connect() as first, daemon.connect() as second:
+        first.query(MAKES["temporary objects"])
+        wait_for_pins(daemon, "temporary objects")
+        assert totals(daemon) == {"pinned": 1, "total_pins": 1, "total_pinned_time": 0, "total_waits": 0,
+                                  "total_wait_time": 0, "total_refused": 0}
+        second.query("begin; select 1")
+        fails(second.query(MAKES["temporary objects"]), b"E")
+        second.query("rollback")
+        assert totals(daemon)["total_refused"] == 1
+        second.send(m.query(MAKES["temporary objects"]))
+        wait_for_waiters(daemon, 1)
+        first.query("select pg_advisory_lock(1)")
+        first.query("drop table t")
+        wait_for_pins(daemon, "advisory locks")
+        assert totals(daemon)["total_pinned_time"] > 0
+        first.query("select pg_advisory_unlock(1)")
+        assert error_of(second.read_until_ready()) is None
+        wait_for_pins(daemon, "temporary objects")
+        now = totals(daemon)
+        assert (now["pinned"], now["total_pins"], now["total_waits"]) == (1, 2, 1)
+        assert now["total_wait_time"] > 0
+        assert totals(daemon, "advisory locks")["total_pins"] == 1

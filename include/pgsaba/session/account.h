@@ -12,6 +12,7 @@
 #include "pgsaba/routing/causal_clock.h"
 #include "pgsaba/routing/lease_reason.h"
 #include "pgsaba/routing/read_balance.h"
+#include "pgsaba/session/pin_counts.h"
 
 namespace pgsaba::session {
 
@@ -34,11 +35,12 @@ struct Account {
   config::PoolSettings limits;
   std::size_t max_prepared_statements = 0;
   std::string application_name;  // of the database entry
-  pool::Pool* pool = nullptr;           // the route's answer, good for `route_generation`
+  pool::Pool* pool = nullptr;    // the route's answer, good for `route_generation`
   std::uint64_t route_generation = 0;
   Micros unrouted_since = 0;  // no server serves it, but one may soon; 0: one does, or never will
   ReadRules reads;
-  std::size_t clients = 0;  // of this worker
+  PinCounts* pin_counts = nullptr;  // of the database, in this worker; never null for a session
+  std::size_t clients = 0;          // of this worker
 
   // The pool is about to go.
   void forget(const pool::Pool& gone) {

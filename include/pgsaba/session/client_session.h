@@ -375,6 +375,7 @@ class ClientSession final : public net::Connection,
   bool take_lasting_place(bool beyond_the_limit);
   bool take_pin_place();
   bool stay_pinned();
+  void count_pins();
   void release_pin();
   void give_up_pin_places();
   void check_pin_limits(Micros now);
@@ -415,6 +416,7 @@ class ClientSession final : public net::Connection,
   bool drew_in_lease_ = false;    // from a sequence
   bool reads_sequences_ = false;  // it has asked for currval or lastval before
   Pins pins_;
+  Pins counted_;   // of these, in the totals
   Pins foreseen_;  // what the statement that was looked at last may keep a server for
   std::uint8_t statements_in_lease_ = 0;  // at most 255 are counted
   sql::Dialect dialect_;

@@ -27,6 +27,11 @@ class Pins {
     bits_ = static_cast<std::uint8_t>(on ? bits_ | bit(reason) : bits_ & ~bit(reason));
   }
   void clear() { bits_ = 0; }
+  Pins without(Pins others) const {
+    Pins rest;
+    rest.bits_ = static_cast<std::uint8_t>(bits_ & ~others.bits_);
+    return rest;
+  }
   std::uint8_t bits() const { return bits_; }
   // "temporary objects, advisory locks"; empty without any.
   std::string describe() const { return describe_pins(bits_); }

@@ -137,6 +137,18 @@ struct PreparedCopies {
   std::uint64_t hits = 0;  // how often it was needed there and was there
 };
 
+// What clients of a database have kept servers for.
+struct PinRow {
+  std::string database;
+  std::string reason;
+  std::uint64_t pinned = 0;  // clients that keep one now
+  std::uint64_t taken = 0;
+  std::uint64_t kept_us = 0;  // all together, of those that have ended
+  std::uint64_t waited = 0;   // for leave to keep one
+  std::uint64_t wait_us = 0;
+  std::uint64_t refused = 0;
+};
+
 // What a cache or a block pool holds.
 struct MemoryRow {
   std::string name;
@@ -155,6 +167,7 @@ struct WorkerSnapshot {
   std::vector<PoolRow> pools;
   std::vector<DatabaseStats> databases;
   std::vector<RouteRow> routes;
+  std::vector<PinRow> pins;
   std::vector<MemoryRow> memory;
   std::vector<PreparedCopies> prepared;
 };

@@ -207,6 +207,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::map<std::string, stats::TrafficTimes> retired_times_;
   std::map<std::string, std::unique_ptr<ClusterReads>> reads_;  // by cluster
   std::map<std::string, routing::LeaseCounts> lease_counts_;    // by database
+  std::map<std::string, session::PinCounts> pin_counts_;        // by database
   std::set<std::string> doubted_;                               // clusters: connections broke there
   std::vector<std::uint32_t> unrouted_;                         // clients that no server serves
   std::vector<std::uint32_t> parked_;                           // clients that wait for a standby

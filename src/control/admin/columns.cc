@@ -131,6 +131,10 @@ std::vector<Column> make_columns(Subject subject) {
       return {{"id", kInt4},     {"database", kText},   {"user", kText},
               {"server", kText}, {"remote_pid", kInt4}, {"reason", kText},
               {"since", kText},  {"idle_us", kInt8},    {"worker", kInt4}};
+    case Subject::kPinTotals:
+      return all_of(kText, {"database", "reason"}) +
+             all_of(kNumeric, {"pinned", "total_pins", "total_pinned_time", "total_waits",
+                               "total_wait_time", "total_refused"});
     case Subject::kPrepared:
       return {{"statement", kText}, {"query", kText},   {"bytes", kInt8},
               {"users", kInt4},     {"servers", kInt4}, {"hits", kInt8}};

@@ -23,6 +23,7 @@ constexpr std::array kNames = {
     SubjectName{"PEERS", Subject::kPeers},
     SubjectName{"PEER_POOLS", Subject::kPeerPools},
     SubjectName{"PINS", Subject::kPins},
+    SubjectName{"PIN_TOTALS", Subject::kPinTotals},
     SubjectName{"POOLS", Subject::kPools},
     SubjectName{"PREPARED", Subject::kPrepared},
     SubjectName{"ROUTES", Subject::kRoutes},

@@ -23,6 +23,7 @@ enum class Subject : std::uint8_t {
   kMem,
   kPeerPools,
   kPeers,
+  kPinTotals,
   kPins,
   kPools,
   kPrepared,

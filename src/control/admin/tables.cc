@@ -22,6 +22,8 @@ RowsOf rows_of(Subject subject) {
       return server_rows;
     case Subject::kPins:
       return pin_rows;
+    case Subject::kPinTotals:
+      return pin_total_rows;
     case Subject::kPrepared:
       return prepared_rows;
     case Subject::kSockets:

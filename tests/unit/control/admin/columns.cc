@@ -100,6 +100,10 @@ constexpr std::array kExpected = {
     Expected{"PINS", "",
              "id int4 database text user text server text remote_pid int4 reason text since text "
              "idle_us int8 worker int4 "},
+    Expected{"PIN_TOTALS", "",
+             "database text reason text pinned numeric total_pins numeric "
+             "total_pinned_time numeric total_waits numeric total_wait_time numeric "
+             "total_refused numeric "},
     Expected{"PREPARED", "",
              "statement text query text bytes int8 users int4 servers int4 hits int8 "},
     Expected{"TOPOLOGY", "",
@@ -161,6 +165,7 @@ TEST_CASE("every subject but FDS and HELP has columns, and rows as wide as them"
   worker.databases.push_back({"shop", {}});
   worker.memory.emplace_back();
   worker.routes.emplace_back();
+  worker.pins.emplace_back();
   picture.workers.push_back(worker);
   picture.databases.emplace_back().name = "shop";
   picture.topology.emplace_back().cluster = "main";
@@ -169,6 +174,7 @@ TEST_CASE("every subject but FDS and HELP has columns, and rows as wide as them"
   picture.hba.emplace_back().file = "hba";
   picture.prepared.emplace_back().id = 7;
   picture.dns_hosts.emplace_back().hostname = "rdb-01";
+  picture.prepared.emplace_back();
   for (const SubjectName& entry : subject_names()) {
     CAPTURE(entry.name);
     const bool has_table = entry.subject != Subject::kFds && entry.subject != Subject::kHelp;

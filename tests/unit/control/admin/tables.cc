@@ -64,6 +64,23 @@ TEST_CASE("SHOW PINS has the clients that keep a server, and nobody else") {
   CHECK(at(table, 0, "worker") == "1");
 }
 
+TEST_CASE("SHOW PIN_TOTALS sums workers") {
+  ConsolePicture picture = two_workers();
+  picture.workers[0].pins = {{"shop", "LISTEN", 1, 5, 100, 2, 30, 1},
+                             {"blog", "LISTEN", 0, 1, 10, 0, 0, 0}};
+  picture.workers[1].pins = {{"shop", "LISTEN", 1, 6, 200, 3, 40, 2}};
+  const ResultTable table = build_table(Subject::kPinTotals, picture);
+  REQUIRE(table.rows.size() == 2);
+  CHECK(at(table, 0, "database") == "blog");
+  CHECK(at(table, 1, "reason") == "LISTEN");
+  CHECK(at(table, 1, "pinned") == "2");
+  CHECK(at(table, 1, "total_pins") == "11");
+  CHECK(at(table, 1, "total_pinned_time") == "300");
+  CHECK(at(table, 1, "total_waits") == "5");
+  CHECK(at(table, 1, "total_wait_time") == "70");
+  CHECK(at(table, 1, "total_refused") == "3");
+}
+
 TEST_CASE("SHOW PREPARED has the statements of clients, and what all servers know of them") {
   ConsolePicture picture = two_workers();
   picture.prepared = {{7, "select 'é'", 400, 3}, {5, "select 2", 300, 0}};
