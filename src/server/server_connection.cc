@@ -174,34 +174,44 @@ void ServerConnection::need_statement(const PreparedStatement& statement, std::s
   send(frames);
 }
 
-bool ServerConnection::need_names(const StatementsByName& wanted) {
+bool ServerConnection::need_names(const StatementsByName& own, const StatementsByName& needed) {
   std::string frames;
+  named_error_.clear();
   const bool batch_open = pipeline_.batch_open();
-  const auto own = beginning_ ? Disposition::kBegin : Disposition::kSwallow;
-  const auto edition_of = [](const PreparedStatement& statement) {
-    return std::pair(statement.id, statement.edition.load(std::memory_order_relaxed));
+  const auto ours = beginning_ ? Disposition::kBegin : Disposition::kSwallow;
+  // Each Parse ends a batch, if possible: its error must not make the server skip what follows.
+  bool ended = true;
+  const auto end_batch = [&] {
+    ended = true;
+    if (batch_open) return;
+    wire::append_sync(frames);
+    pipeline_.expect({Request::kSync, Disposition::kSwallow});
+  };
+  const auto still_good = [&own](const auto& entry) {
+    const auto same = own.find(entry.first);
+    return same != own.end() && same->second->id == entry.second.statement &&
+           same->second->edition.load(std::memory_order_relaxed) == entry.second.edition;
   };
   for (auto at = named_.begin(); at != named_.end();) {
-    const auto same = wanted.find(at->first);
-    if (same != wanted.end() && edition_of(*same->second) == at->second) {
+    if (still_good(*at)) {
       ++at;
       continue;
     }
     wire::append_close_statement(frames, at->first);
-    pipeline_.expect({Request::kClose, own});
+    pipeline_.expect({Request::kClose, ours});
     at = named_.erase(at);
+    ended = false;
   }
-  for (const auto& [name, statement] : wanted) {
+  for (const auto& [name, statement] : needed) {
     if (named_.contains(name)) continue;
     wire::append_parse(frames, name, statement->rest);
-    pipeline_.expect({Request::kParse, own});
-    named_.emplace(name, edition_of(*statement));
+    pipeline_.expect({Request::kParse, ours, false, statement->id, ++next_named_});
+    named_[name] = {statement->id, statement->edition.load(std::memory_order_relaxed), next_named_};
+    end_batch();
   }
+  if (!ended) end_batch();
   if (frames.empty()) return false;
-  if (!batch_open) {  // a query follows: an error of ours must not make the server skip it
-    wire::append_sync(frames);
-    pipeline_.expect({Request::kSync, Disposition::kSwallow});
-  }
+  forget_skipped();
   send(frames);
   return true;
 }
@@ -210,8 +220,7 @@ bool ServerConnection::need_names(const StatementsByName& wanted) {
 void ServerConnection::names_are(const StatementsByName& names) {
   named_.clear();
   for (const auto& [name, statement] : names)
-    named_[name] = statement ? std::pair(statement->id, statement->edition.load())
-                             : std::pair<std::uint32_t, std::uint32_t>(0, 0);
+    named_[name] = statement ? Named{statement->id, statement->edition.load()} : Named{};
 }
 
 // An earlier one is still there if an error skipped its DEALLOCATE. The empty text makes a

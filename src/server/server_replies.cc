@@ -13,6 +13,11 @@ namespace {
 // Of a statement that the server has in some edition: it is parsed again when it is needed next.
 constexpr std::uint32_t kUnknownEdition = 0;
 
+bool fails_for_want_of_name(const wire::ErrorFields& error) {
+  return error.sqlstate == wire::sqlstate::kInvalidStatementName ||
+         error.sqlstate == wire::sqlstate::kInFailedTransaction;
+}
+
 // The warning with which a server that crashes or is stopped at once leaves its clients.
 bool farewell(const Piece& piece) {
   const std::string state = piece.complete ? wire::read_error(piece.body()).sqlstate : "";
@@ -223,6 +228,10 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     run.begin = run.end;
     return swallow(run, piece);
   }
+  if (is_named_copy(verdict.entry) && holder_ != nullptr)
+    return named_copy_failed(piece, error, run);
+  if (!named_error_.empty() && holder_ != nullptr && fails_for_want_of_name(error))
+    return substitute(run, piece, std::exchange(named_error_, {}));
   if (verdict.entry.refused && holder_ != nullptr)
     return substitute(run, piece, std::exchange(refusal_, {}));
   const std::uint32_t id = verdict.entry.statement;
@@ -233,6 +242,22 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
   substitute(
       run, piece,
       wire::rename_in_error(piece.bytes, server_statement_name(id), holder_->statement_name(id)));
+}
+
+// A statement of the client's cannot be made here any more: what it refers to is gone, say. That is
+// the error of whatever needs it, which would fail for want of that name. Its position would be one
+// in another text.
+void ServerConnection::named_copy_failed(const Piece& piece, const wire::ErrorFields& error,
+                                         Run& run) {
+  std::string frame;
+  if (piece.complete) {
+    frame = wire::without_position(piece.bytes);
+  } else {
+    wire::append_error(frame, 'E', error);
+  }
+  if (!pipeline_.in_own_batch()) return substitute(run, piece, frame);
+  named_error_ = std::move(frame);
+  swallow(run, piece);
 }
 
 // The client gets another error in the place of the server's.
@@ -306,6 +331,10 @@ void ServerConnection::make_answers() {
 void ServerConnection::forget_skipped() {
   while (const auto entry = pipeline_.take_skipped()) {
     if (entry->teaches) statements_.forget(entry->statement);
+    if (is_named_copy(*entry)) {
+      std::erase_if(named_, [&](const auto& one) { return one.second.number == entry->change; });
+      continue;
+    }
     const bool ours = entry->disposition == Disposition::kSwallow;
     if (entry->request == Request::kClose && ours)
       statements_.learn(entry->statement, kUnknownEdition);

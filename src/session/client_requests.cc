@@ -2,6 +2,7 @@
 // a server.
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
+#include "pgsaba/wire/frontend.h"
 #include "session/client_login_state.h"
 #include "session/data_access.h"
 #include "session/errors.h"
@@ -54,10 +55,16 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
   return state_ == State::kLinked ? on_linked(piece, ahead) : on_unlinked(piece, ahead);
 }
 
-// What was sent before Terminate is still answered, as PostgreSQL does.
+// What was sent before Terminate is still answered, as PostgreSQL does. A COPY that waits for data,
+// or will, has to be told that none comes; nothing else minds.
 ClientSession::Taken ClientSession::leave() {
   leaving_ = true;
-  if (state_ == State::kLinked && server_->pipeline().owed_ready() > 0) return Taken::kYes;
+  if (state_ == State::kLinked && server_->pipeline().owed_ready() > 0) {
+    std::string fail;
+    wire::append_copy_fail(fail, "the client terminated the connection");
+    server_->forward(Request::kCopyEnd, bytes_of(fail));
+    return Taken::kYes;
+  }
   if (server_ != nullptr) {
     part_from_server();
     transition(State::kIdle);

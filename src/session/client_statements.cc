@@ -19,6 +19,8 @@ namespace {
 
 // The text and (no) parameter types of a Parse.
 constexpr std::string_view kDeallocateScratch{"DEALLOCATE _pgsaba_scratch\0\0\0", 29};
+// One without text, good enough to be deallocated.
+constexpr std::string_view kEmptyStatement{"\0\0\0", 3};
 
 }  // namespace
 
@@ -93,6 +95,8 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
     if (unnamed_->effects != sql::effect::kAll)
       guard_sequences(unnamed_->effects & sql::effect::kSequenceRead);
   }
+  // What EXECUTE returns is found out when it is parsed, by the statement that it names.
+  if (parse) match_names(query_.effects & sql::effect::kPrepared, text);
   server_->forward(Request::kParse, piece.bytes, 0, change);
   if (change != 0 && unnamed_) server_->unnamed_is(unnamed_->number);
   return Taken::kYes;
@@ -157,6 +161,7 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   server::PreparedRef statement = host_.prepared_statements().intern(names->rest, names->statement);
   if (!statement) return refuse_named_parse();
   learn(*statement, query_);
+  match_names(query_.effects & sql::effect::kPrepared, statement->query());
   ++lease_pool_->totals().server_parse_count;
   const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
   server_->parse_statement(*statement, limit, change);
@@ -254,17 +259,29 @@ sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view s
   constexpr sql::Effects kByName = sql::effect::kPrepared | sql::effect::kUnknownCode;
   const bool failed = server_->pipeline().status() == wire::TransactionStatus::kFailed;
   if ((effects & kByName) == 0 || failed || pins_.has(PinReason::kPrepared)) return 0;
-  server::StatementsByName wanted = prepared_ ? *prepared_ : server::StatementsByName();
+  server::StatementsByName own = prepared_ ? *prepared_ : server::StatementsByName();
+  server::StatementsByName needed;
   sql::Effects found = 0;
   for (const std::string& name : sql::prepared_names(sql, dialect_)) {
-    if (auto statement = find_statement(name)) wanted[name] = std::move(statement);
-    const auto named = wanted.find(name);
-    if (named != wanted.end()) found |= named->second->effects.load(std::memory_order_relaxed);
+    if (auto statement = find_statement(name)) own[name] = std::move(statement);
+    const auto named = own.find(name);
+    if (named == own.end()) continue;
+    needed.insert(*named);
+    found |= named->second->effects.load(std::memory_order_relaxed);
   }
+  const auto command = sql::prepared_command(sql, dialect_);
+  if (command && command->verb == sql::PreparedCommand::Verb::kDeallocate &&
+      needed.contains(command->name) && !server_->has_name(command->name))
+    own[command->name] = needed[command->name] =
+        host_.prepared_statements().intern(kEmptyStatement);
+  // What a plain EXECUTE does not name it cannot use; one that cannot be made any more must not
+  // fail the transaction.
+  const bool names_all = command && ((effects | found) & sql::effect::kUnknownCode) == 0;
   // Which parameters an EXECUTE sets is not to be seen from its text.
   if ((found & sql::effect::kSetting) != 0) found |= sql::effect::kAnySetting;
   // Whether all of it took effect is asked when the transaction is over.
-  if (server_->need_names(wanted)) traces().add({}, sql::effect::kPrepared, dialect_);
+  if (server_->need_names(own, names_all ? needed : own))
+    traces().add({}, sql::effect::kPrepared, dialect_);
   return found;
 }
 
@@ -296,6 +313,9 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
     if (statement) mine[one.name] = std::move(statement);
     whole = whole && mine.contains(one.name);
   }
+  if (prepared_)  // those that were not needed there
+    for (const auto& [name, statement] : *prepared_)
+      if (!server_->has_name(name) && !there.contains(name)) mine[name] = statement;
   server_->names_are(there);
   prepared_.reset();
   if (!mine.empty()) prepared_ = host_.prepared_statements().hold_all(std::move(mine));
@@ -338,6 +358,8 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
     return Taken::kYes;
   }
   if (server_->unsure_of(statement->id)) return Taken::kNotYet;
+  const sql::Effects effects = statement->effects.load(std::memory_order_relaxed);
+  match_names(effects & sql::effect::kPrepared, statement->query());
   server_->need_statement(*statement, account_->max_prepared_statements);
   std::string frame;
   wire::append_describe_statement(frame, server::server_statement_name(statement->id));

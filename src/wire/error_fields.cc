@@ -87,4 +87,15 @@ std::string rename_in_error(Bytes frame, std::string_view from, std::string_view
   return out;
 }
 
+std::string without_position(Bytes frame) {
+  std::string out;
+  MessageWriter writer(out);
+  writer.begin(static_cast<char>(frame[0]));
+  for_each_field(frame.subspan(kHeaderBytes), [&](char code, std::string_view text) {
+    if (code != 'P') writer.byte(code).string(text);
+  });
+  writer.byte('\0').end();
+  return out;
+}
+
 }  // namespace pgsaba::wire

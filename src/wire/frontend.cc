@@ -59,6 +59,10 @@ void append_sync(std::string& out) { MessageWriter(out).begin('S').end(); }
 
 void append_terminate(std::string& out) { MessageWriter(out).begin('X').end(); }
 
+void append_copy_fail(std::string& out, std::string_view why) {
+  MessageWriter(out).begin('f').string(why).end();
+}
+
 std::optional<ParseNames> read_parse(Bytes body) {
   const std::string_view text = text_of(body);
   const auto statement = string_at(text, 0);

@@ -636,6 +636,11 @@ SQL_STATEMENTS = {
 
 MIXED_STATEMENTS = {
     "sql_run_by_protocol": ["prepare s (int) as select $1 + 1", run("s", 4), describe("s"), run("s", 5)],
+    "execute_is_described": [
+        parse("s", "select 7 as a"), "prepare t as select 8 as b", parse("x", "execute s"),
+        describe("x"), run("x"), parse("y", "execute t"), describe("y"), run("y"),
+        extended(m.parse("", "execute s"), m.describe_statement("")),
+        extended(m.parse("", "execute t"), m.describe_statement(), m.bind(), m.execute())],
     "protocol_run_by_sql": [parse("s", "select $1::int + 1"), "execute s (4)", "execute s (5)"],
     "sql_closed_by_protocol": ["prepare s as select 7", close("s"), "execute s", "prepare s as select 8",
                                "execute s"],

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from harness import messages as m
-from harness.conversations import backend
+from harness.conversations import backend, error_of, tags
 from harness.processes import wait_until
 
 
@@ -42,6 +42,31 @@ def test_a_name_prepared_anew_in_a_string(start_pgsaba):
             other.query("begin; select 1")
             assert client.value("execute p") == "new"
             other.query("commit")
+
+
+def test_a_statement_whose_table_is_gone(start_pgsaba, cluster):
+    """On another server it cannot be made again. It fails once each time, for its own reason; others
+    are not touched, and it works when there is a table again."""
+    daemon = start(start_pgsaba)
+    cluster.sql("create table vanishing (a int)")
+    with daemon.connect() as client, daemon.connect() as other:
+        for sql in ("prepare s as select * from vanishing", "prepare gone as table vanishing",
+                    "prepare kept as select 7"):
+            client.query(sql)
+        other.query("begin; select 1")  # has that server
+        cluster.sql("drop table vanishing")
+        for _ in range(2):
+            assert error_of(client.query("execute s"))["C"] == "42P01"
+        assert tags(client.query("deallocate gone")) == b"CZ"
+        assert error_of(client.query("execute gone"))["C"] == "26000"
+        client.query("begin")
+        assert client.value("execute kept") == "7"
+        assert error_of(client.query("execute s"))["C"] == "42P01"
+        client.query("rollback")
+        cluster.sql("create table vanishing (a int)")
+        assert tags(client.query("execute s")) == b"TCZ"
+        other.query("commit")
+    cluster.sql("drop table vanishing")
 
 
 def test_session_pooling_without_a_reset_query(start_pgsaba):

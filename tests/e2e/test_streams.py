@@ -228,6 +228,27 @@ def test_terminate_behind_an_answer_that_is_still_on_its_way(daemon, cluster, ki
         assert tags(frames) == b"TDCZ" and len(frames[1].body) > kilobytes * 1024
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_terminate_inside_a_copy(daemon, cluster, at_once):
+    """The COPY ends without more data, and its transaction with it."""
+    cluster.sql("drop table if exists left_copy; create table left_copy (a int)")
+    client = daemon.connect()
+    client.query("begin")
+    client.query("lock table left_copy in exclusive mode")
+    copy = m.query("copy left_copy from stdin") + m.copy_data("1\n")
+    if at_once:
+        client.send(copy + m.terminate())
+    else:
+        client.send(copy)
+        while client.read().tag != b"G":
+            pass
+        client.send(m.terminate())
+    free = "select not exists (select from pg_locks where relation = 'left_copy'::regclass)"
+    wait_until(lambda: cluster.value(free), 10, "the lock's release")
+    assert cluster.value("select count(*) from left_copy") == 0
+    client.close()
+
+
 def test_a_large_parse_that_comes_across_an_answer(daemon):
     """A part of it is here when the batch before it is answered: it is not lost with the server."""
     parse = m.parse("large", "select 1 /*" + "x" * 60_000 + "*/")

@@ -46,9 +46,16 @@ struct Expected {
   Disposition disposition = Disposition::kForward;
   bool teaches = false;         // once answered, the server knows `statement`
   std::uint32_t statement = 0;  // the prepared statement concerned; 0: none
-  std::uint32_t change = 0;     // what it does to the client's names, by the holder's number
+  std::uint32_t change = 0;     // what it does to the client's names, by the holder's number;
+                                // or the number of a copy (is_named_copy)
   bool refused = false;         // it fails for certain, and the client reads why from pgsaba
 };
+
+// A Parse of pgsaba's own under a name of the client's.
+inline bool is_named_copy(const Expected& entry) {
+  return entry.request == Request::kParse && entry.disposition != Disposition::kForward &&
+         !entry.teaches && entry.change != 0;
+}
 
 class Pipeline {
  public:
@@ -82,6 +89,12 @@ class Pipeline {
   void for_each_alteration(Visit visit) const {
     for (std::size_t i = 0; i < count_; ++i)
       if (is_alteration(at(i))) visit(at(i));
+  }
+
+  // After an error: whether it was in a batch of pgsaba's own.
+  bool in_own_batch() const {
+    return count_ > 0 && at(0).request == Request::kSync &&
+           at(0).disposition == Disposition::kSwallow;
   }
 
   // A Parse or Close that the server will never execute, because an error skipped it. Call until

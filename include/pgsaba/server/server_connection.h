@@ -203,9 +203,11 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   // Whatever unnamed statement it has is somebody else's: the server must refuse to use it.
   void drop_unnamed();
   void unnamed_is(std::uint64_t owner) { unnamed_owner_ = owner; }
-  // For SQL that uses statements by name: under the client's own names the server has just these.
-  // False: it had them already. Replies are swallowed.
-  bool need_names(const StatementsByName& wanted);
+  // For SQL that uses statements by name: under the client's own names the server has those
+  // `needed`, and of its others none that is not one of `own`. False: it was so already. Replies
+  // are swallowed. A statement that cannot be made any more fails what needs it, and nothing else.
+  bool need_names(const StatementsByName& own, const StatementsByName& needed);
+  bool has_name(std::string_view name) const { return named_.contains(name); }
   // What it really has under such names, as it says itself.
   void names_are(const StatementsByName& names);
   // A statement made to be deallocated: its DEALLOCATE stands for that of any other.
@@ -273,6 +275,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   void send_query(std::string_view sql, Disposition disposition);
   void close_copy(std::uint32_t statement, std::string& frames);
   void forget_skipped();
+  void named_copy_failed(const wire::Piece& piece, const wire::ErrorFields& error, Run& run);
   void lost(CloseReason reason);
 
   ServerOwner* owner_;
@@ -296,8 +299,15 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   Taint taint_ = Taint::kNone;
   std::string refusal_;  // the error that stands for that of the statement refused
   std::uint64_t unnamed_owner_ = 0;
-  std::map<std::string, std::pair<std::uint32_t, std::uint32_t>, std::less<>>
-      named_;  // id, edition
+  // What it has under a client's own name; the number is that of its Parse.
+  struct Named {
+    std::uint32_t statement = 0;  // 0: it cannot be made again
+    std::uint32_t edition = 0;
+    std::uint32_t number = 0;
+  };
+  std::map<std::string, Named, std::less<>> named_;
+  std::uint32_t next_named_ = 0;
+  std::string named_error_;  // why one of those that were needed last could not be made
   ServerStatements statements_;
   wire::ErrorFields last_error_;
   bool last_error_told_ = false;

@@ -31,4 +31,7 @@ ErrorFields read_error(Bytes body);
 // The frame of an ErrorResponse with every `"from"` (quoted) in its message replaced by `"to"`.
 std::string rename_in_error(Bytes frame, std::string_view from, std::string_view to);
 
+// The frame of an ErrorResponse without the place in the statement's text.
+std::string without_position(Bytes frame);
+
 }  // namespace pgsaba::wire

@@ -31,6 +31,7 @@ void append_close_statement(std::string& out, std::string_view name);
 void append_describe_statement(std::string& out, std::string_view name);
 void append_sync(std::string& out);
 void append_terminate(std::string& out);
+void append_copy_fail(std::string& out, std::string_view why);
 
 // Parse: its statement name, and the rest (query text, parameter types) as one key.
 struct ParseNames {

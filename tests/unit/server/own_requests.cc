@@ -290,23 +290,31 @@ TEST_CASE("nobody's unnamed statement need not be dropped, somebody's is") {
   CHECK(lease.listener.bytes == frame('Z', "I"));
 }
 
-TEST_CASE("the server has just the names that are needed, each once") {
+TEST_CASE("the server has the names that are needed, each once") {
   Lease lease;
   const auto one = std::make_shared<const PreparedStatement>(1, rest_one);
   const auto two = std::make_shared<const PreparedStatement>(2, rest_two);
-  CHECK_FALSE(lease.server.need_names({}));
-  CHECK(lease.server.need_names({{"a", one}, {"b", two}}));
-  CHECK(lease.sent() == parse("a", rest_one) + parse("b", rest_two) + frame('S'));
-  CHECK_FALSE(lease.server.need_names({{"a", one}, {"b", two}}));
+  const StatementsByName both{{"a", one}, {"b", two}};
+  const StatementsByName other{{"b", one}};
+  CHECK_FALSE(lease.server.need_names({}, {}));
+  CHECK_FALSE(lease.server.need_names(both, {}));
+  CHECK(lease.server.need_names(both, {{"b", two}}));
+  CHECK(lease.sent() == parse("b", rest_two) + frame('S'));
+  CHECK(lease.server.need_names(both, both));
+  CHECK(lease.sent() == parse("a", rest_one) + frame('S'));
+  CHECK_FALSE(lease.server.need_names(both, both));
+  CHECK_FALSE(lease.server.need_names(both, {{"b", two}}));
   CHECK(lease.sent().empty());
-  CHECK(lease.server.need_names({{"b", one}}));  // another statement by that name
+  CHECK(lease.server.need_names(other, other));  // another statement by that name
   CHECK(lease.sent() == close("a") + close("b") + parse("b", rest_one) + frame('S'));
   one->edition.fetch_add(1);  // its plan is outdated
-  CHECK(lease.server.need_names({{"b", one}}));
+  CHECK(lease.server.need_names(other, other));
   CHECK(lease.sent() == close("b") + parse("b", rest_one) + frame('S'));
-  lease.say(frame('1') + frame('1') + frame('Z', "I"));
+  CHECK(lease.server.need_names({}, {}));  // somebody else's
+  CHECK(lease.sent() == close("b") + frame('S'));
+  for (int i = 0; i < 2; ++i) lease.say(frame('1') + frame('Z', "I"));
   lease.say(frame('3') + frame('3') + frame('1') + frame('Z', "I"));
-  lease.say(frame('3') + frame('1') + frame('Z', "I"));
+  lease.say(frame('3') + frame('1') + frame('Z', "I") + frame('3') + frame('Z', "I"));
   CHECK(lease.listener.bytes.empty());
   CHECK(lease.listener.ready == 0);
   CHECK(lease.server.at_rest());
@@ -317,15 +325,44 @@ TEST_CASE("inside of a batch names are made without a Sync") {
   const auto one = std::make_shared<const PreparedStatement>(1, rest_one);
   const std::string own = parse("", rest_two);
   lease.server.forward(Request::kParse, bytes_of(own));
-  CHECK(lease.server.need_names({{"a", one}}));
+  CHECK(lease.server.need_names({{"a", one}}, {{"a", one}}));
   CHECK(lease.sent() == own + parse("a", rest_one));
+  const std::string error = zeros("SERROR|C42P01|Mgone|");
+  lease.say(frame('1') + frame('E', error + zeros("P15||")));
+  CHECK(lease.listener.bytes == frame('1') + frame('E', error + zeros("|")));
+  CHECK_FALSE(lease.server.has_name("a"));
+}
+
+TEST_CASE("a name that cannot be made fails what needs it, with its own error") {
+  struct Row {
+    const char* fails_with;
+    bool told;
+  };
+  for (const Row row : {Row{"26000", true}, Row{"25P02", true}, Row{"22012", false}}) {
+    CAPTURE(row.fails_with);
+    Lease lease;
+    const auto one = std::make_shared<const PreparedStatement>(1, rest_one);
+    const auto two = std::make_shared<const PreparedStatement>(2, rest_two);
+    const StatementsByName both{{"a", one}, {"b", two}};
+    CHECK(lease.server.need_names(both, both));
+    lease.server.forward(Request::kQuery, bytes_of(query("EXECUTE a")));
+    const std::string gone = zeros("SERROR|C42P01|Mgone||");
+    const std::string error = frame('E', zeros("SERROR|") + "C" + row.fails_with + zeros("|Mx||"));
+    lease.say(frame('E', gone) + frame('Z', "I") + frame('1') + frame('Z', "I"));
+    CHECK(lease.listener.bytes.empty());
+    lease.say(error + frame('Z', "I"));
+    CHECK(lease.listener.bytes == (row.told ? frame('E', gone) : error) + frame('Z', "I"));
+    CHECK_FALSE(lease.server.has_name("a"));
+    CHECK(lease.server.has_name("b"));
+    CHECK(lease.server.at_rest());
+  }
 }
 
 TEST_CASE("what the server itself says that it has is believed") {
   Lease lease;
   const auto one = std::make_shared<const PreparedStatement>(1, rest_one);
   lease.server.names_are({{"a", one}, {"odd", nullptr}});
-  CHECK(lease.server.need_names({{"a", one}}));
+  CHECK(lease.server.need_names({{"a", one}}, {{"a", one}}));
   CHECK(lease.sent() == close("odd") + frame('S'));
-  CHECK_FALSE(lease.server.need_names({{"a", one}}));
+  CHECK_FALSE(lease.server.need_names({{"a", one}}, {{"a", one}}));
 }

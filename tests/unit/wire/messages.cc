@@ -34,6 +34,7 @@ TEST_CASE("what pgsaba sends to servers") {
   CHECK(built(append_describe_statement, "name") == frame('D', zeros("Sname|")));
   CHECK(built(append_password, zeros("a|b")) == frame('p', zeros("a|b")));
   CHECK(built(append_terminate) == frame('X'));
+  CHECK(built(append_copy_fail, "gone") == frame('f', zeros("gone|")));
 }
 
 TEST_CASE("what pgsaba answers itself") {
@@ -175,4 +176,9 @@ TEST_CASE("a name of ours becomes the client's, where people read it") {
         frame('E', zeros("M\"\"x\"\"||")));
   CHECK(rename_in_error(bytes_of(frame('E', zeros("M\"x\"||"))), "x", "") ==
         frame('E', zeros("M\"\"||")));
+}
+
+TEST_CASE("an error without its position") {
+  CHECK(without_position(bytes_of(frame('E', zeros("SERROR|C42P01|MP|P15|Rr||")))) ==
+        frame('E', zeros("SERROR|C42P01|MP|Rr||")));
 }
