@@ -114,7 +114,8 @@ std::span<const Setting> monitor_settings();
 // The words of the enums, in the order of their enumerators.
 inline constexpr std::string_view kPoolModes[] = {"session", "transaction", "statement"};
 inline constexpr std::string_view kUnknownCodes[] = {"trust", "probe", "reset"};
-inline constexpr std::string_view kRoutePolicies[] = {"primary", "replica", "split"};
+inline constexpr std::string_view kRoutePolicies[] = {
+    "primary", "replica", "split", "replica_only", "prefer_replica", "prefer_primary"};
 
 namespace table {
 

@@ -26,11 +26,12 @@ class ConsoleDesk final : public worker::ControlLink {
  public:
   using WorkerDrained = std::function<void(std::size_t worker)>;
   using OfCluster = std::function<void(const std::string& cluster)>;
+  using OfDatabase = std::function<void(const routing::DatabaseName& database)>;
 
   // `version` is pgsaba's own, such as "0.1.0". The callbacks are called on the control thread.
   ConsoleDesk(net::ControlLoop& loop, DaemonControls& controls, std::string version,
               WorkerDrained on_worker_drained = {}, OfCluster on_positions_wanted = {},
-              OfCluster on_roles_doubted = {});
+              OfCluster on_roles_doubted = {}, OfDatabase on_catalogue_wanted = {});
 
   // worker::ControlLink
   void console_opened(std::size_t worker, std::uint32_t client, std::string user,
@@ -40,6 +41,7 @@ class ConsoleDesk final : public worker::ControlLink {
   void console_closed(std::size_t worker, std::uint32_t client) override;
   void positions_wanted(const std::string& cluster) override;
   void roles_doubted(const std::string& cluster) override;
+  void catalogue_wanted(const routing::DatabaseName& database) override;
   void worker_drained(std::size_t worker) override;
 
   std::size_t size() const { return consoles_.size(); }
@@ -78,6 +80,7 @@ class ConsoleDesk final : public worker::ControlLink {
   WorkerDrained on_worker_drained_;
   OfCluster on_positions_wanted_;
   OfCluster on_roles_doubted_;
+  OfDatabase on_catalogue_wanted_;
   ConsoleWaits waits_;
   TrafficAverages averages_;
   ConsoleServices services_;

@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "control/address_book.h"
+#include "control/catalogue_watch.h"
 #include "control/cluster_monitor.h"
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
 #include "control/key_workshop.h"
 #include "control/position_watch.h"
+#include "control/switchover.h"
 #include "control/worker_thread.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/process.h"
@@ -42,6 +44,10 @@ class Daemon final : public DaemonControls {
   void tell_workers(const std::function<worker::Mail()>& make_letter) override;
   void tell_worker(std::size_t worker, worker::Mail letter) override;
   void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
+  void switch_over(const std::string& cluster, std::size_t server,
+                   std::function<void(admin::AdminReply)> done) override;
+  void give_up_switchover() override { switchover_->give_up(); }
+  void lift_switchover() override { switchover_->lift(); }
 
  private:
   struct Listening {
@@ -76,6 +82,8 @@ class Daemon final : public DaemonControls {
   AddressBook addresses_;
   std::unique_ptr<ClusterMonitor> monitor_;
   std::map<std::string, std::unique_ptr<PositionWatch>> positions_;  // by cluster
+  std::unique_ptr<CatalogueWatch> catalogues_;
+  std::unique_ptr<Switchover> switchover_;
   std::unique_ptr<ConsoleDesk> consoles_;
   std::unique_ptr<KeyWorkshop> keys_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;

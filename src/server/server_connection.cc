@@ -44,7 +44,7 @@ Status ServerConnection::open_connection(const net::Address& address,
 
 void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
-  has_failed_ = has_rolled_back_ = has_committed_ = beginning_ = false;
+  has_failed_ = has_rolled_back_ = has_committed_ = has_defined_ = beginning_ = false;
   state_ = State::kLent;
 }
 

@@ -48,6 +48,13 @@ struct FakeDaemon final : DaemonControls {
       reconnects.push_back(reconnect->database);
     }
   }
+  void switch_over(const std::string& cluster, std::size_t server,
+                   std::function<void(admin::AdminReply)> done) override {
+    switchovers.emplace_back(cluster, server);
+    finish_switchover = std::move(done);
+  }
+  void give_up_switchover() override { switchovers.clear(); }
+  void lift_switchover() override { current.switching.clear(); }
   // As the workers do: the answer is what was so when the question was read, and comes later.
   void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override {
     ++gathered;
@@ -58,6 +65,8 @@ struct FakeDaemon final : DaemonControls {
 
   net::ControlLoop& loop;
   worker::Picture current;
+  std::vector<std::pair<std::string, std::size_t>> switchovers;
+  std::function<void(admin::AdminReply)> finish_switchover;
   std::vector<stats::WorkerSnapshot> snapshots;
   Status reload_result = done();
   std::vector<ShutdownMode> shutdowns;

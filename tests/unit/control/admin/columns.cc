@@ -103,7 +103,7 @@ constexpr std::array kExpected = {
     Expected{"TOPOLOGY", "",
              "cluster text server text host text port int4 role text state text timeline int8 "
              "position text lag_bytes int8 lag_us int8 fit_for_reads text weight int4 "
-             "started text "},
+             "started text disabled text "},
     Expected{"ROUTES", "",
              "database text route text reason text count numeric waited numeric "
              "wait_time numeric "},
