@@ -13,6 +13,12 @@ const UserSettings* find_user(const Config& config, std::string_view name) {
   return found == config.users.end() ? nullptr : &found->second;
 }
 
+RoutePolicy route_of(const Config& config, const DatabaseSettings& database,
+                     std::string_view user) {
+  const UserSettings* own = find_user(config, user);
+  return own != nullptr && own->route ? *own->route : database.route;
+}
+
 bool is_admin_database(std::string_view name) { return name == "pgsaba" || name == "pgbouncer"; }
 
 }  // namespace pgsaba::config

@@ -76,6 +76,20 @@ void check_two_passwords(const Places& places, const std::string& where, Problem
   problems.error(file->second, where + " has either a password or a password_file, not both");
 }
 
+void check_catalogue_user(const Monitor& monitor, const std::string& where, const Places& places,
+                          Problems& problems) {
+  const auto file = places.find(where + ".catalogue_password_file");
+  if (file != places.end() && places.contains(where + ".catalogue_password")) {
+    problems.error(file->second, where +
+                                     " has either a catalogue_password or a "
+                                     "catalogue_password_file, not both");
+  }
+  if (monitor.catalogue_user.empty() && !monitor.catalogue_password.empty()) {
+    problems.error(place_of(places, where + ".catalogue_password"),
+                   where + " has a catalogue_password but no catalogue_user");
+  }
+}
+
 void check_database(const Config& config, const std::string& name, const DatabaseSettings& database,
                     const Places& places, Problems& problems) {
   const Place place = place_of(places, "databases." + name);
@@ -234,6 +248,7 @@ void check_clusters(const Config& config, const Places& places, Problems& proble
     }
     check_two_passwords(places, where + ".monitor", problems);
     check_server_tls(cluster.tls.settings, where + ".tls", places, problems);
+    check_catalogue_user(cluster.monitor, where + ".monitor", places, problems);
   }
 }
 

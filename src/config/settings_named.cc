@@ -84,6 +84,18 @@ constexpr std::array kMonitor = {
             .minimum = 10 * kMillisecond,
             .maximum = kMaxDuration,
             .help = "How often they are asked."},
+    Setting{.name = "catalogue_user",
+            .access = kMember<&Monitor::catalogue_user>,
+            .help = "Who reads the catalogues of databases whose reads are split; empty is the "
+                    "monitor's user. Must be able to connect to these databases, nothing else."},
+    Setting{.name = "catalogue_password",
+            .kind = Kind::kSecret,
+            .access = kMember<&Monitor::catalogue_password>,
+            .help = "That user's password; ${NAME} takes it from the environment."},
+    Setting{.name = "catalogue_password_file",
+            .kind = Kind::kSecretFile,
+            .access = kMember<&Monitor::catalogue_password>,
+            .help = "A file that holds the password instead."},
 };
 
 constexpr std::array kDatabase = {
@@ -110,8 +122,11 @@ constexpr std::array kDatabase = {
             .kind = Kind::kChoice,
             .access = kMember<&DatabaseSettings::route>,
             .choices = kRoutePolicies,
-            .help = "Where statements go: to the primary, to replicas, or reads to replicas and "
-                    "the rest to the primary (split)."},
+            .help = "Where statements go: primary; split (proven reads to standbys); "
+                    "prefer_replica (so do reads that call functions nobody knows); "
+                    "prefer_primary (proven reads go to standbys only while no primary answers); "
+                    "replica (everything to a standby, or to the primary while none streams); "
+                    "replica_only (everything to a standby; without one statements wait)."},
     Setting{.name = "user",
             .access = kMember<&DatabaseSettings::user>,
             .changeable = Changeable::kReconnect,
@@ -195,6 +210,11 @@ constexpr Setting timeout(std::string_view name, std::string_view pgbouncer, Acc
 }
 
 constexpr std::array kUser = {
+    Setting{.name = "route",
+            .kind = Kind::kChoice,
+            .access = kMember<&UserSettings::route>,
+            .choices = kRoutePolicies,
+            .help = "As in databases, for what this user does in any of them."},
     Setting{.name = "pool_mode",
             .kind = Kind::kChoice,
             .access = kMember<&UserSettings::pool_mode>,

@@ -53,6 +53,9 @@ constexpr std::array kTimeouts = {
             "When a client has waited this long its pool may use its reserve. 0: never."),
     timeout("failover_wait", "", kTimeout<&Timeouts::failover_wait_us>,
             "How long statements wait for a new primary while there is none."),
+    timeout("switchover", "", kTimeout<&Timeouts::switchover_us>,
+            "How long SWITCHOVER waits for running transactions and for the standby to catch up, "
+            "while new statements wait. After that everything stays as it is."),
     timeout(
         "shutdown", "", kTimeout<&Timeouts::shutdown_us>,
         "How long a shutdown waits for running transactions, or for clients where it was told to. "

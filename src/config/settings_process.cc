@@ -122,6 +122,26 @@ constexpr std::array kRouting = {
             .access = kMember<&Config::routing, &Routing::max_lag_us>,
             .maximum = kMaxDuration,
             .help = "A standby further behind gets no reads."},
+    Setting{.name = "max_spilled_reads",
+            .kind = Kind::kInteger,
+            .access = kMember<&Config::routing, &Routing::max_spilled_reads>,
+            .help = "How many reads of a cluster may run on the primary at a time because no "
+                    "standby is fit, or shows what they have to see. Others wait for a place or a "
+                    "standby, up to timeouts.query_wait. 0: no limit."},
+    Setting{.name = "catalogue_interval",
+            .kind = Kind::kDuration,
+            .access = kMember<&Config::routing, &Routing::catalogue_interval_us>,
+            .maximum = kMaxDuration,
+            .help = "How often is looked at what a database has of its own (views, operators, "
+                    "functions, row policies), so that nothing runs on a standby which they keep "
+                    "from there. Until the first look its reads run on the primary. 0: never; then "
+                    "nothing of that is seen."},
+    Setting{.name = "trust_declarations",
+            .kind = Kind::kBoolean,
+            .access = kMember<&Config::routing, &Routing::trust_declarations>,
+            .help = "Whether functions of your own may run on standbys if all of their name are "
+                    "declared IMMUTABLE or STABLE. PostgreSQL does not check that: one that draws "
+                    "from a sequence or locks must be declared VOLATILE then."},
     Setting{.name = "allow_functions",
             .kind = Kind::kStringList,
             .access = kMember<&Config::routing, &Routing::allow_functions>,

@@ -119,7 +119,8 @@ std::span<const Setting> server_tls_settings();
 inline constexpr std::string_view kPoolModes[] = {"session", "transaction", "statement"};
 inline constexpr std::string_view kUnknownCodes[] = {"trust", "probe", "reset"};
 inline constexpr std::string_view kApplicationNames[] = {"follow", "force", "add_host"};
-inline constexpr std::string_view kRoutePolicies[] = {"primary", "replica", "split"};
+inline constexpr std::string_view kRoutePolicies[] = {
+    "primary", "replica", "split", "replica_only", "prefer_replica", "prefer_primary"};
 
 namespace table {
 

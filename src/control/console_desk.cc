@@ -22,13 +22,14 @@ std::string greeting(const wire::ParameterList& parameters) {
 
 ConsoleDesk::ConsoleDesk(net::ControlLoop& loop, DaemonControls& controls, std::string version,
                          WorkerDrained on_worker_drained, OfCluster on_positions_wanted,
-                         OfCluster on_roles_doubted)
+                         OfCluster on_roles_doubted, OfDatabase on_catalogue_wanted)
     : loop_(loop),
       controls_(controls),
       version_(std::move(version)),
       on_worker_drained_(std::move(on_worker_drained)),
       on_positions_wanted_(std::move(on_positions_wanted)),
       on_roles_doubted_(std::move(on_roles_doubted)),
+      on_catalogue_wanted_(std::move(on_catalogue_wanted)),
       waits_(loop, controls),
       averages_(loop, controls),
       services_{controls, waits_, [this] { return facts(); }} {}
@@ -82,6 +83,12 @@ void ConsoleDesk::secret_wanted(std::size_t worker, std::uint32_t client, std::s
 void ConsoleDesk::secret_doubted(std::string database, std::string user) {
   post([this, database = std::move(database), user = std::move(user)] {
     if (on_secret_doubted_) on_secret_doubted_(database, user);
+  });
+}
+
+void ConsoleDesk::catalogue_wanted(const routing::DatabaseName& database) {
+  post([this, database] {
+    if (on_catalogue_wanted_) on_catalogue_wanted_(database);
   });
 }
 

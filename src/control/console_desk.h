@@ -30,11 +30,12 @@ class ConsoleDesk final : public worker::ControlLink {
                                           std::string database, std::string user)>;
   using SecretDoubted = std::function<void(const std::string& database, const std::string& user)>;
   using OfCluster = std::function<void(const std::string& cluster)>;
+  using OfDatabase = std::function<void(const routing::DatabaseName& database)>;
 
   // `version` is pgsaba's own, such as "0.1.0". The callbacks are called on the control thread.
   ConsoleDesk(net::ControlLoop& loop, DaemonControls& controls, std::string version,
               WorkerDrained on_worker_drained = {}, OfCluster on_positions_wanted = {},
-              OfCluster on_roles_doubted = {});
+              OfCluster on_roles_doubted = {}, OfDatabase on_catalogue_wanted = {});
 
   // worker::ControlLink
   void console_opened(std::size_t worker, std::uint32_t client, std::string user,
@@ -52,6 +53,7 @@ class ConsoleDesk final : public worker::ControlLink {
     on_secret_wanted_ = std::move(wanted);
     on_secret_doubted_ = std::move(doubted);
   }
+  void catalogue_wanted(const routing::DatabaseName& database) override;
   void worker_drained(std::size_t worker) override;
 
   std::size_t size() const { return consoles_.size(); }
@@ -92,6 +94,7 @@ class ConsoleDesk final : public worker::ControlLink {
   SecretDoubted on_secret_doubted_;
   OfCluster on_positions_wanted_;
   OfCluster on_roles_doubted_;
+  OfDatabase on_catalogue_wanted_;
   ConsoleWaits waits_;
   TrafficAverages averages_;
   ConsoleServices services_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "control/admin/tables.h"
 #include "control/host_access_file.h"
@@ -60,6 +61,33 @@ void set_pause(Picture& picture, const std::string& database) {
   }
 }
 
+struct ServerPlace {
+  std::string cluster;
+  std::size_t server = 0;
+};
+
+// Or why there is none.
+std::variant<ServerPlace, AdminReply> find_server(const Picture& picture,
+                                                  const admin::OnServer& command) {
+  std::vector<ServerPlace> found;
+  for (const auto& [name, cluster] : picture.config->clusters) {
+    if (!command.cluster.empty() && name != command.cluster) continue;
+    const auto server =
+        std::ranges::find(cluster.servers, command.server, &config::ServerAddress::name);
+    if (server != cluster.servers.end())
+      found.push_back({name, static_cast<std::size_t>(server - cluster.servers.begin())});
+  }
+  if (found.size() == 1) return found.front();
+  if (!found.empty())
+    return failed(
+        kUndefinedObject, "several clusters have a server " + command.server,
+        "Say which is meant: " + admin::tag_of(command) + " … " + command.server + " IN cluster.");
+  return failed(kUndefinedObject,
+                "no such server: " + command.server +
+                    (command.cluster.empty() ? "" : " in cluster " + command.cluster),
+                "SHOW TOPOLOGY lists them.");
+}
+
 // The worker that has this client.
 std::optional<std::size_t> worker_of(const std::vector<stats::WorkerSnapshot>& workers,
                                      std::uint64_t client) {
@@ -80,6 +108,7 @@ void ConsoleExecutor::log_command(const admin::AdminCommand& command) const {
   std::string what = admin::tag_of(command);
   if (const auto* on = std::get_if<admin::OnDatabase>(&command); on && !on->database.empty())
     what += " " + on->database;
+  if (const auto* on = std::get_if<admin::OnServer>(&command)) what += " " + on->server;
   if (const auto* kill = std::get_if<admin::KillClient>(&command))
     what += " " + std::to_string(kill->id);
   log::info("{} gave {}", who_, what);
@@ -87,6 +116,10 @@ void ConsoleExecutor::log_command(const admin::AdminCommand& command) const {
 
 // A PAUSE that still waits is taken back; what has been done already stays.
 void ConsoleExecutor::abandon(Ticket ticket) {
+  if (switching_ == ticket) {
+    switching_.reset();
+    return controls().give_up_switchover();
+  }
   if (!waiting_ || waiting_->ticket != ticket) return;
   const Waiting given_up = *std::exchange(waiting_, std::nullopt);
   if (!services_.waits.remove(given_up.id) || !given_up.made_pause) return;
@@ -182,8 +215,9 @@ ConsoleExecutor::Answer ConsoleExecutor::pause(Ticket ticket, const std::string&
 ConsoleExecutor::Answer ConsoleExecutor::resume(const std::string& database) {
   const Picture& before = controls().picture();
   if (database.empty()) {
-    if (!before.all_paused && before.paused.empty())
+    if (!before.all_paused && before.paused.empty() && before.switching.empty())
       return failed(sqlstate::kObjectNotInState, "pooler is not paused");
+    controls().lift_switchover();
     change([](Picture& picture) {
       picture.all_paused = false;
       picture.paused.clear();
@@ -209,6 +243,35 @@ ConsoleExecutor::Answer ConsoleExecutor::wait_close(Ticket ticket, const std::st
   const auto id = services_.waits.add(ConsoleWaits::Until::kClosed, database, finisher(ticket));
   waiting_ = Waiting{ticket, id};
   return std::nullopt;
+}
+
+// ---- servers -----------------------------------------------------------------------------------
+
+ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket ticket, const admin::OnServer& command) {
+  const auto place = find_server(controls().picture(), command);
+  if (const auto* refused = std::get_if<AdminReply>(&place)) return *refused;
+  const auto& [cluster, server] = std::get<ServerPlace>(place);
+  const std::pair<std::string, std::string> key{cluster, command.server};
+  switch (command.verb) {
+    case admin::ServerVerb::kDisable: {
+      const auto& topology = controls().picture().topology;
+      const auto* seen = topology ? topology->find(cluster) : nullptr;
+      if (seen != nullptr && seen->primary == server)
+        return failed(sqlstate::kObjectNotInState,
+                      command.server + " is the primary of cluster " + cluster,
+                      "SWITCHOVER TO another server first.");
+      change([&](Picture& picture) { picture.disabled_servers.insert(key); });
+      break;
+    }
+    case admin::ServerVerb::kEnable:
+      change([&](Picture& picture) { picture.disabled_servers.erase(key); });
+      break;
+    case admin::ServerVerb::kSwitchover:
+      switching_ = ticket;
+      controls().switch_over(cluster, server, finisher(ticket));
+      return std::nullopt;
+  }
+  return AdminReply{};
 }
 
 // ---- clients -----------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ class ConsoleExecutor final : public admin::AdminExecutor {
   Answer perform(Ticket ticket, const admin::Show& command);
   Answer perform(Ticket ticket, const admin::ExplainRoute& command);
   Answer perform(Ticket ticket, const admin::OnDatabase& command);
+  Answer perform(Ticket ticket, const admin::OnServer& command);
   Answer perform(Ticket ticket, const admin::OnProcess& command);
   Answer perform(Ticket ticket, const admin::KillClient& command);
   Answer perform(Ticket ticket, const admin::SetSetting& command);
@@ -76,6 +77,7 @@ class ConsoleExecutor final : public admin::AdminExecutor {
   std::string who_;
   Finish finish_;
   std::optional<Waiting> waiting_;  // the last one; it may be over
+  std::optional<Ticket> switching_;
 };
 
 }  // namespace pgsaba::control

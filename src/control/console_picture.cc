@@ -47,6 +47,12 @@ std::string word_of(config::RoutePolicy policy) {
       return "replica";
     case config::RoutePolicy::kSplit:
       return "split";
+    case config::RoutePolicy::kReplicaOnly:
+      return "replica_only";
+    case config::RoutePolicy::kPreferReplica:
+      return "prefer_replica";
+    case config::RoutePolicy::kPreferPrimary:
+      return "prefer_primary";
   }
   return {};
 }
@@ -152,6 +158,7 @@ admin::TopologyRow topology_row(const Config& config, const TopologyCluster& clu
   row.lag_us = server.replay_lag_time;
   row.fit_for_reads = routing::fit_for_reads(cluster, server, config.routing.max_lag_us, true);
   row.started = server.started_at_us;
+  row.disabled = server.disabled;
   return row;
 }
 

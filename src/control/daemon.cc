@@ -85,6 +85,17 @@ std::string_view describe(ShutdownMode mode) {
   return "?";
 }
 
+std::shared_ptr<const routing::Topology> with_disabled(
+    std::shared_ptr<const routing::Topology> topology,
+    const std::set<std::pair<std::string, std::string>>& disabled) {
+  if (disabled.empty()) return topology;
+  auto marked = std::make_shared<routing::Topology>(*topology);
+  for (routing::TopologyCluster& cluster : marked->clusters)
+    for (routing::TopologyServer& server : cluster.servers)
+      server.disabled = disabled.contains({cluster.name, server.name});
+  return marked;
+}
+
 // Every role is known, or will not be.
 bool told(const routing::Topology& topology) {
   return std::ranges::none_of(topology.clusters, [](const auto& cluster) {
@@ -175,7 +186,8 @@ Status Daemon::start() {
       [this](const std::string& cluster) { positions_wanted(cluster); },
       [this](const std::string& cluster) {
         if (monitor_) monitor_->probe_now(cluster);
-      });
+      },
+      [this](const routing::DatabaseName& database) { catalogues_->want(database); });
   consoles_->on_secrets(
       [this](std::size_t worker, std::uint32_t client, const std::string& database,
              const std::string& user) {
@@ -187,6 +199,12 @@ Status Daemon::start() {
         secrets_.doubt(database, user);
       });
   process_.control = consoles_.get();
+  catalogues_ =
+      std::make_unique<CatalogueWatch>(loop_, process_.definitions, [this] { publish(); });
+  catalogues_->configure(picture_->config);
+  switchover_ = std::make_unique<Switchover>(loop_, *this, [this](const std::string& cluster) {
+    if (monitor_) monitor_->probe_now(cluster);
+  });
   start_monitor();
   addresses_.watch(config);
   patience_ = loop_.after(kPatienceUs, [this] {
@@ -224,6 +242,7 @@ void Daemon::start_positions() {
 void Daemon::follow_primaries() {
   for (const auto& [name, positions] : positions_)
     if (const auto* cluster = monitor_->topology()->find(name)) positions->follow(*cluster);
+  catalogues_->follow(*monitor_->topology());
 }
 
 void Daemon::positions_wanted(const std::string& cluster) {
@@ -409,7 +428,8 @@ void Daemon::worker_drained(std::size_t) {
 void Daemon::change_picture(const std::function<void(worker::Picture&)>& change) {
   auto next = std::make_shared<worker::Picture>(*picture_);
   change(*next);
-  next->topology = monitor_->topology();
+  next->topology = with_disabled(monitor_->topology(), next->disabled_servers);
+  next->catalogues = catalogues_->catalogues();
   next->addresses = addresses_.addresses();
   ++next->generation;
   picture_ = std::move(next);
@@ -443,11 +463,17 @@ Status Daemon::reload() {
               config.tls.settings.files.certificate);
   picture_ = std::move(next);
   secrets_.forget_all();
+  catalogues_->configure(picture_->config);
   start_monitor();
   addresses_.watch(config);
   change_picture([](worker::Picture&) {});
   log::info("configuration reloaded from {}", options_.config_path);
   return done();
+}
+
+void Daemon::switch_over(const std::string& cluster, std::size_t server,
+                         std::function<void(admin::AdminReply)> done) {
+  switchover_->begin(cluster, server, std::move(done));
 }
 
 // ---- workers -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/address_book.h"
+#include "control/catalogue_watch.h"
 #include "control/cluster_monitor.h"
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
@@ -20,6 +21,7 @@
 #include "control/position_watch.h"
 #include "control/secret_desk.h"
 #include "control/status_pages.h"
+#include "control/switchover.h"
 #include "control/worker_thread.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/process.h"
@@ -51,6 +53,10 @@ class Daemon final : public DaemonControls {
               std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
   std::vector<stats::PreparedRow> prepared_statements() override;
   std::vector<stats::MemoryRow> memory() override;
+  void switch_over(const std::string& cluster, std::size_t server,
+                   std::function<void(admin::AdminReply)> done) override;
+  void give_up_switchover() override { switchover_->give_up(); }
+  void lift_switchover() override { switchover_->lift(); }
 
  private:
   struct Listening {
@@ -88,6 +94,8 @@ class Daemon final : public DaemonControls {
   SecretDesk secrets_;
   std::unique_ptr<ClusterMonitor> monitor_;
   std::map<std::string, std::unique_ptr<PositionWatch>> positions_;  // by cluster
+  std::unique_ptr<CatalogueWatch> catalogues_;
+  std::unique_ptr<Switchover> switchover_;
   std::unique_ptr<ConsoleDesk> consoles_;
   std::unique_ptr<KeyWorkshop> keys_;
   std::unique_ptr<InquiryWorkshop> inquiries_;

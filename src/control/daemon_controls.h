@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "control/admin/reply.h"
 #include "pgsaba/base/result.h"
 #include "pgsaba/stats/snapshot.h"
 #include "pgsaba/worker/mail.h"
@@ -31,6 +32,14 @@ class DaemonControls {
   // A letter to every worker.
   virtual void tell_workers(const std::function<worker::Mail()>& make_letter) = 0;
   virtual void tell_worker(std::size_t worker, worker::Mail letter) = 0;
+  // Makes another server of the cluster the primary; `done` hears of it once, later. It keeps the
+  // databases of the cluster paused meanwhile.
+  virtual void switch_over(const std::string& cluster, std::size_t server,
+                           std::function<void(admin::AdminReply)> done) = 0;
+  // As if it had never been asked for, unless the server is being promoted already.
+  virtual void give_up_switchover() = 0;
+  // Whoever does not want to wait any longer for one whose end is not known.
+  virtual void lift_switchover() = 0;
   // All workers' snapshots, later, on the control thread.
   virtual void gather(stats::Detail detail,
                       std::function<void(std::vector<stats::WorkerSnapshot>)> answer) = 0;

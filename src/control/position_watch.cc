@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 namespace pgsaba::control {
@@ -15,6 +16,8 @@ constexpr std::string_view kStandbyQuestion =
 
 // How often a standby that is behind is asked, and for how long after the last read has asked.
 constexpr Micros kPauseUs = kMillisecond;
+constexpr Micros kLongestPauseUs = 50 * kMillisecond;
+constexpr Micros kPollsPerCatchUp = 4;
 constexpr Micros kPatienceUs = 200 * kMillisecond;
 constexpr Micros kFailurePauseUs = 100 * kMillisecond;
 // How long a look is waited for before the next one may begin.
@@ -68,7 +71,12 @@ void PositionWatch::start_anew() {
   patience_.reset();
   failure_pause_.reset();
   clock_->look_failed();
-  for (Server& server : servers_) server.replayed = 0;
+  pause_.reset();
+  for (Server& server : servers_) {
+    server.replayed = 0;
+    server.catch_up.clear();
+  }
+  clock_->expect_catch_up(0);
 }
 
 void PositionWatch::look() {
@@ -84,10 +92,12 @@ void PositionWatch::look() {
   const routing::Epoch epoch = clock_->begin_look();
   looking_ = true;
   patience_ = loop_.after(kLookUs, [this] { look_is_over(); });
-  link.ask(kPrimaryQuestion, limit_us_,
-           [this, primary = *primary_, epoch](const ServerLink::Answer& answer) {
-             on_primary(primary, epoch, answer);
-           });
+  link.ask(
+      kPrimaryQuestion, limit_us_,
+      [this, primary = *primary_, epoch](const ServerLink::Answer& answer) {
+        on_primary(primary, epoch, answer);
+      },
+      ServerLink::Shape::kOften);
 }
 
 // A standby has come so far, or none has in a while: the next look serves all that wait by now. One
@@ -112,46 +122,74 @@ void PositionWatch::on_primary(std::size_t primary, routing::Epoch epoch,
     fail();
     return look_is_over();
   }
-  targets_.add(epoch, reachable_position(number_in(answer.row, 0), number_in(answer.row, 1)));
+  const std::uint64_t lsn = reachable_position(number_in(answer.row, 0), number_in(answer.row, 1));
+  targets_.add(epoch, lsn);
+  for (Server& server : servers_)
+    if (lsn > server.replayed) server.catch_up.target(monotonic_now(), lsn);
   ask_standbys();
 }
 
 // They take turns in being first, for that one gets most of the reads that wait.
 void PositionWatch::ask_standbys() {
   first_ = (first_ + 1) % servers_.size();
-  for (std::size_t step = 0; step < servers_.size(); ++step) {
-    const std::size_t index = (first_ + step) % servers_.size();
-    if (servers_[index].follows) ask_standby(index);
-  }
+  asked_ = 0;
+  pause_.reset();
+  ask_next();
 }
 
-void PositionWatch::ask_standby(std::size_t index) {
-  Server& server = servers_[index];
-  server.pause.reset();
-  if (server.link->busy()) return;  // its answer is looked at with the new target, too
-  server.link->ask(kStandbyQuestion, limit_us_,
-                   [this, index, life = clock_->life(index)](const ServerLink::Answer& answer) {
-                     on_standby(index, life, answer);
-                   });
+// The next one is only asked if this one has not come so far: each question costs as much as a
+// read.
+void PositionWatch::ask_next() {
+  while (asked_ < servers_.size()) {
+    const std::size_t index = (first_ + asked_++) % servers_.size();
+    Server& server = servers_[index];
+    // If it is asked already, its answer is looked at with the new target, too.
+    if (!server.follows || server.link->busy()) continue;
+    server.link->ask(
+        kStandbyQuestion, limit_us_,
+        [this, index, life = clock_->life(index)](const ServerLink::Answer& answer) {
+          on_standby(index, life, answer);
+        },
+        ServerLink::Shape::kOften);
+    return;
+  }
+  if (!wanted()) return clock_->look_failed();  // whoever comes next asks anew
+  const Micros pause =
+      std::clamp(clock_->catch_up_us() / kPollsPerCatchUp, kPauseUs, kLongestPauseUs);
+  pause_ = loop_.after(pause, [this] {
+    asked_ = 0;
+    ask_next();
+  });
 }
 
 void PositionWatch::on_standby(std::size_t index, std::uint32_t life,
                                const ServerLink::Answer& answer) {
   Server& server = servers_[index];
-  if (!answer.ok()) return on_broken(index);
+  if (!answer.ok()) {
+    on_broken(index);
+    return ask_next();
+  }
   server.replayed = number_in(answer.row, 0);
+  server.catch_up.replayed(monotonic_now(), server.replayed);
+  expect();
   const routing::Epoch epoch = targets_.reached(server.replayed);
   const bool news = epoch > clock_->fresh_for(index);
   if (news && server.follows && clock_->became_fresh(index, life, epoch)) progress_();
   if (!targets_.is_behind(server.replayed)) return look_is_over();
-  if (!wanted()) return clock_->look_failed();  // whoever comes next asks anew
-  server.pause = loop_.after(kPauseUs, [this, index] { ask_standby(index); });
+  ask_next();
+}
+
+// Whether reads should wait at all: not for a standby that is steadily behind.
+void PositionWatch::expect() {
+  Micros best = std::numeric_limits<Micros>::max();
+  for (const Server& server : servers_)
+    if (server.follows) best = std::min(best, server.catch_up.expected());
+  clock_->expect_catch_up(best == std::numeric_limits<Micros>::max() ? 0 : best);
 }
 
 // It may have been restarted, and show less than before.
 void PositionWatch::on_broken(std::size_t index) {
   servers_[index].replayed = 0;
-  servers_[index].pause.reset();
   clock_->forget(index);
 }
 

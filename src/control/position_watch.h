@@ -1,7 +1,7 @@
 // PositionWatch: finds out, when reads wait for it, how far the standbys of a cluster have come. It
-// asks the primary where it stands and the standbys what they have replayed, until one of them has
-// come so far, and notes that on the cluster's clock. It asks nobody while no read waits; one look
-// at the primary serves all that wait.
+// asks the primary where it stands and one standby after the other what it has replayed, until one
+// has come so far, and notes that on the cluster's clock. It asks nobody while no read waits; one
+// look at the primary serves all that wait.
 // Owning thread: the control loop's. Lifetime: a reload builds a new one.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "control/catch_up.h"
 #include "control/monitor_target.h"
 #include "control/position_targets.h"
 #include "control/server_link.h"
@@ -37,17 +38,18 @@ class PositionWatch {
     std::unique_ptr<ServerLink> link;
     bool follows = false;  // a standby that streams on the primary's timeline
     std::uint64_t replayed = 0;
-    net::Watch pause;  // before it is asked again
+    CatchUp catch_up;
   };
 
   void on_primary(std::size_t primary, routing::Epoch epoch, const ServerLink::Answer& answer);
   void look_is_over();
   void fail();
   void ask_standbys();
-  void ask_standby(std::size_t index);
+  void ask_next();
   void on_standby(std::size_t index, std::uint32_t life, const ServerLink::Answer& answer);
   void on_broken(std::size_t index);
   void start_anew();
+  void expect();
   bool wanted() const;
 
   net::ControlLoop& loop_;
@@ -62,6 +64,8 @@ class PositionWatch {
   net::Watch patience_;  // for the look that is under way
   net::Watch failure_pause_;
   std::size_t first_ = 0;  // who is asked first
+  std::size_t asked_ = 0;  // in this round, so far
+  net::Watch pause_;       // before the next round
   Micros wanted_at_ = 0;   // when reads last asked
   PositionTargets targets_;
 };

@@ -88,7 +88,7 @@ void SecretDesk::ask_next(Source& source) {
   const Question& question = source.questions.front();
   source.link->ask(question.query, controls_.picture().config->timeouts.server_connect_us,
                    [this, &source](const ServerLink::Answer& answer) { answered(source, answer); },
-                   {question.user});
+                   ServerLink::Shape::kRow, {question.user});
 }
 
 // No row is an answer, too.

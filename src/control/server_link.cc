@@ -2,6 +2,7 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -41,10 +42,11 @@ ServerLink::ServerLink(net::ControlLoop& loop, MonitorTarget target, std::string
 
 ServerLink::~ServerLink() = default;
 
-bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer,
+bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer, Shape shape,
                      std::vector<std::string> parameters) {
   if (busy()) return false;
   question_ = question;
+  shape_ = shape;
   parameters_ = std::move(parameters);
   answer_ = std::move(answer);
   limit_ = loop_.after(limit_us, [this, limit_us] {
@@ -126,20 +128,39 @@ void ServerLink::continue_connecting() {
   }
 }
 
-// The socket stays watched from question to question: each change of interest costs system calls.
-void ServerLink::send_question() {
+bool ServerLink::send_once() {
+  if (parameters_.empty()) return ::PQsendQuery(link_.get(), question_.c_str()) == 1;
   std::vector<const char*> values;
   for (const std::string& value : parameters_) values.push_back(value.c_str());
-  const int sent = values.empty() ? ::PQsendQuery(link_.get(), question_.c_str())
-                                  : ::PQsendQueryParams(link_.get(), question_.c_str(),
-                                                        static_cast<int>(values.size()), nullptr,
-                                                        values.data(), nullptr, nullptr, 0);
-  if (sent != 1) return fail(link_error());
+  return ::PQsendQueryParams(link_.get(), question_.c_str(), static_cast<int>(values.size()),
+                             nullptr, values.data(), nullptr, nullptr, 0) == 1;
+}
+
+// The socket stays watched from question to question: each change of interest costs system calls.
+void ServerLink::send_question() {
+  if (shape_ == Shape::kOften) {
+    send_often();
+  } else if (!send_once()) {
+    return fail(link_error());
+  }
+  if (link_ == nullptr) return;  // it has failed
   state_ = State::kAsking;
   result_.reset();
   const int left = ::PQflush(link_.get());
   if (left < 0) return fail(link_error());
   if (left > 0) watch({.readable = true, .writable = true}, &ServerLink::on_ready);
+}
+
+// The first time it is only prepared.
+void ServerLink::send_often() {
+  const auto known = std::ranges::find(prepared_, question_);
+  const std::string name = "q" + std::to_string(known - prepared_.begin());
+  preparing_ = known == prepared_.end();
+  const int sent =
+      preparing_
+          ? ::PQsendPrepare(link_.get(), name.c_str(), question_.c_str(), 0, nullptr)
+          : ::PQsendQueryPrepared(link_.get(), name.c_str(), 0, nullptr, nullptr, nullptr, 0);
+  if (sent != 1) fail(link_error());
 }
 
 void ServerLink::on_ready(net::Readiness ready) {
@@ -154,16 +175,23 @@ void ServerLink::on_ready(net::Readiness ready) {
   while (::PQisBusy(link_.get()) == 0) {
     ResultPointer next(::PQgetResult(link_.get()));
     if (next == nullptr) return finish(std::exchange(result_, nullptr));
-    if (result_ == nullptr) result_ = std::move(next);
+    const bool failed = result_ != nullptr && ::PQresultStatus(result_.get()) == PGRES_FATAL_ERROR;
+    if (!failed) result_ = std::move(next);
   }
 }
 
 void ServerLink::finish(const ResultPointer& result) {
   if (::PQstatus(link_.get()) != CONNECTION_OK || result == nullptr) return fail(link_error());
+  if (std::exchange(preparing_, false) && ::PQresultStatus(result.get()) == PGRES_COMMAND_OK) {
+    prepared_.push_back(question_);
+    return send_question();
+  }
   Answer answer;
-  if (::PQresultStatus(result.get()) == PGRES_TUPLES_OK && ::PQntuples(result.get()) == 1) {
-    for (int column = 0; column < ::PQnfields(result.get()); ++column)
-      answer.row.emplace_back(::PQgetvalue(result.get(), 0, column));
+  const int rows = ::PQntuples(result.get());
+  if (::PQresultStatus(result.get()) == PGRES_TUPLES_OK && (shape_ == Shape::kTable || rows == 1)) {
+    for (int row = 0; row < rows; ++row)
+      for (int column = 0; column < ::PQnfields(result.get()); ++column)
+        answer.row.emplace_back(::PQgetvalue(result.get(), row, column));
   } else {
     answer.error = on_one_line(::PQresultErrorMessage(result.get()));
     if (answer.error.empty()) {
@@ -172,6 +200,7 @@ void ServerLink::finish(const ResultPointer& result) {
     }
     const char* sqlstate = ::PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
     if (sqlstate != nullptr) answer.sqlstate = sqlstate;
+    prepared_.clear();  // a pooler in between may have given us another server
   }
   state_ = State::kIdle;
   limit_.reset();
@@ -204,6 +233,8 @@ void ServerLink::fail(std::string message, bool timed_out) {
   limit_.reset();
   result_.reset();
   link_.reset();
+  prepared_.clear();
+  preparing_ = false;
   state_ = State::kOffline;
   const Answer failure{.row = {}, .error = std::move(message), .timed_out = timed_out};
   const Callback tell = std::exchange(answer_, nullptr);

@@ -1,11 +1,12 @@
 // ServerLink: one kept libpq connection to a PostgreSQL server over which the control thread asks
-// questions of one row, never blocking: the name is looked up by the loop and libpq gets numeric
+// questions, never blocking: the name is looked up by the loop and libpq gets numeric
 // addresses only. Connects when it is first needed.
 // Owning thread: the control loop's. The answer comes from the loop, once per question; every
 // question ends within its limit. When a link that rests breaks (the server went away), `on_broken`
 // hears of it at once. Neither may destroy the link.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,11 +25,12 @@ namespace pgsaba::control {
 class ServerLink {
  public:
   struct Answer {
-    std::vector<std::string> row;  // SQL's null is empty
-    std::string error = {};        // libpq's or the server's words, on one line; empty: success
-    std::string sqlstate = {};     // of the server's error
-    bool timed_out = false;        // the error is that nothing came within the limit
-    bool no_row = false;           // the error is that there is no row
+    // SQL's null is empty. Of a table, the fields of all rows, one row behind the other.
+    std::vector<std::string> row;
+    std::string error = {};     // libpq's or the server's words, on one line; empty: success
+    std::string sqlstate = {};  // of the server's error
+    bool timed_out = false;     // the error is that nothing came within the limit
+    bool no_row = false;        // the error is that there is no row
 
     bool ok() const { return error.empty(); }
   };
@@ -40,10 +42,14 @@ class ServerLink {
   ServerLink(const ServerLink&) = delete;
   ServerLink& operator=(const ServerLink&) = delete;
 
-  // False: a question is under way, and this one was not taken. The link is given up when an answer
-  // does not come in time, or when it breaks; an error of the server leaves it as it is.
-  // `parameters` stand for $1, $2 ... as text.
-  bool ask(std::string_view question, Micros limit_us, Callback answer,
+  // kOften: one row; the question is prepared, since it comes again and again.
+  enum class Shape : std::uint8_t { kRow, kTable, kOften };
+
+  // The answer is that of the last of the question's statements. False: a question is under way,
+  // and this one was not taken. The link is given up when an answer does not come in time, or when
+  // it breaks; an error of the server leaves it as it is.
+  // `parameters` stand for $1, $2 ... as text; not with kOften.
+  bool ask(std::string_view question, Micros limit_us, Callback answer, Shape shape = Shape::kRow,
            std::vector<std::string> parameters = {});
   bool busy() const { return state_ != State::kOffline && state_ != State::kIdle; }
 
@@ -64,6 +70,8 @@ class ServerLink {
   void connect(const std::vector<net::Address>& addresses);
   void continue_connecting();
   void send_question();
+  bool send_once();
+  void send_often();
   void on_ready(net::Readiness ready);
   void finish(const ResultPointer& result);
   void notice_idle_link();
@@ -79,9 +87,12 @@ class ServerLink {
   State state_ = State::kOffline;
   std::string question_;
   std::vector<std::string> parameters_;
+  Shape shape_ = Shape::kRow;
   Callback answer_;  // who waits for one; empty: nobody
   std::unique_ptr<pg_conn, CloseLink> link_;
   ResultPointer result_;
+  std::vector<std::string> prepared_;  // on this link, named by their places
+  bool preparing_ = false;
   net::Watch lookup_;
   net::Watch limit_;
   net::Watch socket_;  // after link_: must be gone before the link closes its socket

@@ -78,4 +78,11 @@ std::shared_ptr<DatabaseClock> CausalBook::database(const std::string& cluster,
   return place;
 }
 
+std::shared_ptr<Spill> CausalBook::spill(const std::string& cluster) {
+  const std::lock_guard lock(mutex_);
+  auto& place = spills_[cluster];
+  if (!place) place = std::make_shared<Spill>();
+  return place;
+}
+
 }  // namespace pgsaba::routing

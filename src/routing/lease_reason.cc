@@ -14,6 +14,8 @@ std::string_view text_of(LeaseReason reason) {
       return "transaction that is not READ ONLY";
     case LeaseReason::kSessionPooling:
       return "pool_mode session";
+    case LeaseReason::kRoute:
+      return "route of the database or user";
     case LeaseReason::kSessionRoute:
       return "SET pgsaba.route";
     case LeaseReason::kHint:
@@ -24,10 +26,14 @@ std::string_view text_of(LeaseReason reason) {
       return "message that is no query";
     case LeaseReason::kPrepared:
       return "prepared statement that is no read";
+    case LeaseReason::kNotLooked:
+      return "catalogue not read yet";
     case LeaseReason::kNoneFit:
       return "no standby fit for reads";
     case LeaseReason::kNoneFresh:
       return "no standby fresh enough";
+    case LeaseReason::kBehind:
+      return "standbys too far behind to wait for";
     case LeaseReason::kNotServed:
       return "no server connection to the standby";
     case LeaseReason::kRepeated:

@@ -17,6 +17,7 @@ constexpr float kClearlyLess = 0.8F;
 
 bool may_be_read(const TopologyCluster& cluster, const TopologyServer& server) {
   if (!server.reachable || server.role != ServerRole::kStandby || !server.streaming) return false;
+  if (server.disabled) return false;
   if (!cluster.primary) return false;
   // One that follows another timeline has another history.
   const std::uint32_t timeline = cluster.servers[*cluster.primary].timeline;
@@ -31,7 +32,8 @@ bool fit_for_reads(const TopologyCluster& cluster, const TopologyServer& server,
                    bool fit_before) {
   if (cluster.primary_state == PrimaryState::kUnreachable ||
       cluster.primary_state == PrimaryState::kNone)
-    return fit_before && server.reachable && server.role == ServerRole::kStandby;
+    return fit_before && server.reachable && !server.disabled &&
+           server.role == ServerRole::kStandby;
   if (!may_be_read(cluster, server)) return false;
   if (max_lag == 0) return true;
   if (!server.replay_lag_time) return false;
@@ -44,6 +46,7 @@ void ReadBalance::update(const TopologyCluster& cluster, const std::vector<std::
   count_ = std::min(cluster.servers.size(), CausalClock::kMaxServers);
   for (std::size_t i = count_; i < before; ++i) at(i).fit = false;
   fit_count_ = 0;
+  primary_answers_ = cluster.primary && cluster.servers[*cluster.primary].reachable;
   for (std::size_t i = 0; i < count_; ++i) {
     Standby& standby = at(i);
     const bool fit = fit_for_reads(cluster, cluster.servers[i], max_lag, standby.fit);

@@ -36,24 +36,26 @@ std::optional<std::size_t> pick_standby(const TopologyCluster& cluster, std::uin
 }
 
 bool answers_as_standby(const TopologyServer& server) {
-  return server.reachable && server.role == ServerRole::kStandby;
+  return server.reachable && !server.disabled && server.role == ServerRole::kStandby;
 }
 
 bool streams(const TopologyServer& server) {
   return answers_as_standby(server) && server.streaming;
 }
 
-Route to_replica(const TopologyCluster& cluster, std::uint64_t turn) {
+Route to_replica(const TopologyCluster& cluster, std::uint64_t turn, bool only) {
   if (const auto index = pick_standby(cluster, turn, streams)) {
     return {*index, RouteReason::kReplicaMode};
   }
   // A standby cut off from its primary falls behind without bound, so the primary comes first.
   if (cluster.primary && cluster.servers[*cluster.primary].reachable) {
+    if (only) return {std::nullopt, RouteReason::kNoReplicaAtAll};
     return {*cluster.primary, RouteReason::kNoReplica};
   }
   if (const auto index = pick_standby(cluster, turn, answers_as_standby)) {
     return {*index, RouteReason::kStaleReplica};
   }
+  if (only && cluster.primary) return {std::nullopt, RouteReason::kNoReplicaAtAll};
   return to_primary(cluster, RouteReason::kNoReplica);
 }
 
@@ -68,9 +70,13 @@ Route Router::choose(const TopologyCluster& cluster, config::RoutePolicy policy,
     case config::RoutePolicy::kPrimary:
       return to_primary(cluster, RouteReason::kPrimaryMode);
     case config::RoutePolicy::kSplit:
+    case config::RoutePolicy::kPreferReplica:
+    case config::RoutePolicy::kPreferPrimary:
       return to_primary(cluster, RouteReason::kSplitUnproven);
     case config::RoutePolicy::kReplica:
-      return to_replica(cluster, turn);
+      return to_replica(cluster, turn, false);
+    case config::RoutePolicy::kReplicaOnly:
+      return to_replica(cluster, turn, true);
   }
   return {std::nullopt, RouteReason::kNoServers};
 }
@@ -83,6 +89,8 @@ std::string_view text_of(RouteReason reason) {
       return "not proven to be a read";
     case RouteReason::kReplicaMode:
       return "the database is routed to replicas";
+    case RouteReason::kNoReplicaAtAll:
+      return "no replica streams, and the database is served by replicas only";
     case RouteReason::kNoReplica:
       return "no replica fits, the primary serves";
     case RouteReason::kStaleReplica:

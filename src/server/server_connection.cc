@@ -50,7 +50,7 @@ void ServerConnection::not_agreed() {
 
 void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
-  has_failed_ = has_rolled_back_ = has_committed_ = beginning_ = false;
+  has_failed_ = has_rolled_back_ = has_committed_ = has_defined_ = beginning_ = false;
   state_ = State::kLent;
 }
 

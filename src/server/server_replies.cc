@@ -18,6 +18,14 @@ bool fails_for_want_of_name(const wire::ErrorFields& error) {
          error.sqlstate == wire::sqlstate::kInFailedTransaction;
 }
 
+// Whether the command may have made something that decides where statements may run, as views and
+// functions do. Of tables and indexes only their columns' types matter, which are made by
+// themselves.
+bool defines(std::string_view tag) {
+  if (tag.starts_with("CREATE ")) return tag != "CREATE TABLE" && tag != "CREATE INDEX";
+  return tag.starts_with("ALTER ") || tag.starts_with("IMPORT ");
+}
+
 // The warning with which a server that crashes or is stopped at once leaves its clients.
 bool farewell(const Piece& piece) {
   const std::string state = piece.complete ? wire::read_error(piece.body()).sqlstate : "";
@@ -297,6 +305,7 @@ void ServerConnection::note_command(Bytes body) {
   if ((tag == "SET" || tag == "RESET") && holder_ != nullptr) holder_->setting_done();
   has_rolled_back_ = has_rolled_back_ || tag == "ROLLBACK";
   has_committed_ = has_committed_ || tag == "COMMIT";
+  has_defined_ = has_defined_ || defines(tag);
   if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
   statements_.forget_all();
   named_.clear();

@@ -24,20 +24,20 @@ using wire::TransactionStatus;
 // `keeps`: what the statement that needs the server will keep it for.
 ClientSession::Taken ClientSession::acquire(Pins keeps, const ReadRequest& read) {
   ErrorFields why;
-  bool may_wait = false;
-  pool::Pool* pool = read.bytes > 0 ? standby_pool(may_wait) : nullptr;
-  if (may_wait && may_park()) {
+  const ReadRoute route = read.bytes > 0 ? standby_route() : ReadRoute();
+  pool::Pool* pool = route.pool;
+  if (route.may_wait && may_park()) {
     park();
     return Taken::kNotYet;
   }
-  const bool to_standby = pool != nullptr;
+  if (read.bytes > 0 && pool == nullptr && !take_spill_place()) return Taken::kNotYet;
   request_at_ = parked_at_ != 0 ? parked_at_ : turn().now;
   if (pool == nullptr) pool = host_.route(*account_, why);
   if (pool == nullptr) {
     wait_or_fail(why);
     return Taken::kNotYet;
   }
-  note_route(read, to_standby, may_wait);
+  note_route(read, route);
   parked_at_ = 0;
   lease_pool_ = pool;
   foreseen_ = keeps;
@@ -300,6 +300,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const State was = state_;
   server_ = nullptr;
   if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere();
+  if (server.has_defined()) note_defined();
   if ((wrote_ || saw_) && account_ != nullptr && account_->reads.clock) note_seen();
   read_.drop();
   const ErrorFields& last = server.last_error();

@@ -2,6 +2,7 @@
 // be seen there, and what the session has written and seen itself.
 #include <algorithm>
 
+#include "pgsaba/routing/read_wish.h"
 #include "pgsaba/routing/retry.h"
 #include "pgsaba/session/client_session.h"
 #include "session/errors.h"
@@ -15,6 +16,7 @@
 namespace pgsaba::session {
 
 using routing::LeaseReason;
+using routing::ReadWish;
 using sql::Access;
 using sql::Command;
 using wire::Piece;
@@ -42,10 +44,9 @@ ClientSession::ReadRequest ClientSession::as_read(const Piece& piece, Bytes ahea
   if (!account_->pools_transactions()) return {.why = LeaseReason::kSessionPooling};
   if (state_ == State::kBegun && !begins_read_only()) return {.why = LeaseReason::kTransaction};
   if (settings_ && prefers_serializable()) return {.why = LeaseReason::kTransaction};
-  if (settings_ && prefers_primary()) return {.why = LeaseReason::kSessionRoute};
-  if (piece.tag != 'Q') return read_batch(ahead);
+  if (piece.tag != 'Q') return read_batch(ahead, wish());
   if (!piece.complete) return {.why = LeaseReason::kIncomplete};
-  if (!reads(query_, query_text(piece))) return {.why = why_primary(query_)};
+  if (const auto why = objection(query_, query_text(piece), wish())) return {.why = *why};
   return {.bytes = piece.bytes.size(), .why = why_standby()};
 }
 
@@ -53,16 +54,55 @@ LeaseReason ClientSession::why_standby() const {
   return state_ == State::kBegun ? LeaseReason::kReadOnlyTransaction : LeaseReason::kRead;
 }
 
-LeaseReason ClientSession::why_primary(const sql::Statement& statement) {
-  return statement.access == Access::kRead ? LeaseReason::kHint
-                                           : routing::lease_reason(statement.reason);
+// What the session wants on standbys, by its route and what it has SET.
+ReadWish ClientSession::wish() const {
+  const std::string* word = settings_ ? server::find_setting(settings_, kRouteSetting) : nullptr;
+  const config::RoutePolicy route = account_->reads.route;
+  return word == nullptr ? routing::wish_of(route) : routing::wish_of(route, *word);
+}
+
+// Why nothing that is wished so can go to a standby now; nothing: it can.
+std::optional<LeaseReason> ClientSession::objection(ReadWish wish, sql::RouteHint hint) const {
+  const ReadRules& rules = account_->reads;
+  if (wish == ReadWish::kNone && hint != sql::RouteHint::kNone) return LeaseReason::kHint;
+  if (wish == ReadWish::kNone)
+    return routing::wish_of(rules.route) == ReadWish::kNone ? LeaseReason::kRoute
+                                                            : LeaseReason::kSessionRoute;
+  if (!rules.objects_known()) return LeaseReason::kNotLooked;
+  if (wish == ReadWish::kInNeed && rules.balance->primary_answers()) return LeaseReason::kRoute;
+  return std::nullopt;
+}
+
+std::optional<LeaseReason> ClientSession::objection(const sql::Statement& statement,
+                                                    std::string_view text, ReadWish wish) const {
+  wish = routing::wish_of(wish, statement.hint);
+  if (const auto why = objection(wish, statement.hint)) return why;
+  if (reads(statement, text, wish)) return std::nullopt;
+  return routing::lease_reason(statement.reason);
+}
+
+// Of a statement that was prepared before.
+std::optional<LeaseReason> ClientSession::objection(Access access, sql::RouteHint hint,
+                                                    ReadWish wish) const {
+  wish = routing::wish_of(wish, hint);
+  if (const auto why = objection(wish, hint)) return why;
+  if (routing::suits_standby(access, wish)) return std::nullopt;
+  return LeaseReason::kPrepared;
 }
 
 // Where the lease that is asked for goes, and why; it is counted when it begins.
-void ClientSession::note_route(const ReadRequest& read, bool to_standby, bool may_wait) {
+void ClientSession::note_route(const ReadRequest& read, const ReadRoute& route) {
   lease_reason_ = read.why;
-  if (read.bytes > 0 && !to_standby)
-    lease_reason_ = may_wait ? LeaseReason::kNoneFresh : LeaseReason::kNoneFit;
+  ReadRules& rules = account_->reads;
+  if (read.why == LeaseReason::kNotLooked) host_.want_catalogue(*account_);
+  // What is known is kept for the day when it is needed.
+  if (rules.route == config::RoutePolicy::kPreferPrimary && rules.definitions)
+    rules.definitions->use();
+  if (read.bytes > 0 && route.pool == nullptr) {
+    lease_reason_ = route.behind     ? LeaseReason::kBehind
+                    : route.may_wait ? LeaseReason::kNoneFresh
+                                     : LeaseReason::kNoneFit;
+  }
   if (parked_at_ != 0 && account_->reads.counts != nullptr)
     account_->reads.counts->add_wait(lease_reason_, turn().now - parked_at_);
 }
@@ -71,11 +111,6 @@ void ClientSession::note_route(const ReadRequest& read, bool to_standby, bool ma
 bool ClientSession::prefers_serializable() const {
   const std::string* level = server::find_setting(settings_, "default_transaction_isolation");
   return level != nullptr && *level == "serializable" && state_ != State::kBegun;
-}
-
-bool ClientSession::prefers_primary() const {
-  const std::string* route = server::find_setting(settings_, kRouteSetting);
-  return route != nullptr && *route == "primary";
 }
 
 // Of the BEGIN that waits. A standby refuses serializable transactions.
@@ -88,19 +123,21 @@ bool ClientSession::begins_read_only() const {
          (!begin->read_write && is_on(settings_, "default_transaction_read_only"));
 }
 
-bool ClientSession::reads(const sql::Statement& statement, std::string_view text) const {
-  if (statement.hint == sql::RouteHint::kPrimary) return false;
-  if (statement.access == Access::kRead) return true;
-  return statement.command == Command::kExecute && statement.single && executes_read(text);
+bool ClientSession::reads(const sql::Statement& statement, std::string_view text,
+                          ReadWish wish) const {
+  if (routing::suits_standby(statement.access, wish)) return true;
+  return statement.command == Command::kExecute && statement.single && executes_read(text, wish);
 }
 
 // What the EXECUTE runs was prepared by SQL, and is a read; its arguments call nothing.
-bool ClientSession::executes_read(std::string_view text) const {
+bool ClientSession::executes_read(std::string_view text, ReadWish wish) const {
   if (std::ranges::count(text, '(') > 1) return false;
   const auto command = sql::prepared_command(text, dialect_);
   if (!command || command->verb != sql::PreparedCommand::Verb::kExecute || !prepared_) return false;
   const auto found = prepared_->find(command->name);
-  return found != prepared_->end() && found->second && access_of(*found->second) == Access::kRead;
+  if (found == prepared_->end() || !found->second) return false;
+  const Access access = access_of(*found->second);
+  return routing::suits_standby(access, routing::wish_of(wish, hint_of(*found->second)));
 }
 
 // By rules that do not hold any more it is nothing that is known.
@@ -112,10 +149,10 @@ Access ClientSession::unnamed_access() const {
 
 // The batch, if all of it is a read. It has to lie there up to its Sync: what follows later could
 // be a write, which belongs to the same transaction. One that closes a name is not repeatable.
-ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
+ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead, ReadWish wish) const {
   const std::size_t whole = ahead.size();
   wire::FrameReader reader(wire::Direction::kFromClient);
-  Access unnamed = unnamed_access();
+  bool unnamed_parsed = false;           // and a read
   std::vector<std::string_view> parsed;  // names, of reads
   bool closes = false;
   bool again = false;  // parses a name that is taken
@@ -132,9 +169,9 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
         const std::string_view text(parse->rest.data());
         // The first message of the batch was read when it came.
         const sql::Statement statement = first ? query_ : read(text);
-        if (!reads(statement, text)) return {.why = why_primary(statement)};
+        if (const auto why = objection(statement, text, wish)) return {.why = *why};
         if (parse->statement.empty()) {
-          unnamed = Access::kRead;
+          unnamed_parsed = true;
         } else {
           again = again || find_statement(parse->statement);
           parsed.push_back(parse->statement);
@@ -144,13 +181,11 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
       case 'B': {
         const auto bind = wire::read_bind(piece.body());
         if (!bind) return {.why = LeaseReason::kOther};
-        if (bind->statement.empty()) {
-          if (unnamed != Access::kRead) return {.why = LeaseReason::kPrepared};
-        } else if (std::ranges::find(parsed, bind->statement) == parsed.end()) {
-          const auto statement = find_statement(bind->statement);
-          if (!statement || access_of(*statement) != Access::kRead)
-            return {.why = LeaseReason::kPrepared};
-        }
+        const bool known = bind->statement.empty()
+                               ? unnamed_parsed
+                               : std::ranges::find(parsed, bind->statement) != parsed.end();
+        if (known) break;
+        if (const auto why = objection_to_bind(bind->statement, wish)) return {.why = *why};
         break;
       }
       case 'C':
@@ -170,11 +205,23 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead) const {
   return {.why = LeaseReason::kIncomplete};
 }
 
+std::optional<LeaseReason> ClientSession::objection_to_bind(std::string_view name,
+                                                            ReadWish wish) const {
+  if (name.empty())
+    return objection(unnamed_access(), unnamed_ ? unnamed_->hint : sql::RouteHint::kNone, wish);
+  const auto statement = find_statement(name);
+  if (!statement) return LeaseReason::kPrepared;
+  const Access access = access_of(*statement);
+  return objection(access, hint_of(*statement), wish);
+}
+
 // Inside of a transaction that runs on a standby: whether the server can be given this message.
 // What writes may go there, too: it fails as it would in any transaction that is READ ONLY.
 bool ClientSession::runs_on_standby(const Piece& piece) const {
-  const auto fits = [this](const sql::Statement& statement, std::string_view text) {
-    if (reads(statement, text)) return true;
+  const ReadWish here =
+      std::max(wish(), ReadWish::kProven);  // where the transaction goes is settled
+  const auto fits = [this, here](const sql::Statement& statement, std::string_view text) {
+    if (reads(statement, text, routing::wish_of(here, statement.hint))) return true;
     if (statement.reason == sql::AccessReason::kTransaction) return statement.single;
     switch (statement.command) {
       case Command::kSet:
@@ -208,8 +255,8 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
       // An unnamed statement was let through when it was parsed, or runs nowhere else.
       if (!bind) return false;
       if (bind->statement.empty())
-        return unnamed_ &&
-               (unnamed_access() == Access::kRead || server_->unnamed_owner() == unnamed_->number);
+        return unnamed_ && (routing::suits_standby(unnamed_access(), here) ||
+                            server_->unnamed_owner() == unnamed_->number);
       const auto statement = find_statement(bind->statement);
       return statement && fits(read(statement->query()), statement->query());
     }
@@ -222,17 +269,32 @@ bool ClientSession::runs_on_standby(const Piece& piece) const {
 
 // ---- waiting for a standby ---------------------------------------------------------------------
 
-// The pool of a standby that shows what the read has to see; null: there is none now.
-pool::Pool* ClientSession::standby_pool(bool& may_wait) {
+// To a standby that shows what the read has to see; without a pool: there is none now.
+ReadRoute ClientSession::standby_route() {
   const ReadRules& rules = account_->reads;
   routing::ReadNeeds needs = needs_;
   if (rules.database) needs.written = std::max(needs.written, rules.database->last_write());
   const ReadRoute route = host_.route_read(*account_, needs);
-  may_wait = route.may_wait;
-  if (route.pool == nullptr) return nullptr;
+  if (route.pool == nullptr) return route;
   const std::uint32_t server = route.pool->key().server;
   read_.take(*rules.balance, server, rules.clock ? rules.clock->life(server) : 0);
-  return route.pool;
+  return route;
+}
+
+// The primary serves a read, for want of a standby. False: it serves too many of them already, and
+// the read waits, or has waited for long enough.
+bool ClientSession::take_spill_place() {
+  const ReadRules& rules = account_->reads;
+  if (spill_.take(rules.spill, rules.max_spill)) return true;
+  const Micros limit = account_->limits.query_wait_us;
+  if (parked_at_ != 0 && limit > 0 && turn().now - parked_at_ >= limit) {
+    refused(errors::too_many_spilled(rules.max_spill));
+    return false;
+  }
+  if (parked_at_ == 0) parked_at_ = request_at_ = turn().now;
+  transition(State::kParked);
+  host_.wait_for_spill(*this);
+  return false;
 }
 
 bool ClientSession::may_park() const {
@@ -331,13 +393,21 @@ bool ClientSession::take_again() {
 
 void ClientSession::note_access(Access access) {
   saw_ = true;
-  wrote_ = wrote_ || (!read_ && access >= Access::kUnknown);
+  wrote_ = wrote_ || (!read_ && access >= Access::kOwnCode);
 }
 
 // Before the client hears that it is over, so that nobody can know of it earlier than our numbers.
 void ClientSession::ready_comes(TransactionStatus status) {
   const bool over = status == TransactionStatus::kIdle || server_->has_committed();
+  if (over && server_->has_defined()) note_defined();
   if (over && account_ != nullptr && account_->reads.clock) note_seen();
+}
+
+// What is known of the database's own objects may be true no longer.
+void ClientSession::note_defined() {
+  if (account_ == nullptr || !account_->reads.definitions) return;
+  account_->reads.definitions->changed();
+  if (account_->reads.covered) host_.want_catalogue(*account_);
 }
 
 void ClientSession::note_seen() {

@@ -87,6 +87,7 @@ void ClientSession::transition(State next) {
   const Phase from = phase_of(state_);
   state_ = next;
   if (!leases_server(next)) give_up_pin_places();
+  if (!leases_server(next) && spill_.drop()) host_.spill_ended();
   if (next == State::kIdle) idle_since_ = turn().now;
   if (next == State::kIdle && !ready_held_ && !leaving_) deliver_notifications();
   if (from != phase_of(next)) host_.phase_changed(*this, from, phase_of(next));

@@ -88,13 +88,14 @@ void ClientSession::end_lease() {
   settled();
 }
 
+// Code that nobody knows runs on a standby only if that was wished; nobody is kept there by it.
 void ClientSession::settle() {
   if (const sql::PlainSetting* plain = traces_->sole_setting(statements_in_lease_)) {
     keep_setting(plain->name, plain->value);
     return settled();
   }
   if ((traces_->effects() & effect::kUnknownCode) != 0 &&
-      account_->limits.unknown_code == config::UnknownCode::kReset && !pins_.any()) {
+      (account_->limits.unknown_code == config::UnknownCode::kReset || read_) && !pins_.any()) {
     server_->taint(ServerConnection::Taint::kState);
     return settled();
   }

@@ -122,6 +122,7 @@ void ClientSession::keep_unnamed_statement(std::string_view rest, const sql::Sta
   unnamed_->rest = rest;
   unnamed_->effects = rest.empty() ? sql::effect::kAll : statement.effects;
   unnamed_->access = rest.empty() ? sql::Access::kWrite : data_access(statement);
+  unnamed_->hint = statement.hint;
   unnamed_->judged_by = judge();
 }
 
@@ -186,16 +187,17 @@ void ClientSession::learn(const server::PreparedStatement& statement,
   while (known < access &&
          !statement.access.compare_exchange_weak(known, access, std::memory_order_relaxed)) {
   }
+  statement.hint.store(static_cast<std::uint8_t>(read.hint), std::memory_order_relaxed);
   statement.judged_by.store(judge(), std::memory_order_release);
 }
 
 sql::Statement ClientSession::read(std::string_view text) const {
-  return sql::read_statement(text, dialect_, host_.access_rules());
+  return sql::read_statement(text, dialect_, account_->rules.get());
 }
 
 // The rules that statements are judged by now, and the dialect they are read in, as a number.
 std::uint64_t ClientSession::judge() const {
-  const sql::AccessRules* rules = host_.access_rules();
+  const sql::AccessRules* rules = account_->rules.get();
   const std::uint64_t dialect = static_cast<std::uint64_t>(dialect_.encoding) << 1U |
                                 static_cast<std::uint64_t>(dialect_.standard_strings);
   return ((rules != nullptr ? rules->fingerprint() : 0) << 4U) + dialect + 1;

@@ -191,6 +191,18 @@ ErrorFields not_on_standby() {
   return error;
 }
 
+ErrorFields too_many_spilled(std::int32_t limit) {
+  ErrorFields error{"ERROR", std::string(sqlstate::kTooManyConnections),
+                    "no standby can serve this read, and the primary serves too many others"};
+  error.detail = "At most " + std::to_string(limit) +
+                 " reads that no standby could serve run on the primary at a time; this one has "
+                 "waited for query_wait.";
+  error.hint =
+      "The settings are routing.max_spilled_reads and timeouts.query_wait; SHOW TOPOLOGY "
+      "tells of the standbys.";
+  return error;
+}
+
 ErrorFields too_many_notifications() {
   return fatal(sqlstate::kProgramLimitExceeded,
                "terminating connection: too many notifications wait for the client",

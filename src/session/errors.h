@@ -45,6 +45,8 @@ wire::ErrorFields pin_timeout(const std::string& reasons);
 wire::ErrorFields no_prepared_memory();
 // In a transaction that reads from a standby: what would act upon the wrong server.
 wire::ErrorFields not_on_standby();
+// Reads that no standby could serve.
+wire::ErrorFields too_many_spilled(std::int32_t limit);
 // A client that listens stays inside a transaction while they pile up.
 wire::ErrorFields too_many_notifications();
 // A warning: the shared connection that listens was lost, and is there again.

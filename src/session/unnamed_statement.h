@@ -19,6 +19,7 @@ struct UnnamedStatement {
   std::string rest;          // of the Parse, behind the name; empty: too long to keep
   sql::Effects effects = sql::effect::kNone;
   sql::Access access = sql::Access::kWrite;
+  sql::RouteHint hint = sql::RouteHint::kNone;
   std::uint64_t judged_by = 0;  // the rules and the dialect that its access comes from
 
   std::string_view query() const { return {rest.data()}; }

@@ -6,7 +6,8 @@ namespace pgsaba::sql {
 namespace {
 
 // In the order of the enumerators.
-constexpr std::array<std::string_view, 4> kAccesses = {"read", "primary read", "unknown", "write"};
+constexpr std::array<std::string_view, 5> kAccesses = {"read", "primary read", "unknown code",
+                                                       "unknown", "write"};
 constexpr std::array<std::string_view, kAccessReasons> kReasons = {
     "",
     "statement that is no query",
@@ -29,6 +30,7 @@ constexpr std::array<std::string_view, kAccessReasons> kReasons = {
     "function denied by routing.deny_functions",
     "relation that tells of the server",
     "relation denied by routing.deny_relations",
+    "object of the database's own",
     "temporary object",
     "text that cannot be read to its end",
 };

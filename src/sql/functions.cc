@@ -25,7 +25,12 @@ constexpr auto kNames = [] {
   return names;
 }();
 
+constexpr std::string_view kVolatile[] = {
+#include "sql/volatile.inc"
+};
+
 constexpr WordIndex<8192> kIndex(kNames);
+constexpr WordIndex<256> kVolatileIndex(kVolatile);
 
 }  // namespace
 
@@ -34,6 +39,10 @@ FunctionClass function_class(std::string_view name, bool quoted) {
   if (place == kFunctions.size() || (quoted && name != kFunctions[place].name))
     return FunctionClass::kUnknown;
   return kFunctions[place].kind;
+}
+
+bool is_harmless_volatile(std::string_view name) {
+  return kVolatileIndex.find(name) != std::size(kVolatile);
 }
 
 }  // namespace pgsaba::sql

@@ -28,4 +28,8 @@ enum class FunctionClass : std::uint8_t {
 // `name` as it was typed; a quoted one (without its quotes) is the same only in lower case.
 FunctionClass function_class(std::string_view name, bool quoted);
 
+// A function that is harmless though it is volatile: it answers anew each time, that is all. `name`
+// in lower case.
+bool is_harmless_volatile(std::string_view name);
+
 }  // namespace pgsaba::sql

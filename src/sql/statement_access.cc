@@ -1,5 +1,6 @@
 // What speaks against a read: statements, names and calls.
 #include "sql/statement_reader.h"
+#include "sql/word_index.h"
 
 namespace pgsaba::sql {
 namespace {
@@ -73,15 +74,20 @@ Verdict verdict_of(FunctionClass kind) {
     case FunctionClass::kUnknown:
       break;
   }
-  return {Access::kUnknown, AccessReason::kUnknownFunction};
+  return {Access::kOwnCode, AccessReason::kUnknownFunction};
 }
 
 }  // namespace
 
-void StatementReader::deny(Access access, AccessReason reason) {
+void StatementReader::deny(Access access, AccessReason reason) { deny(access, reason, {}); }
+
+// `object`: what it is about, a part of the text.
+void StatementReader::deny(Access access, AccessReason reason, std::string_view object) {
   if (access <= result_.access) return;
   result_.access = access;
   result_.reason = reason;
+  result_.object_at = object.empty() ? 0 : static_cast<std::uint32_t>(object.data() - sql_.data());
+  result_.object_bytes = static_cast<std::uint32_t>(object.size());
 }
 
 void StatementReader::deny_unreadable() {
@@ -98,6 +104,8 @@ void StatementReader::judge_command(Command command) {
 // have rules of their own: a column may be called "insert", unknown code may be allowed, and what
 // concerns only the session writes nothing.
 void StatementReader::judge_end() {
+  const OwnVerdict* all = objects_ == nullptr || statements_ == 0 ? nullptr : objects_->anything();
+  if (all != nullptr) deny(all->access, AccessReason::kOwnObject);
   constexpr Effects kJudged = effect::kInsert | effect::kUnknownCode | effect::kSetting |
                               effect::kAnySetting | effect::kSequenceRead;
   if ((result_.effects & ~kJudged) == 0) return;
@@ -155,8 +163,17 @@ void StatementReader::judge_keyword() {
 void StatementReader::judge_name() {
   if (last_ == Mark::kUpdate) judge_update();
   if (attribute_) judge_attribute();
-  if (rules_ != nullptr && rules_->denies_relation({name_, quoted_}))
-    deny(Access::kUnknown, AccessReason::kDeniedRelation);
+  if (rules_ == nullptr) return;
+  if (rules_->denies_relation({name_, quoted_}))
+    deny(Access::kUnknown, AccessReason::kDeniedRelation, name_);
+  if (objects_ != nullptr) judge_own(objects_->name(name_), name_);
+}
+
+// What is behind it may as well change the session.
+void StatementReader::judge_own(const OwnVerdict* verdict, std::string_view object) {
+  if (verdict == nullptr) return;
+  deny(verdict->access, AccessReason::kOwnObject, object);
+  if (verdict->access >= Access::kOwnCode) result_.effects |= effect::kUnknownCode;
 }
 
 // UPDATE table, UPDATE ONLY table.
@@ -170,18 +187,33 @@ void StatementReader::judge_update() {
 // (expression).name calls the function of that name if there is no such column.
 void StatementReader::judge_attribute() {
   const Verdict verdict = verdict_of(function_class(name_, quoted_));
-  deny(verdict.access, verdict.reason);
+  deny(verdict.access, verdict.reason, name_);
 }
 
 // A parenthesis follows a name.
 void StatementReader::judge_call(FunctionClass kind) {
   if (rules_ != nullptr && rules_->denies_function({name_, quoted_}))
-    deny(Access::kUnknown, AccessReason::kDeniedFunction);
+    deny(Access::kUnknown, AccessReason::kDeniedFunction, name_);
   if (!catalog_) kind = FunctionClass::kUnknown;
-  if (kind == FunctionClass::kHarmless) return;
+  if (kind == FunctionClass::kHarmless) {
+    // The database may have another one of that name, which fits the arguments better.
+    if (objects_ != nullptr && !rules_->for_catalogue_texts())
+      judge_own(objects_->function(name_), name_);
+    return;
+  }
   if (kind == FunctionClass::kUnknown && (!is_call() || is_allowed())) return;
+  if (kind == FunctionClass::kSessionRead && reads_own_setting()) return;
   const Verdict verdict = verdict_of(kind);
-  deny(verdict.access, verdict.reason);
+  deny(verdict.access, verdict.reason, name_);
+}
+
+// current_setting('app.tenant') in a policy or view: the parameters of a session follow it to every
+// server.
+bool StatementReader::reads_own_setting() const {
+  if (rules_ == nullptr || !rules_->for_catalogue_texts() || !same_word(name_, "current_setting"))
+    return false;
+  const Token argument = peek();
+  return argument.kind == TokenKind::kString && argument.text.find('.') != std::string_view::npos;
 }
 
 // By the administrator.

@@ -26,7 +26,12 @@ class StatementReader {
   // `found` may be null: then nothing is allocated; so may be `rules`.
   StatementReader(std::string_view sql, const Dialect& dialect, NamesFound* found,
                   const AccessRules* rules)
-      : sql_(sql), dialect_(dialect), lexer_(sql, dialect), found_(found), rules_(rules) {}
+      : sql_(sql),
+        dialect_(dialect),
+        lexer_(sql, dialect),
+        found_(found),
+        rules_(rules),
+        objects_(rules == nullptr ? nullptr : rules->objects()) {}
 
   Statement read();
 
@@ -68,6 +73,7 @@ class StatementReader {
 
   // What speaks against a read; the stronger, then the earlier reason stays.
   void deny(Access access, AccessReason reason);
+  void deny(Access access, AccessReason reason, std::string_view object);
   void deny_unreadable();
   void judge_command(Command command);
   void judge_end();
@@ -76,8 +82,10 @@ class StatementReader {
   void judge_update();
   void judge_attribute();
   void judge_call(FunctionClass kind);
+  void judge_own(const OwnVerdict* verdict, std::string_view object);
   bool may_begin_statement(Mark before) const;
   bool is_allowed() const;
+  bool reads_own_setting() const;
 
   void call();
   bool is_call() const;
@@ -99,6 +107,7 @@ class StatementReader {
   Lexer lexer_;
   NamesFound* found_;
   const AccessRules* rules_;
+  const OwnObjects* objects_;
   Statement result_;
   int statements_ = 0;
   bool transaction_ = false;  // some statement begins or ends one

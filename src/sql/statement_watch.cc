@@ -95,6 +95,9 @@ void StatementReader::advance() {
       deny_unreadable();
       result_.single = false;
       break;
+    case TokenKind::kOperator:
+      if (objects_ != nullptr) judge_own(objects_->operation(token_.text), token_.text);
+      break;
     default:
       break;
   }
@@ -142,7 +145,8 @@ void StatementReader::begin_name(std::string_view name, bool quoted) {
   if (before_ == Mark::kOpening && second_before_ == Mark::kOperator && !qualified_ &&
       !names_catalog()) {
     result_.effects |= effect::kUnknownCode;
-    deny(Access::kUnknown, AccessReason::kUnknownFunction);
+    // Which operators of the database's own are to be feared is known where somebody has looked.
+    if (objects_ == nullptr) deny(Access::kOwnCode, AccessReason::kUnknownFunction, name_);
   }
   judge_name();
 }
@@ -163,7 +167,7 @@ void StatementReader::watch_identifier(std::string_view name) {
   // Functions about the server are judged where they are called.
   if (describes_instance(name) &&
       !(function_class(name, false) != FunctionClass::kUnknown && peek().is('(')))
-    deny(Access::kPrimaryRead, AccessReason::kInstanceRelation);
+    deny(Access::kPrimaryRead, AccessReason::kInstanceRelation, name);
 }
 
 // token_ is a keyword, last_ what stands in front of it.

@@ -12,7 +12,8 @@ namespace pgsaba::worker {
 struct Worker::ClusterReads {
   routing::ReadBalance balance;
   std::shared_ptr<routing::CausalClock> clock;
-  bool read = false;  // a standby was, since the last tick
+  bool read = false;     // a standby was, since the last tick
+  bool in_need = false;  // some route leads there as soon as the primary is gone
 };
 
 }  // namespace pgsaba::worker

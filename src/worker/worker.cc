@@ -68,6 +68,7 @@ void Worker::run_turn(Micros now) {
   turn_.now = now;
   take_mail();
   if (!parked_.empty() && now >= next_wake_) wake_parked();
+  if (wake_spilling_ > 0) wake_spilling(wake_spilling_);
   accept_clients();
   turn_.step_all();
   match_pools();
@@ -79,7 +80,7 @@ void Worker::run_turn(Micros now) {
 }
 
 Micros Worker::timeout(Micros now) const {
-  if (turn_.work_left() || !to_match_.empty() || !listings_.empty()) return 0;
+  if (turn_.work_left() || !to_match_.empty() || !listings_.empty() || wake_spilling_ > 0) return 0;
   const Micros next = parked_.empty() ? next_tick_ : std::min(next_tick_, next_wake_);
   if (!starving_.empty()) return std::min(kStarvingTickUs, next - now);
   return std::max<Micros>(0, next - now);
@@ -105,6 +106,7 @@ void Worker::tick() {
   tick_some_pools();
   look_again();
   wake_unrouted();
+  wake_spilling(spilling_.size());
   ask_for_roles();
   expire_sessions();
   report_tls_failures();
@@ -228,10 +230,13 @@ void Worker::on_mail(NewPicture& mail) {
   if (before->config != picture_->config) {
     access_rules_ = routing::access_rules(picture_->config->routing);
     refresh_accounts();
+  } else if (!before->same_catalogues(*picture_)) {
+    for (const auto& [key, account] : accounts_) refresh_rules(*account);
   }
   refresh_reads();
   if (!before->same_for_pools(*picture_)) reconfigure_pools();
   take_news(*before->topology);
+  leave_disabled(*before);
   for (const Phase phase : {Phase::kLogin, Phase::kWaiting})
     sessions_in(phase).for_each([](ClientSession& session) { session.follow_route(); });
   follow_routes();

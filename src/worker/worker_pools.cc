@@ -43,9 +43,10 @@ pool::Pool* Worker::route(session::Account& account, wire::ErrorFields& why) {
     return nullptr;
   }
   const routing::TopologyCluster* cluster = picture_->topology->find(database->cluster);
+  const config::RoutePolicy policy = config::route_of(*picture_->config, *database, account.user);
   const routing::Route route = cluster == nullptr
                                    ? routing::Route{std::nullopt, routing::RouteReason::kNoServers}
-                                   : routing::Router::choose(*cluster, database->route, index_);
+                                   : routing::Router::choose(*cluster, policy, index_);
   // While no server has told its role, the first one is taken at its word.
   const bool unknown = route.reason == routing::RouteReason::kPrimaryUnknown;
   if (!route.server && !unknown) {
@@ -126,6 +127,7 @@ pool::PoolPolicy Worker::policy_of(const pool::PoolKey& key) const {
   pool::PoolPolicy policy;
   if (database == nullptr) return policy;
   policy.settings = config::pool_settings(config, *database, config::find_user(config, key.user));
+  if (is_disabled(*picture_, key)) policy.settings.min_pool_size = 0;
   policy.server_connect_us = config.timeouts.server_connect_us;
   policy.server_login_retry_us = config.timeouts.server_login_retry_us;
   policy.server_idle_us = config.timeouts.server_idle_us;

@@ -1,4 +1,7 @@
 // The part of Worker that sends reads to standbys.
+#include <algorithm>
+
+#include "pgsaba/routing/read_wish.h"
 #include "pgsaba/worker/worker.h"
 #include "worker/cluster_reads.h"
 
@@ -44,7 +47,9 @@ void Worker::refresh_reads(session::Account& account, const config::DatabaseSett
     ClusterReads& reads = reads_of(database.cluster);
     const config::ReadYourWrites level = config.routing.read_your_writes;
     const std::string& dbname = database.dbname.empty() ? account.database : database.dbname;
-    if (database.route == config::RoutePolicy::kSplit) {
+    rules.route = config::route_of(config, database, account.user);
+    if (rules.route == config::RoutePolicy::kPreferPrimary) reads.in_need = true;
+    if (routing::splits(rules.route)) {
       rules.balance = &reads.balance;
       rules.counts = &lease_counts_[account.database];
     }
@@ -52,11 +57,32 @@ void Worker::refresh_reads(session::Account& account, const config::DatabaseSett
     if (level == config::ReadYourWrites::kDatabase)
       rules.database = process_.causal_clocks.database(database.cluster, dbname);
     rules.causal_wait_us = config.routing.causal_wait_us;
+    rules.spill = process_.causal_clocks.spill(database.cluster);
+    rules.max_spill = config.routing.max_spilled_reads;
     rules.cluster = database.cluster;
+    rules.dbname = dbname;
+    if (config.routing.catalogue_interval_us > 0)
+      rules.definitions = process_.definitions.of({database.cluster, dbname});
   }
   const bool first = rules.balance != nullptr && account.reads.balance == nullptr;
   account.reads = std::move(rules);
+  refresh_rules(account);
   if (first) refresh_reads();
+}
+
+// By what statements are judged: the administrator's lists, and what the database has of its own.
+void Worker::refresh_rules(session::Account& account) {
+  session::ReadRules& reads = account.reads;
+  const auto catalogue = picture_->catalogues.find({reads.cluster, reads.dbname});
+  const bool known = reads.definitions && catalogue != picture_->catalogues.end();
+  account.rules = known ? catalogue->second.rules : access_rules_;
+  reads.covered = known ? std::optional(catalogue->second.covers) : std::nullopt;
+}
+
+void Worker::want_catalogue(session::Account& account) {
+  const session::ReadRules& reads = account.reads;
+  if (process_.control != nullptr && reads.definitions && reads.definitions->want())
+    process_.control->catalogue_wanted({reads.cluster, reads.dbname});
 }
 
 session::ReadRoute Worker::route_read(session::Account& account, const routing::ReadNeeds& needs) {
@@ -69,9 +95,11 @@ session::ReadRoute Worker::route_read(session::Account& account, const routing::
     if (!rules.clock || !rules.balance->any_fit()) return {};
     if (rules.clock->want(rules.balance->least_need(*rules.clock, needs)))
       process_.control->positions_wanted(rules.cluster);
-    return {.may_wait = true};
+    const bool behind = rules.clock->catch_up_us() > rules.causal_wait_us;
+    return {.may_wait = !behind, .behind = behind};
   }
   reads_of(rules.cluster).read = true;
+  if (rules.definitions) rules.definitions->use();
   if (rules.pools.size() <= *server) rules.pools.resize(*server + 1);
   pool::Pool*& pool = rules.pools[*server];
   if (pool == nullptr) {
@@ -89,7 +117,8 @@ session::ReadRoute Worker::route_read(session::Account& account, const routing::
 void Worker::look_again() {
   for (const auto& [name, reads] : reads_) {
     reads->balance.tick(turn_.now);
-    if (std::exchange(reads->read, false) && reads->clock->want(reads->clock->now()))
+    if ((std::exchange(reads->read, false) || reads->in_need) &&
+        reads->clock->want(reads->clock->now()))
       process_.control->positions_wanted(name);
   }
 }
@@ -111,6 +140,21 @@ void Worker::wait_for_standby(ClientSession& session) {
   if (parked_.empty()) next_wake_ = turn_.now + kParkedTickUs;
   parked_.push_back(session.id());
   session.account()->reads.clock->set_waiting(index_, true);
+}
+
+void Worker::wait_for_spill(ClientSession& session) { spilling_.push_back(session.id()); }
+
+// Not at once: whoever ends its read is in the middle of it.
+void Worker::spill_ended() { wake_spilling_ = std::min(wake_spilling_ + 1, spilling_.size()); }
+
+// First come, first served.
+void Worker::wake_spilling(std::size_t count) {
+  wake_spilling_ = 0;
+  for (count = std::min(count, spilling_.size()); count > 0; --count) {
+    const std::uint32_t id = spilling_.front();
+    spilling_.pop_front();
+    if (ClientSession* client = find_client(id)) client->unpark();
+  }
 }
 
 // Those that still have to wait come back.

@@ -30,6 +30,15 @@ void tell(pool::Pool& pool, routing::ServerNews news) {
 
 }  // namespace
 
+bool is_disabled(const Picture& picture, const pool::PoolKey& key) {
+  if (picture.disabled_servers.empty()) return false;
+  const auto* database = config::find_database(*picture.config, key.database);
+  if (database == nullptr) return false;
+  const auto& servers = picture.config->clusters.find(database->cluster)->second.servers;
+  return key.server < servers.size() &&
+         picture.disabled_servers.contains({database->cluster, servers[key.server].name});
+}
+
 bool Worker::leads_to_primary(const pool::Pool& pool) const {
   const config::DatabaseSettings* database =
       config::find_database(*picture_->config, pool.key().database);
@@ -63,6 +72,13 @@ void Worker::take_news(const routing::Topology& before) {
     if (of_cluster != news.end() && key.server < of_cluster->second.size())
       tell(*pool, of_cluster->second[key.server]);
   }
+}
+
+// What runs on a server that was disabled may end; then the connection goes.
+void Worker::leave_disabled(const Picture& before) {
+  for (const auto& [key, pool] : pools_)
+    if (is_disabled(*picture_, key) && !is_disabled(before, key))
+      pool->reconnect(server::CloseReason::kReconnect);
 }
 
 // ---- clients without a route --------------------------------------------------------------------

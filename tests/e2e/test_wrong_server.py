@@ -69,6 +69,30 @@ do $$ begin perform 1; end $$
 select 1; insert into t values (-6, 0) on conflict do nothing
 checkpoint
 show server_version
+select * from locks
+select count(*) from public.LOCKS
+select * from "Locks up"
+table locks_above
+with x as (select * from locks_above) select * from x
+select 1 where exists (select from app.hidden)
+set search_path = app; select * from hidden
+select * from activity
+select * from calls_harmless
+select * from calls_writes
+select 1 ### 2
+select 1 operator(public.###) 2
+select 1 operator(app.~~~) 2 from t limit 1
+select initcap(3)
+select t.computed from t limit 1
+select (t).computed from t limit 1
+select count(*) from guarded
+select 5::locked
+select cast(5 as public.locked)
+select * from uses_domain
+select count(*) from shades
+select 'x'::text::shade
+select last_value > 0 from s
+select * from s
 """
 
 # What a standby may answer.
@@ -93,7 +117,49 @@ explain (costs off) select * from t
 copy (select 1) to stdout
 select 1; select 2
 select relname from pg_class where relname = 't'
+select * from plain
+with x as (select * from app.plain_above) select * from x
+table stored
+select 3::positive
+select 1 %%% 2
+select count(*) from kinds where kind = 'a'
 select exists(select 1 from t) as one
+"""
+
+
+# What a text does not show.
+OWN_OBJECTS = """
+create schema app;
+create view locks as select pg_try_advisory_lock(77) as got;
+create view "Locks up" as select pg_try_advisory_lock(78) as got;
+create view locks_above as select got from locks;
+create view app.hidden as select pg_try_advisory_lock(80) as got;
+create view activity as select count(*) from pg_stat_activity;
+create view calls_harmless as select harmless();
+create view calls_writes as select writes();
+create view plain as select id, lower(v::text) from t where id > random();
+create view app.plain_above as select * from plain;
+create materialized view stored as select pg_try_advisory_lock(79) as got;
+create function lock_sum(int, int) returns boolean language sql
+  as 'select pg_try_advisory_lock($1 + $2)';
+create operator ### (leftarg = int, rightarg = int, function = lock_sum);
+create operator app.~~~ (leftarg = int, rightarg = int, function = lock_sum);
+create operator %%% (leftarg = int, rightarg = int, function = int4pl);
+create function initcap(int) returns boolean language sql as 'select pg_try_advisory_lock($1)';
+create function computed(t) returns boolean language sql as 'select pg_try_advisory_lock($1.id)';
+create table guarded (id int);
+alter table guarded enable row level security;
+create policy seen on guarded using (pg_try_advisory_lock(id));
+create domain positive as int check (value > 0);
+create domain locked as int check (pg_try_advisory_lock(value) is not null);
+create view uses_domain as select 5::locked;
+create type kind as enum ('a', 'b');
+create table kinds (kind kind);
+create type shade as (name text);
+create table shades (shade shade);
+create function shade_of(text) returns shade language sql
+  as 'select row($1)::shade from pg_try_advisory_lock(1)';
+create cast (text as shade) with function shade_of(text) as implicit
 """
 
 
@@ -107,6 +173,8 @@ def group(directory):
                      "$$ update t set v = v where false; select 1 $$")
     made.primary.sql("create function harmless() returns int language sql immutable as "
                      "$$ select 1 $$")
+    for statement in OWN_OBJECTS.strip().split(";\n"):
+        made.primary.sql(statement)
     made.wait_for_replay()
     yield made
     made.stop()

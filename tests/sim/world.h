@@ -86,6 +86,7 @@ class World {
     void console_canceled(std::size_t, std::uint32_t) override {}
     void console_closed(std::size_t, std::uint32_t) override {}
     void positions_wanted(const std::string&) override {}
+    void catalogue_wanted(const routing::DatabaseName&) override {}
     void roles_doubted(const std::string&) override {}
     void secret_wanted(std::size_t, std::uint32_t, std::string, std::string) override {}
     void secret_doubted(std::string, std::string) override {}

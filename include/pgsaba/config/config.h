@@ -20,7 +20,14 @@ namespace pgsaba::config {
 
 // The order of the enumerators is the order of the words in the settings table.
 enum class PoolMode : std::uint8_t { kSession, kTransaction, kStatement };
-enum class RoutePolicy : std::uint8_t { kPrimary, kReplica, kSplit };
+enum class RoutePolicy : std::uint8_t {
+  kPrimary,
+  kReplica,
+  kSplit,
+  kReplicaOnly,
+  kPreferReplica,
+  kPreferPrimary,
+};
 // What is done about code that may change a session out of sight: nothing, ask, or clean.
 enum class UnknownCode : std::uint8_t { kTrust, kProbe, kReset };
 enum class ApplicationName : std::uint8_t { kFollow, kForce, kAddHost };
@@ -68,6 +75,8 @@ struct Monitor {
   std::string database = "postgres";
   std::string password = {};
   Micros interval_us = kSecond;
+  std::string catalogue_user = {};  // empty: `user`, with its password
+  std::string catalogue_password = {};
 
   bool operator==(const Monitor&) const = default;
 };
@@ -152,6 +161,7 @@ struct DatabaseSettings {
 };
 
 struct UserSettings {
+  std::optional<RoutePolicy> route = {};
   std::optional<PoolMode> pool_mode = {};
   std::optional<std::int32_t> pool_size = {};
   std::optional<std::int32_t> reserve_pool_size = {};
@@ -195,6 +205,9 @@ struct Routing {
   ReadYourWrites read_your_writes = ReadYourWrites::kDatabase;
   Micros causal_wait_us = 20 * kMillisecond;
   Micros max_lag_us = 10 * kSecond;
+  Micros catalogue_interval_us = 60 * kSecond;  // 0: nobody looks into catalogues
+  bool trust_declarations = false;
+  std::int32_t max_spilled_reads = 0;
   // Names as they are written in SQL (catalog_name.h); a function may have a schema.
   std::vector<std::string> allow_functions = {};
   std::vector<std::string> deny_functions = {};
@@ -216,6 +229,7 @@ struct Timeouts {
   Micros autodb_idle_us = 3600 * kSecond;
   Micros reserve_pool_us = 5 * kSecond;  // 0: the reserve is not used
   Micros failover_wait_us = 30 * kSecond;
+  Micros switchover_us = 30 * kSecond;
   Micros shutdown_us = 0;
   Micros pin_idle_us = 3600 * kSecond;
   Micros sequence_pin_us = 1 * kSecond;
@@ -308,6 +322,8 @@ struct Config {
 // The database a client's name stands for: its own entry, or "*", or none.
 const DatabaseSettings* find_database(const Config& config, std::string_view name);
 const UserSettings* find_user(const Config& config, std::string_view name);
+// Of what `user`, as the client logged in, does in the database: the user's word is the stronger.
+RoutePolicy route_of(const Config& config, const DatabaseSettings& database, std::string_view user);
 
 // The names of the admin console, which no database may have.
 bool is_admin_database(std::string_view name);

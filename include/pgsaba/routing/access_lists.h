@@ -8,6 +8,7 @@
 
 namespace pgsaba::routing {
 
+sql::AccessRules::Lists access_lists(const config::Routing& routing);
 // Null if all lists are empty.
 std::shared_ptr<const sql::AccessRules> access_rules(const config::Routing& routing);
 

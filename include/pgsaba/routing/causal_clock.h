@@ -20,6 +20,9 @@
 #include <mutex>
 #include <string>
 
+#include "pgsaba/base/clock.h"
+#include "pgsaba/routing/spill.h"
+
 namespace pgsaba::routing {
 
 using Epoch = std::uint64_t;
@@ -55,6 +58,10 @@ class CausalClock {
   // The primary could not be asked: whoever wants a look tells again.
   void look_failed();
 
+  // How long a write is expected to take until some standby shows it.
+  void expect_catch_up(Micros time) { catch_up_us_.store(time, std::memory_order_relaxed); }
+  Micros catch_up_us() const { return catch_up_us_.load(std::memory_order_relaxed); }
+
   // Workers that have reads waiting, as bits; they are told of every progress.
   void set_waiting(std::size_t worker, bool waiting);
   std::uint64_t waiting_workers() const { return waiting_.load(std::memory_order_acquire); }
@@ -69,6 +76,7 @@ class CausalClock {
   std::atomic<Epoch> looked_{0};  // the number of the last look
   std::atomic<bool> told_{false};
   std::atomic<std::uint64_t> waiting_{0};
+  std::atomic<Micros> catch_up_us_{0};
 };
 
 // When a database was last written to.
@@ -87,11 +95,13 @@ class CausalBook {
  public:
   std::shared_ptr<CausalClock> cluster(const std::string& name);
   std::shared_ptr<DatabaseClock> database(const std::string& cluster, const std::string& dbname);
+  std::shared_ptr<Spill> spill(const std::string& cluster);
 
  private:
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<CausalClock>> clusters_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<DatabaseClock>> databases_;
+  std::map<std::string, std::shared_ptr<Spill>> spills_;
 };
 
 }  // namespace pgsaba::routing

@@ -19,13 +19,16 @@ enum class LeaseReason : std::uint8_t {
   kPrimary,              // no reason; what follows, goes to the primary
   kTransaction,          // not READ ONLY
   kSessionPooling,       // pool_mode: session
+  kRoute,                // of the database or user
   kSessionRoute,         // SET pgsaba.route
   kHint,                 // the comment in the statement
   kIncomplete,           // a statement in pieces, or a batch that had not come up to its Sync
   kOther,                // a call of a function by protocol, a portal of another batch …
   kPrepared,             // a statement prepared earlier that is no read
+  kNotLooked,            // what the database has of its own is not known yet
   kNoneFit,              // no standby streams and is near enough
   kNoneFresh,            // none showed in time what the read has to see
+  kBehind,               // none was expected to, so it was not waited for
   kNotServed,            // the standby gave no server connection
   kRepeated,             // the standby refused it, or died
   kText,                 // and AccessReason

@@ -52,6 +52,8 @@ class ReadBalance {
   // Now and then: standbys warm up, and those that were not read for a while are tried again.
   void tick(Micros now);
 
+  // Without, reads may be all that can be served.
+  bool primary_answers() const { return primary_answers_; }
   bool any_fit() const { return fit_count_ > 0; }
   bool fit(std::size_t server) const { return server < CausalClock::kMaxServers && at(server).fit; }
 
@@ -85,6 +87,7 @@ class ReadBalance {
   std::array<Standby, CausalClock::kMaxServers> standbys_{};
   std::size_t count_ = 0;
   std::size_t fit_count_ = 0;
+  bool primary_answers_ = false;
   Micros updated_at_ = 0;
   std::size_t first_ = 0;  // who is looked at first, so that equals take turns
 };

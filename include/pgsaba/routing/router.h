@@ -17,6 +17,7 @@ enum class RouteReason : std::uint8_t {
   kPrimaryMode,       // the database is configured for the primary
   kSplitUnproven,     // split: nothing proves the statement to be a harmless read
   kReplicaMode,       // the database is configured for replicas, and there is one
+  kNoReplicaAtAll,    // no route: replica_only, and none fits
   kNoReplica,         // replica wanted, none fit: the primary serves
   kStaleReplica,      // replica wanted; neither a streaming one nor a primary answers
   kOnlyServer,        // the cluster has one server, whatever its role

@@ -36,6 +36,7 @@ struct TopologyServer {
   bool silent = false;                     // the last probe had no answer at all in its time
   bool accepts_writes = false;             // not in recovery, elected or not, when last heard of
   bool streaming = false;                  // a standby whose WAL receiver runs
+  bool disabled = false;                   // by the administrator: as a standby it serves nobody
   std::uint32_t timeline = 0;
   std::uint64_t system_identifier = 0;
   std::int64_t started_at_us = 0;  // server's start on its own clock: another value, another life

@@ -30,6 +30,8 @@ struct PreparedStatement {
   mutable std::atomic<std::uint32_t> names{0};
   // Where it may run: the strongest sql::Access that anybody who parsed it has found.
   mutable std::atomic<std::uint8_t> access{0};
+  // The hint in its text; a sql::RouteHint.
+  mutable std::atomic<std::uint8_t> hint{0};
   // By which rules and in which dialect it was read last; 0: not yet.
   mutable std::atomic<std::uint64_t> judged_by{0};
 

@@ -159,13 +159,15 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   void settings_unknown() { settings_known_ = false; }
   bool settings_known() const { return settings_known_; }
   // The holder keeps the server for another transaction: what follows is about that one.
-  void forget_outcome() { has_failed_ = has_rolled_back_ = has_committed_ = false; }
+  void forget_outcome() { has_failed_ = has_rolled_back_ = has_committed_ = has_defined_ = false; }
   // A statement of the transaction has failed.
   bool has_failed() const { return has_failed_; }
   // A ROLLBACK was executed in it, to a savepoint or of all.
   bool has_rolled_back() const { return has_rolled_back_; }
   // A COMMIT was executed: another transaction may follow in the same batch.
   bool has_committed() const { return has_committed_; }
+  // A command was executed that may have defined a view, a function or the like.
+  bool has_defined() const { return has_defined_; }
   // Sends the BEGIN that its client had answered by pgsaba; its reply is swallowed. It is part of
   // the client's next batch, so that the server ignores that if it fails.
   void begin(std::string_view sql);
@@ -295,6 +297,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   bool has_failed_ = false;
   bool has_rolled_back_ = false;
   bool has_committed_ = false;
+  bool has_defined_ = false;
   bool beginning_ = false;  // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
   std::string refusal_;  // the error that stands for that of the statement refused

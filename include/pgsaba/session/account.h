@@ -3,13 +3,16 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pgsaba/config/pool_settings.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/routing/causal_clock.h"
+#include "pgsaba/routing/definitions.h"
 #include "pgsaba/routing/lease_reason.h"
 #include "pgsaba/routing/read_balance.h"
 #include "pgsaba/session/pin_counts.h"
@@ -25,8 +28,18 @@ struct ReadRules {
   std::shared_ptr<routing::CausalClock> clock;
   std::shared_ptr<routing::DatabaseClock> database;  // null: each session sees its own writes
   Micros causal_wait_us = 0;
+  std::shared_ptr<routing::Spill> spill;
+  std::int32_t max_spill = 0;  // 0: no limit
+  config::RoutePolicy route = config::RoutePolicy::kPrimary;
+  // Null where nobody looks into catalogues. What is defined counts also where reads are not split.
+  std::shared_ptr<routing::Definitions> definitions;
+  std::optional<std::uint64_t> covered;  // by `rules`; without: nobody has looked yet
   std::string cluster;
+  std::string dbname;              // as servers know it
   std::vector<pool::Pool*> pools;  // by server, as far as used; as old as the account's route
+
+  // Nothing was defined since somebody has looked.
+  bool objects_known() const { return !definitions || covered == definitions->count(); }
 };
 
 struct Account {
@@ -39,6 +52,7 @@ struct Account {
   std::uint64_t route_generation = 0;
   Micros unrouted_since = 0;  // no server serves it, but one may soon; 0: one does, or never will
   ReadRules reads;
+  std::shared_ptr<const sql::AccessRules> rules;  // that statements are judged by; null: none
   PinCounts* pin_counts = nullptr;  // of the database, in this worker; never null for a session
   std::size_t clients = 0;          // of this worker
 

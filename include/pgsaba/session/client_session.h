@@ -33,6 +33,8 @@
 #include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
+#include "pgsaba/routing/read_wish.h"
+#include "pgsaba/routing/spill.h"
 #include "pgsaba/session/named_statements.h"
 #include "pgsaba/session/pin.h"
 #include "pgsaba/session/read_ticket.h"
@@ -277,6 +279,9 @@ class ClientSession final : public net::Connection,
   sql::Statement read(std::string_view text) const;
   std::uint64_t judge() const;
   sql::Access access_of(const server::PreparedStatement& statement) const;
+  static sql::RouteHint hint_of(const server::PreparedStatement& statement) {
+    return static_cast<sql::RouteHint>(statement.hint.load(std::memory_order_relaxed));
+  }
   void drop_unnamed_statement();
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
@@ -311,32 +316,41 @@ class ClientSession final : public net::Connection,
     routing::LeaseReason why = routing::LeaseReason::kRead;  // it goes where it goes
   };
   ReadRequest as_read(const wire::Piece& piece, Bytes ahead) const;
-  ReadRequest read_batch(Bytes ahead) const;
+  ReadRequest read_batch(Bytes ahead, routing::ReadWish wish) const;
+  routing::ReadWish wish() const;
+  std::optional<routing::LeaseReason> objection(routing::ReadWish wish, sql::RouteHint hint) const;
+  std::optional<routing::LeaseReason> objection(const sql::Statement& statement,
+                                                std::string_view text,
+                                                routing::ReadWish wish) const;
+  std::optional<routing::LeaseReason> objection(sql::Access access, sql::RouteHint hint,
+                                                routing::ReadWish wish) const;
+  std::optional<routing::LeaseReason> objection_to_bind(std::string_view name,
+                                                        routing::ReadWish wish) const;
   routing::LeaseReason why_standby() const;
-  static routing::LeaseReason why_primary(const sql::Statement& statement);
-  void note_route(const ReadRequest& read, bool to_standby, bool may_wait);
+  void note_route(const ReadRequest& read, const ReadRoute& route);
+  bool take_spill_place();
   void keep_request(const ReadRequest& read, Bytes ahead);
   void forget_request();
   void run_elsewhere(server::ServerConnection& server);
   void ask_again_elsewhere();
   void forget_names(Bytes batch);
   bool take_again();
-  bool prefers_primary() const;
   bool prefers_serializable() const;
   bool begins_read_only() const;
-  bool reads(const sql::Statement& statement, std::string_view text) const;
-  bool executes_read(std::string_view text) const;
+  bool reads(const sql::Statement& statement, std::string_view text, routing::ReadWish wish) const;
+  bool executes_read(std::string_view text, routing::ReadWish wish) const;
   sql::Access unnamed_access() const;
   bool runs_on_standby(const wire::Piece& piece) const;
   Taken check_standby(const wire::Piece& piece, Bytes ahead);
   Taken refuse_on_standby(const wire::Piece& piece);
-  pool::Pool* standby_pool(bool& may_wait);
+  ReadRoute standby_route();
   bool may_park() const;
   void park();
   void ask_again();
   void ask_primary();
   void note_access(sql::Access access);
   void note_seen();
+  void note_defined();
   void note_notified();
 
   // client_state.cc
@@ -433,6 +447,7 @@ class ClientSession final : public net::Connection,
   routing::LeaseReason lease_reason_ =
       routing::LeaseReason::kRead;  // of the lease that is asked for
   ReadTicket read_;                 // the lease is of a standby, or will be
+  routing::SpillTicket spill_;      // it is of the primary, for want of a standby
   routing::ReadNeeds needs_;        // of the next read
   server::SettingsRef settings_;
   server::SettingsRef login_settings_;  // of the startup packet: its session's defaults

@@ -16,7 +16,6 @@
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/session/account.h"
-#include "pgsaba/sql/access_rules.h"
 #include "pgsaba/wire/error_fields.h"
 
 namespace pgsaba::session {
@@ -31,6 +30,7 @@ enum class Phase : std::uint8_t { kLogin, kIdle, kWaiting, kLinked, kRelay, kCon
 struct ReadRoute {
   pool::Pool* pool = nullptr;
   bool may_wait = false;
+  bool behind = false;  // instead: no standby is expected to show it in time
 };
 
 struct Admission {
@@ -61,9 +61,6 @@ class SessionHost {
   virtual server::SettingsTable& settings() = 0;
   virtual server::PreparedTable& prepared_statements() = 0;
 
-  // What the administrator has said of functions and relations; null: nothing. Good for this turn.
-  virtual const sql::AccessRules* access_rules() = 0;
-
   // Checks that the database exists and is open, without counting anybody.
   virtual std::optional<wire::ErrorFields> may_log_in(std::string_view database) = 0;
   // Counts the client against every limit that holds for it.
@@ -74,9 +71,15 @@ class SessionHost {
 
   // The account's reads have a balance.
   virtual ReadRoute route_read(Account& account, const routing::ReadNeeds& needs) = 0;
+  // What is known of the objects of the account's database has to be read anew.
+  virtual void want_catalogue(Account& account) = 0;
   // The session waits for a standby: it hears `unpark` whenever one has made progress, and now and
   // then besides.
   virtual void wait_for_standby(ClientSession& session) = 0;
+  // It waits for others to end their reads on the primary: it hears `unpark` then, and now and
+  // then.
+  virtual void wait_for_spill(ClientSession& session) = 0;
+  virtual void spill_ended() = 0;
   // `route` has no pool. True: there may be one soon, and the session, which waits for that since
   // `since`, hears `unpark` when it is worth asking again. False: it has waited long enough, or in
   // vain.

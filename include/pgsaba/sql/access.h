@@ -1,9 +1,9 @@
 // Access: where the text of a query may run, and why. "Unknown means primary": a text is a read
 // only if every part of it is proven harmless by its tokens and the names in it. Not to be seen in
-// a text, and so never a reason here: what views, operators, casts, types, defaults, policies and
-// the bodies of allowed functions do, a user's function that shares its name with a harmless one of
-// PostgreSQL's (or is called as a column of a row), and SELECT last_value FROM a sequence, which a
-// standby shows as up to 32 values ahead. Values; any thread.
+// a text, and so never a reason here: what views, operators, casts, types, policies and functions
+// with the name of a harmless one of PostgreSQL's do; and what a sequence shows, which on a standby
+// is up to 32 values ahead. Whoever has read the catalogue adds them (OwnObjects). Values; any
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,7 @@ namespace pgsaba::sql {
 enum class Access : std::uint8_t {
   kRead,         // on any server of the cluster, in any session; also a text without a statement
   kPrimaryRead,  // writes nothing, but tells of the server or session that it runs in, or sets it
+  kOwnCode,      // a read, were it not for code of the database's own, which may do anything
   kUnknown,      // may do anything
   kWrite,        // writes, locks or commands a server
 };
@@ -43,6 +44,7 @@ enum class AccessReason : std::uint8_t {
   kDeniedFunction,    // by the administrator's list
   kInstanceRelation,  // pg_stat_…, pg_locks …
   kDeniedRelation,    // by the administrator's list
+  kOwnObject,         // of the database's own: a view, function, operator … (OwnObjects)
   kTemporary,         // pg_temp.…
   kUnreadable,        // a quote or comment that does not end, a NUL, U&"…"
 };

@@ -5,9 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "pgsaba/sql/own_objects.h"
 
 namespace pgsaba::sql {
 
@@ -29,7 +32,12 @@ class AccessRules {
     std::vector<std::string>
         denied_relations;  // in any schema; any column of that name counts, too
   };
-  explicit AccessRules(Lists lists);
+  // `objects`: of the database that the statements run in; null: nobody has looked.
+  explicit AccessRules(Lists lists, std::shared_ptr<const OwnObjects> objects = nullptr);
+
+  // The same for what the catalogue itself has as text: a name without a schema is PostgreSQL's own
+  // there, and a function that is allowed without a schema is meant with any.
+  AccessRules for_catalogue_texts(std::shared_ptr<const OwnObjects> objects) const;
 
   // Of what they say: tells whether something was judged by these rules or by others. Never 0,
   // which stands for no rules.
@@ -39,9 +47,13 @@ class AccessRules {
   bool allows_function(SqlName schema, SqlName name) const;
   bool denies_function(SqlName name) const;
   bool denies_relation(SqlName name) const;
+  const OwnObjects* objects() const { return objects_.get(); }
+  bool for_catalogue_texts() const { return for_catalogue_texts_; }
 
  private:
   Lists lists_;  // sorted
+  std::shared_ptr<const OwnObjects> objects_;
+  bool for_catalogue_texts_ = false;
   std::uint64_t fingerprint_ = 0;
 };
 

@@ -97,10 +97,17 @@ struct Statement {
   Access access = Access::kRead;      // the strongest of all statements of the string
   AccessReason reason = AccessReason::kNone;
   RouteHint hint = RouteHint::kNone;
+  // Where in the text the name stands that the reason is about; no bytes: it is about none.
+  std::uint32_t object_at = 0;
+  std::uint32_t object_bytes = 0;
+
+  std::string_view object_in(std::string_view sql) const {
+    return sql.substr(object_at, object_bytes);
+  }
 };
 
 // One pass. A text that ends inside a quote or comment, or has a NUL, has effect::kAll. `rules` may
-// be null; they decide of the access only, not of the effects.
+// be null; the administrator's lists decide of the access only, not of the effects.
 Statement read_statement(std::string_view sql, const Dialect& dialect,
                          const AccessRules* rules = nullptr);
 

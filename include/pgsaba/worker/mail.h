@@ -132,6 +132,8 @@ class ControlLink {
   virtual void console_closed(std::size_t worker, std::uint32_t client) = 0;
   // Reads wait for a standby of the cluster: where it stands has to be looked at.
   virtual void positions_wanted(const std::string& cluster) = 0;
+  // What a database has of its own has to be read anew.
+  virtual void catalogue_wanted(const routing::DatabaseName& database) = 0;
   // Connections to a server of the cluster broke: roles may change.
   virtual void roles_doubted(const std::string& cluster) = 0;
   // The secret of a user that no file lists is wanted; the answer is SecretFound.

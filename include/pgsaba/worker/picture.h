@@ -2,10 +2,13 @@
 // that is swapped between two turns. Any thread may read it.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pgsaba/auth/host_access.h"
@@ -13,6 +16,8 @@
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/address.h"
 #include "pgsaba/net/tls.h"
+#include "pgsaba/pool/pool_key.h"
+#include "pgsaba/routing/definitions.h"
 #include "pgsaba/routing/topology.h"
 
 namespace pgsaba::worker {
@@ -29,18 +34,39 @@ struct Picture {
   // All addresses of each server, by cluster, in the order of its servers; none while a name could
   // not be looked up.
   std::map<std::string, std::vector<std::vector<net::Address>>, std::less<>> addresses;
+  // What is known of the databases' own objects, as far as their reads are split.
+  std::map<routing::DatabaseName, routing::Catalogue> catalogues;
   std::set<std::string, std::less<>> paused;    // databases
   std::set<std::string, std::less<>> disabled;  // databases
   bool all_paused = false;
+  std::set<std::string, std::less<>> switching;  // clusters whose primary is being exchanged
+  // Servers that get nothing new while they are standbys: cluster and name.
+  std::set<std::pair<std::string, std::string>> disabled_servers;
 
   // Roles and positions may differ.
   bool same_for_pools(const Picture& other) const {
     return config == other.config && users == other.users && server_tls == other.server_tls &&
-           addresses == other.addresses && paused == other.paused && all_paused == other.all_paused;
+           addresses == other.addresses && paused == other.paused &&
+           all_paused == other.all_paused && switching == other.switching &&
+           disabled_servers == other.disabled_servers;
+  }
+  bool same_catalogues(const Picture& other) const {
+    return std::ranges::equal(catalogues, other.catalogues, [](const auto& one, const auto& two) {
+      return one.first == two.first && one.second.rules == two.second.rules &&
+             one.second.covers == two.second.covers;
+    });
+  }
+  bool is_switching(std::string_view database) const {
+    if (switching.empty()) return false;
+    const config::DatabaseSettings* found = config::find_database(*config, database);
+    return found != nullptr && switching.contains(found->cluster);
   }
   bool is_paused(std::string_view database) const {
-    return all_paused || paused.contains(database);
+    return all_paused || paused.contains(database) || is_switching(database);
   }
 };
+
+// The pool's server was disabled by the administrator.
+bool is_disabled(const Picture& picture, const pool::PoolKey& key);
 
 }  // namespace pgsaba::worker

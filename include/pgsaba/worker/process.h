@@ -12,6 +12,7 @@
 #include "pgsaba/auth/client_login.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/routing/causal_clock.h"
+#include "pgsaba/routing/definitions.h"
 #include "pgsaba/server/prepared_table.h"
 #include "pgsaba/worker/mail.h"
 
@@ -39,6 +40,7 @@ struct Process {
   server::PreparedTable prepared_statements;
   ClientCounters clients;
   routing::CausalBook causal_clocks;
+  routing::DefinitionsBook definitions;
   auth::ClientLoginSettings login_settings;
   std::atomic<std::uint64_t> next_id{1};
   std::vector<Mailbox*> mailboxes;                                // by worker

@@ -62,13 +62,15 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   auth::ScramKeyDesk& scram_keys() override { return scram_keys_; }
   server::SettingsTable& settings() override { return settings_; }
   server::PreparedTable& prepared_statements() override { return process_.prepared_statements; }
-  const sql::AccessRules* access_rules() override { return access_rules_.get(); }
   std::optional<wire::ErrorFields> may_log_in(std::string_view database) override;
   session::Admission admit(std::string_view database, std::string_view user) override;
   void dismiss(session::Account& account) override;
   pool::Pool* route(session::Account& account, wire::ErrorFields& why) override;
   session::ReadRoute route_read(session::Account& account,
                                 const routing::ReadNeeds& needs) override;
+  void want_catalogue(session::Account& account) override;
+  void wait_for_spill(session::ClientSession& session) override;
+  void spill_ended() override;
   void wait_for_standby(session::ClientSession& session) override;
   bool wait_for_route(session::ClientSession& session, Micros since) override;
   void cancel(const wire::CancelKey& key) override;
@@ -178,12 +180,15 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   ClusterReads& reads_of(const std::string& cluster);
   void refresh_reads();
   void refresh_reads(session::Account& account, const config::DatabaseSettings& database);
+  void refresh_rules(session::Account& account);
   void look_again();
   void wake_parked();
+  void wake_spilling(std::size_t count);
   void wake_unrouted();
   void follow_routes();
   void ask_for_roles();
   void take_news(const routing::Topology& before);
+  void leave_disabled(const Picture& before);
 
   // worker_snapshot.cc
   void list_clients();
@@ -212,6 +217,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::vector<std::uint32_t> unrouted_;                         // clients that no server serves
   std::vector<std::uint32_t> parked_;                           // clients that wait for a standby
   Micros next_wake_ = 0;                                        // of those
+  std::deque<std::uint32_t> spilling_;                          // that wait for the primary
+  std::size_t wake_spilling_ = 0;                               // of these: there is room
   std::vector<pool::Pool*> to_match_;
   std::vector<pool::Pool*> watched_;   // looked at in every tick
   std::vector<pool::Pool*> starving_;  // clients wait, every slot is taken: others may help

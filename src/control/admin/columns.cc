@@ -67,7 +67,7 @@ Columns topology_columns() {
          all_of(kText, {"role", "state"}) +
          Columns{{"timeline", kInt8}, {"position", kText},      {"lag_bytes", kInt8},
                  {"lag_us", kInt8},   {"fit_for_reads", kText}, {"weight", kInt4},
-                 {"started", kText}};
+                 {"started", kText},  {"disabled", kText}};
 }
 
 Columns database_and(std::initializer_list<std::string_view> numbers) {
@@ -188,7 +188,8 @@ std::vector<Column> make_columns(Subject subject) {
 }
 
 std::vector<Column> explain_route_columns() {
-  return all_of(kText, {"database", "access", "reason", "hint", "route", "route_reason", "server"});
+  return all_of(
+      kText, {"database", "access", "reason", "hint", "route", "route_reason", "server", "object"});
 }
 
 }  // namespace pgsaba::admin

@@ -162,6 +162,32 @@ Parsed parse_on_database(const DatabaseWord& word, Tokens rest) {
   return OnDatabase{word.verb, rest[0].text};
 }
 
+// DISABLE SERVER name, ENABLE SERVER name, SWITCHOVER TO name; then [IN cluster].
+Parsed parse_on_server(Tokens statement) {
+  struct Row {
+    std::string_view word;
+    std::string_view second;
+    ServerVerb verb;
+  };
+  static constexpr std::array kRows = {Row{"DISABLE", "SERVER", ServerVerb::kDisable},
+                                       Row{"ENABLE", "SERVER", ServerVerb::kEnable},
+                                       Row{"SWITCHOVER", "TO", ServerVerb::kSwitchover}};
+  if (statement.size() != 3 && statement.size() != 5) return std::nullopt;
+  for (const Row& row : kRows) {
+    if (!is_word(statement[0], row.word) || !is_word(statement[1], row.second)) continue;
+    const auto is_own_name = [](const Token& token) {
+      return token.kind != Token::Kind::kSymbol && !token.text.empty();
+    };
+    if (!is_own_name(statement[2])) return std::nullopt;
+    OnServer command{row.verb, statement[2].text, {}};
+    if (statement.size() == 3) return command;
+    if (!is_word(statement[3], "IN") || !is_own_name(statement[4])) return std::nullopt;
+    command.cluster = statement[4].text;
+    return command;
+  }
+  return std::nullopt;
+}
+
 Parsed parse_process_word(Tokens statement) {
   if (statement.size() != 1) return std::nullopt;
   if (is_word(statement[0], "RELOAD")) return OnProcess{ProcessVerb::kReload};
@@ -191,6 +217,7 @@ Parsed parse_one(Tokens statement) {
   if (is_word(first, "EXPLAIN")) return parse_explain(rest);
   if (is_word(first, "KILL_CLIENT")) return parse_kill_client(rest);
   if (is_word(first, "SHUTDOWN")) return parse_shutdown(rest);
+  if (Parsed command = parse_on_server(statement)) return command;
   for (const DatabaseWord& word : kDatabaseWords) {
     if (is_word(first, word.word)) return parse_on_database(word, rest);
   }

@@ -43,6 +43,13 @@ struct OnProcess {
   ProcessVerb verb = ProcessVerb::kReload;
 };
 
+enum class ServerVerb : std::uint8_t { kDisable, kEnable, kSwitchover };
+struct OnServer {
+  ServerVerb verb = ServerVerb::kDisable;
+  std::string server;
+  std::string cluster;  // empty: whichever has a server of that name
+};
+
 struct KillClient {
   std::uint64_t id = 0;
 };
@@ -77,8 +84,9 @@ struct Tidy {
   std::string tag;
 };
 
-using AdminCommand = std::variant<Show, ExplainRoute, OnDatabase, OnProcess, KillClient, SetSetting,
-                                  ShowParameter, SetParameter, SelectConstant, Transaction, Tidy>;
+using AdminCommand =
+    std::variant<Show, ExplainRoute, OnDatabase, OnServer, OnProcess, KillClient, SetSetting,
+                 ShowParameter, SetParameter, SelectConstant, Transaction, Tidy>;
 
 // The commands of a string, in order; none for an empty one. One bad command spoils them all, so
 // that nothing of a mistyped string has happened.

@@ -5,9 +5,10 @@
 namespace pgsaba::admin {
 namespace {
 
-// In the order of DatabaseVerb and of ProcessVerb.
+// In the order of DatabaseVerb, ServerVerb and ProcessVerb.
 constexpr std::array kDatabaseTags = {"PAUSE",      "RESUME",  "RECONNECT", "KILL",
                                       "WAIT_CLOSE", "DISABLE", "ENABLE"};
+constexpr std::array kServerTags = {"DISABLE", "ENABLE", "SWITCHOVER"};
 constexpr std::array kProcessTags = {"RELOAD", "SUSPEND", "SHUTDOWN", "SHUTDOWN", "SHUTDOWN"};
 constexpr std::array kTransactionTags = {"BEGIN", "COMMIT", "ROLLBACK"};
 
@@ -16,6 +17,9 @@ struct TagOf {
   std::string operator()(const ExplainRoute&) const { return "EXPLAIN"; }
   std::string operator()(const OnDatabase& command) const {
     return kDatabaseTags.at(static_cast<std::size_t>(command.verb));
+  }
+  std::string operator()(const OnServer& command) const {
+    return kServerTags.at(static_cast<std::size_t>(command.verb));
   }
   std::string operator()(const OnProcess& command) const {
     return kProcessTags.at(static_cast<std::size_t>(command.verb));

@@ -64,6 +64,7 @@ struct TopologyRow {
   std::uint64_t position = 0;
   std::optional<std::uint64_t> lag_bytes = std::nullopt;
   std::optional<Micros> lag_us = std::nullopt;
+  bool disabled = false;
   bool fit_for_reads = false;
   std::int32_t weight = 1;
   Micros started = 0;

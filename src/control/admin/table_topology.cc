@@ -42,6 +42,7 @@ Rows topology_rows(const ConsolePicture& picture) {
         cell(row.fit_for_reads ? "yes" : "no"),
         cell(row.weight),
         row.started == 0 ? Cell{} : cell(time_text(row.started)),
+        cell(row.disabled ? "yes" : "no"),
     });
   }
   return rows;

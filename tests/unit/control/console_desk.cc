@@ -58,6 +58,27 @@ TEST_CASE("a stats user may look only") {
   CHECK(holds(harness.answer(1, "SHOW POOLS"), "C:SHOW"));
 }
 
+TEST_CASE("servers are named, and must be known") {
+  DeskHarness harness;
+  harness.open(1);
+  CHECK(holds(harness.answer(1, "DISABLE SERVER three"), "E:42704 no such server: three"));
+  CHECK(holds(harness.answer(1, "DISABLE SERVER two IN other"), "E:42704"));
+  CHECK(holds(harness.answer(1, "DISABLE SERVER two IN rdb"), "C:DISABLE"));
+  CHECK(harness.daemon.current.disabled_servers.contains({"rdb", "two"}));
+  CHECK(holds(harness.answer(1, "ENABLE SERVER two"), "C:ENABLE"));
+  CHECK(harness.daemon.current.disabled_servers.empty());
+}
+
+TEST_CASE("a switchover is answered when it is over, and given up with its console") {
+  DeskHarness harness;
+  harness.open(1);
+  harness.send(1, "SWITCHOVER TO two");
+  REQUIRE(harness.run_until([&] { return !harness.daemon.switchovers.empty(); }));
+  CHECK(harness.daemon.switchovers.front() == std::pair<std::string, std::size_t>("rdb", 1));
+  harness.close(1);
+  CHECK(harness.daemon.switchovers.empty());
+}
+
 TEST_CASE("Terminate ends the console at the worker too") {
   DeskHarness harness;
   harness.open(1);

@@ -49,6 +49,13 @@ struct FakeDaemon final : DaemonControls {
       reconnects.push_back(reconnect->database);
     }
   }
+  void switch_over(const std::string& cluster, std::size_t server,
+                   std::function<void(admin::AdminReply)> done) override {
+    switchovers.emplace_back(cluster, server);
+    finish_switchover = std::move(done);
+  }
+  void give_up_switchover() override { switchovers.clear(); }
+  void lift_switchover() override { current.switching.clear(); }
   // As the workers do: the answer is what was so when the question was read, and comes later.
   void gather(stats::Detail detail,
               std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override {
@@ -69,6 +76,8 @@ struct FakeDaemon final : DaemonControls {
   net::ControlLoop& loop;
   std::vector<stats::PreparedRow> prepared = {{3, "select 1", 300, 1}};
   worker::Picture current;
+  std::vector<std::pair<std::string, std::size_t>> switchovers;
+  std::function<void(admin::AdminReply)> finish_switchover;
   std::vector<stats::WorkerSnapshot> snapshots;
   Status reload_result = done();
   std::vector<ShutdownMode> shutdowns;

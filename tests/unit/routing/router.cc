@@ -50,6 +50,12 @@ TEST_CASE("modes and clusters") {
       {"P?", config::RoutePolicy::kReplica, 0, RouteReason::kNoReplica},
       {"pN", config::RoutePolicy::kReplica, 1, RouteReason::kStaleReplica},
       {"ps", config::RoutePolicy::kReplica, 0, RouteReason::kNoReplica},
+      {"PS", config::RoutePolicy::kReplicaOnly, 1, RouteReason::kReplicaMode},
+      {"PN", config::RoutePolicy::kReplicaOnly, -1, RouteReason::kNoReplicaAtAll},
+      {"pN", config::RoutePolicy::kReplicaOnly, 1, RouteReason::kStaleReplica},
+      {"ps", config::RoutePolicy::kReplicaOnly, -1, RouteReason::kNoReplicaAtAll},
+      {"PS", config::RoutePolicy::kPreferReplica, 0, RouteReason::kSplitUnproven},
+      {"PS", config::RoutePolicy::kPreferPrimary, 0, RouteReason::kSplitUnproven},
       {"S", config::RoutePolicy::kPrimary, 0, RouteReason::kOnlyServer},
       {"?", config::RoutePolicy::kSplit, 0, RouteReason::kOnlyServer},
       {"??", config::RoutePolicy::kSplit, -1, RouteReason::kPrimaryUnknown},
@@ -72,6 +78,16 @@ TEST_CASE("without a primary the reason says why") {
   CHECK(reason(PrimaryState::kNone) == RouteReason::kNoPrimary);
   CHECK(reason(PrimaryState::kTwoClaimants) == RouteReason::kContestedPrimary);
   CHECK(reason(PrimaryState::kStaleClaimant) == RouteReason::kContestedPrimary);
+}
+
+TEST_CASE("a standby that was disabled serves nobody") {
+  auto cluster = cluster_of("PSS");
+  cluster.servers[1].disabled = true;
+  CHECK(Router::choose(cluster, config::RoutePolicy::kReplica, 0).server == 2U);
+  CHECK(Router::choose(cluster, config::RoutePolicy::kReplica, 1).server == 2U);
+  cluster.servers[2].disabled = true;
+  CHECK(Router::choose(cluster, config::RoutePolicy::kReplica, 0).server == 0U);
+  CHECK_FALSE(Router::choose(cluster, config::RoutePolicy::kReplicaOnly, 0).server);
 }
 
 TEST_CASE("turns go round the replicas that fit") {

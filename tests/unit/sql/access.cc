@@ -108,13 +108,13 @@ TEST_CASE("the administrator adds to the lists") {
   constexpr AccessRow kRows[] = {
       {"select my_function(1), MY_FUNCTION(2), \"my_function\"(3), \"My Function\"(4)"},
       {"select app.count_posts(), \"app\".Count_Posts()"},
-      {"select count_posts()", Access::kUnknown, AccessReason::kUnknownFunction},
-      {"select other.count_posts()", Access::kUnknown, AccessReason::kUnknownFunction},
-      {"select x.app.count_posts()", Access::kUnknown, AccessReason::kUnknownFunction},
-      {"select x.app.my_function()", Access::kUnknown, AccessReason::kUnknownFunction},
-      {"select app.my_function()", Access::kUnknown, AccessReason::kUnknownFunction},
-      {"select \"app.count_posts\"()", Access::kUnknown, AccessReason::kUnknownFunction},
-      {"select \"MY_FUNCTION\"()", Access::kUnknown, AccessReason::kUnknownFunction},
+      {"select count_posts()", Access::kOwnCode, AccessReason::kUnknownFunction},
+      {"select other.count_posts()", Access::kOwnCode, AccessReason::kUnknownFunction},
+      {"select x.app.count_posts()", Access::kOwnCode, AccessReason::kUnknownFunction},
+      {"select x.app.my_function()", Access::kOwnCode, AccessReason::kUnknownFunction},
+      {"select app.my_function()", Access::kOwnCode, AccessReason::kUnknownFunction},
+      {"select \"app.count_posts\"()", Access::kOwnCode, AccessReason::kUnknownFunction},
+      {"select \"MY_FUNCTION\"()", Access::kOwnCode, AccessReason::kUnknownFunction},
       {"select my_function(nextval('s'))", Access::kWrite, AccessReason::kWritingFunction},
       {"select lower('x')"},
       {"select upper('x')", Access::kUnknown, AccessReason::kDeniedFunction},
@@ -135,7 +135,7 @@ TEST_CASE("the administrator adds to the lists") {
     check(ruled, row.access, row.reason);
     CHECK(ruled.effects == read_statement(row.sql, Dialect{}).effects);
   }
-  CHECK(read_statement("select my_function(1)", Dialect{}).access == Access::kUnknown);
+  CHECK(read_statement("select my_function(1)", Dialect{}).access == Access::kOwnCode);
 }
 
 TEST_CASE("a name that is too long is cut before it is looked up") {

@@ -109,7 +109,7 @@ constexpr std::array kExpected = {
     Expected{"TOPOLOGY", "",
              "cluster text server text host text port int4 role text state text timeline int8 "
              "position text lag_bytes int8 lag_us int8 fit_for_reads text weight int4 "
-             "started text "},
+             "started text disabled text "},
     Expected{"HBA", "",
              "file text line int4 type text database text user text address text method text "
              "options text error text "},

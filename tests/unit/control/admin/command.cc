@@ -16,6 +16,9 @@ struct Describe {
     return "explain route(" + c.database + ") " + c.sql;
   }
   std::string operator()(const OnDatabase& c) const { return tag_of(c) + "(" + c.database + ")"; }
+  std::string operator()(const OnServer& c) const {
+    return tag_of(c) + "(" + c.server + (c.cluster.empty() ? "" : "@" + c.cluster) + ")";
+  }
   std::string operator()(const OnProcess& c) const {
     return tag_of(c) + "#" + std::to_string(static_cast<int>(c.verb));
   }
@@ -75,6 +78,16 @@ TEST_CASE("commands and what they mean") {
       Case{"WAIT_CLOSE", "WAIT_CLOSE()"},
       Case{"DISABLE shop", "DISABLE(shop)"},
       Case{"ENABLE shop", "ENABLE(shop)"},
+      Case{"DISABLE server", "DISABLE(server)"},
+      Case{"DISABLE SERVER rdb-02", "DISABLE(rdb-02)"},
+      Case{"enable server 'rdb 2' in RDB", "ENABLE(rdb 2@RDB)"},
+      Case{"SWITCHOVER TO \"10.0.0.12:5432\"", "SWITCHOVER(10.0.0.12:5432)"},
+      Case{"switchover to rdb-02 in rdb;", "SWITCHOVER(rdb-02@rdb)"},
+      Case{"SWITCHOVER rdb-02", "error"},
+      Case{"SWITCHOVER TO", "error"},
+      Case{"SWITCHOVER TO rdb-02 IN", "error"},
+      Case{"SWITCHOVER TO rdb-02 FOR rdb", "error"},
+      Case{"DISABLE SERVER ,", "error"},
       Case{"KILL_CLIENT 4711", "kill 4711"},
       Case{"RELOAD", "RELOAD#0"},
       Case{"SUSPEND", "SUSPEND#1"},
@@ -209,6 +222,8 @@ TEST_CASE("tags are the command's word") {
       Case{"WAIT_CLOSE", "WAIT_CLOSE"},
       Case{"DISABLE a", "DISABLE"},
       Case{"ENABLE a", "ENABLE"},
+      Case{"DISABLE SERVER a", "DISABLE"},
+      Case{"SWITCHOVER TO a", "SWITCHOVER"},
       Case{"RELOAD", "RELOAD"},
       Case{"SUSPEND", "SUSPEND"},
       Case{"SHUTDOWN", "SHUTDOWN"},
@@ -236,7 +251,8 @@ TEST_CASE("whoever may only look can change nothing") {
   }
   for (const char* text :
        {"PAUSE", "RESUME a", "RELOAD", "RECONNECT", "KILL", "KILL_CLIENT 1", "DISABLE a",
-        "ENABLE a", "WAIT_CLOSE", "SUSPEND", "SHUTDOWN", "SET pool_size = 1"}) {
+        "ENABLE a", "WAIT_CLOSE", "SUSPEND", "SHUTDOWN", "SET pool_size = 1",
+        "DISABLE SERVER a", "ENABLE SERVER a", "SWITCHOVER TO a"}) {
     CAPTURE(text);
     CHECK_FALSE(is_harmless(parse_commands(text)->front()));
   }

@@ -401,8 +401,8 @@ TEST_CASE("SHOW TOPOLOGY has a row a server") {
     for (const Cell& value : row) all += value.value_or("NULL") + "|";
   CHECK(all ==
         "rdb|rdb-02|10.0.0.12|5432|standby|streaming|3|1/A0000FF|512|1500|yes|2|"
-        "1970-01-02 00:00:00 UTC|"
-        "rdb|rdb-03|NULL|5432|||NULL|NULL|NULL|NULL|no|1|NULL|");
+        "1970-01-02 00:00:00 UTC|no|"
+        "rdb|rdb-03|NULL|5432|||NULL|NULL|NULL|NULL|no|1|NULL|no|");
 }
 
 TEST_CASE("SHOW ROUTES sums workers: standbys first, then by reason") {

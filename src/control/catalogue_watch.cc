@@ -1,0 +1,196 @@
+#include "control/catalogue_watch.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <utility>
+
+#include "control/catalogue_question.h"
+#include "pgsaba/base/log.h"
+#include "pgsaba/routing/access_lists.h"
+
+namespace pgsaba::control {
+namespace {
+
+constexpr Micros kTickUs = kSecond;
+// A database is not looked at more often than this, whatever is defined there; nor after a failure.
+constexpr Micros kPauseUs = 20 * kMillisecond;
+constexpr Micros kFailurePauseUs = kSecond;
+constexpr Micros kLimitUs = 30 * kSecond;
+constexpr std::size_t kMostLooks = 4;  // at the same time
+
+}  // namespace
+
+CatalogueWatch::CatalogueWatch(net::ControlLoop& loop, routing::DefinitionsBook& book,
+                               std::function<void()> changed)
+    : loop_(loop), book_(book), changed_(std::move(changed)) {
+  ticking_ = loop_.every(kTickUs, [this] { tick(); });
+}
+
+// What was found stays; the administrator's lists may judge it otherwise now.
+void CatalogueWatch::configure(std::shared_ptr<const config::Config> config) {
+  const bool trusted = config_ && config_->routing.trust_declarations;
+  config_ = std::move(config);
+  question_ = catalogue_question(config_->routing.trust_declarations);
+  for (auto& [name, database] : databases_) {
+    if (trusted != config_->routing.trust_declarations) {
+      catalogues_.erase(name);
+      database.looked_at = 0;
+      database.wanted = true;
+    } else if (database.looked_at != 0) {
+      catalogues_[name].rules = judge(database);
+    }
+  }
+  serve();
+}
+
+// A new primary may lack what was defined last on the old one.
+void CatalogueWatch::follow(const routing::Topology& topology) {
+  for (const routing::TopologyCluster& cluster : topology.clusters) {
+    if (!cluster.primary) continue;
+    const auto [before, first] = primaries_.emplace(cluster.name, *cluster.primary);
+    if (!first && std::exchange(before->second, *cluster.primary) == *cluster.primary) continue;
+    for (auto& [name, database] : databases_) {
+      if (name.cluster != cluster.name) continue;
+      database.definitions->changed();
+      database.wanted = true;
+    }
+  }
+  serve();
+}
+
+void CatalogueWatch::want(const routing::DatabaseName& name) {
+  Database& database = databases_[name];
+  if (!database.definitions) database.definitions = book_.of(name);
+  database.wanted = true;
+  serve();
+}
+
+void CatalogueWatch::tick() {
+  const Micros interval = config_->routing.catalogue_interval_us;
+  const Micros now = monotonic_now();
+  bool changed = false;
+  for (auto at = databases_.begin(); at != databases_.end();) {
+    auto& [name, database] = *at;
+    const bool old = now - database.looked_at >= interval;
+    if (!old || database.link) {
+      ++at;
+    } else if (database.definitions->take_used() || database.wanted) {
+      database.wanted = true;
+      ++at;
+    } else {  // its next read asks for a look
+      changed = catalogues_.erase(name) > 0 || changed;
+      at = databases_.erase(at);
+    }
+  }
+  if (changed) changed_();
+  serve();
+}
+
+// Begins the looks that are due; comes again when others are.
+void CatalogueWatch::serve() {
+  const Micros now = monotonic_now();
+  Micros next = 0;
+  for (auto& [name, database] : databases_) {
+    if (!database.wanted || database.link || looking_ >= kMostLooks) continue;
+    const Micros due =
+        database.ended_at == 0
+            ? 0
+            : database.ended_at + (database.complaint.empty() ? kPauseUs : kFailurePauseUs);
+    if (due <= now) {
+      look(name, database);
+    } else if (next == 0 || due < next) {
+      next = due;
+    }
+  }
+  soon_ = next == 0 ? net::Watch() : loop_.after(next - now, [this] { serve(); });
+}
+
+void CatalogueWatch::look(const routing::DatabaseName& name, Database& database) {
+  const auto cluster = config_->clusters.find(name.cluster);
+  const auto primary = primaries_.find(name.cluster);
+  if (cluster == config_->clusters.end() || primary == primaries_.end() ||
+      primary->second >= cluster->second.servers.size())
+    return;
+  const config::Monitor& monitor = cluster->second.monitor;
+  const config::ServerAddress& server = cluster->second.servers[primary->second];
+  const bool own_user = !monitor.catalogue_user.empty();
+  database.link = std::make_unique<ServerLink>(
+      loop_,
+      MonitorTarget{.name = server.name,
+                    .host = server.host,
+                    .port = server.port,
+                    .user = own_user ? monitor.catalogue_user : monitor.user,
+                    .password = own_user ? monitor.catalogue_password : monitor.password,
+                    .database = name.dbname,
+                    .tls = cluster->second.tls},
+      "pgsaba catalogue", [](const ServerLink::Answer&) {});
+  database.wanted = false;
+  ++looking_;
+  // What is defined from here on may be missed.
+  database.link->ask(
+      question_, kLimitUs,
+      [this, name, covers = database.definitions->begin_look()](const ServerLink::Answer& answer) {
+        on_answer(name, covers, answer);
+      },
+      ServerLink::Shape::kTable);
+}
+
+void CatalogueWatch::on_answer(const routing::DatabaseName& name, std::uint64_t covers,
+                               const ServerLink::Answer& answer) {
+  Database& database = databases_.at(name);
+  database.ended_at = monotonic_now();
+  --looking_;
+  database.definitions->end_look();
+  if (answer.ok()) {
+    database.found = objects_in(answer.row);
+    database.covers = covers;
+    database.complaint.clear();
+    note(name, database);
+  } else {
+    database.wanted = true;
+    complain(name, database, answer.error);
+  }
+  // A link must not be destroyed by its own answer.
+  soon_ = loop_.after(0, [this] {
+    for (auto& [other, one] : databases_)
+      if (one.link && !one.link->busy()) one.link.reset();
+    serve();
+  });
+}
+
+void CatalogueWatch::note(const routing::DatabaseName& name, Database& database) {
+  const bool first = database.looked_at == 0;
+  database.looked_at = database.ended_at;
+  routing::Catalogue& known = catalogues_[name];
+  auto rules = judge(database);
+  if (first && !rules->objects()->unknown_built_in().empty())
+    log::warning(
+        "cluster {}: its server has volatile functions that are not known here, and run "
+        "on the primary: {}",
+        name.cluster, fmt::join(rules->objects()->unknown_built_in(), ", "));
+  // The same rules stay the same, so that nobody judges anew.
+  if (!known.rules || known.rules->fingerprint() != rules->fingerprint())
+    known.rules = std::move(rules);
+  known.covers = database.covers;
+  changed_();
+}
+
+void CatalogueWatch::complain(const routing::DatabaseName& name, Database& database,
+                              const std::string& error) {
+  if (database.complaint == error) return;
+  database.complaint = error;
+  log::warning(
+      "cluster {}: the catalogue of database {} cannot be read, so its reads run on the "
+      "primary: {}",
+      name.cluster, name.dbname, error);
+}
+
+std::shared_ptr<const sql::AccessRules> CatalogueWatch::judge(const Database& database) const {
+  const sql::AccessRules lists(routing::access_lists(config_->routing));
+  auto objects = std::make_shared<const sql::OwnObjects>(database.found, lists);
+  return std::make_shared<const sql::AccessRules>(routing::access_lists(config_->routing),
+                                                  std::move(objects));
+}
+
+}  // namespace pgsaba::control

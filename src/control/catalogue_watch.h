@@ -1,0 +1,72 @@
+// CatalogueWatch: reads in the catalogues of databases what they have of their own, as far as it
+// decides where statements may run (sql::OwnObjects). It looks when a database's reads are first
+// to be split, after something was defined there through this process, when another server has
+// become the primary, and at an interval for as long as reads are split.
+// Owning thread: the control loop's. Lives as long as the daemon: a reload configures it anew.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/server_link.h"
+#include "pgsaba/config/config.h"
+#include "pgsaba/net/control_loop.h"
+#include "pgsaba/routing/definitions.h"
+#include "pgsaba/routing/topology.h"
+
+namespace pgsaba::control {
+
+class CatalogueWatch {
+ public:
+  using Catalogues = std::map<routing::DatabaseName, routing::Catalogue>;
+
+  // `changed` is called when `catalogues` are others than before.
+  CatalogueWatch(net::ControlLoop& loop, routing::DefinitionsBook& book,
+                 std::function<void()> changed);
+
+  void configure(std::shared_ptr<const config::Config> config);
+  // After each new picture.
+  void follow(const routing::Topology& topology);
+  // Reads wait for a look, or would.
+  void want(const routing::DatabaseName& database);
+
+  const Catalogues& catalogues() const { return catalogues_; }
+
+ private:
+  struct Database {
+    std::shared_ptr<routing::Definitions> definitions;
+    std::unique_ptr<ServerLink> link;  // while a look is under way
+    std::vector<sql::OwnObject> found;
+    std::uint64_t covers = 0;
+    Micros looked_at = 0;  // successfully; 0: never
+    Micros ended_at = 0;   // successfully or not
+    bool wanted = false;
+    std::string complaint = {};  // the failure last reported
+  };
+
+  void tick();
+  void serve();
+  void look(const routing::DatabaseName& name, Database& database);
+  void on_answer(const routing::DatabaseName& name, std::uint64_t covers,
+                 const ServerLink::Answer& answer);
+  void note(const routing::DatabaseName& name, Database& database);
+  void complain(const routing::DatabaseName& name, Database& database, const std::string& error);
+  std::shared_ptr<const sql::AccessRules> judge(const Database& database) const;
+
+  net::ControlLoop& loop_;
+  routing::DefinitionsBook& book_;
+  std::function<void()> changed_;
+  std::shared_ptr<const config::Config> config_;
+  std::string question_;
+  std::map<std::string, std::size_t> primaries_;  // by cluster
+  std::map<routing::DatabaseName, Database> databases_;
+  Catalogues catalogues_;
+  std::size_t looking_ = 0;
+  net::Watch ticking_;
+  net::Watch soon_;
+};
+
+}  // namespace pgsaba::control
