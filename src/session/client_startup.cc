@@ -96,6 +96,11 @@ bool ClientSession::encrypted_as_needed() {
     end(EndReason::kLoginFailed, errors::tls_required());
     return false;
   }
+  // A reload may have become stricter while hands were shaken.
+  if (mode >= config::TlsMode::kVerifyCa && !tls()->peer_is_known()) {
+    end(EndReason::kLoginFailed, errors::certificate_required());
+    return false;
+  }
   if (mode != config::TlsMode::kVerifyFull || tls()->peer_common_name() == login_->user)
     return true;
   end(EndReason::kLoginFailed, errors::wrong_certificate(login_->user, tls()->peer_common_name()));

@@ -40,6 +40,12 @@ ErrorFields tls_required() {
                "is tls.mode.");
 }
 
+ErrorFields certificate_required() {
+  return fatal(
+      sqlstate::kInvalidAuthorization, "connection requires a valid client certificate",
+      "It has to be signed by who is in tls.ca; libpq shows what sslcert and sslkey name.");
+}
+
 ErrorFields wrong_certificate(std::string_view user, std::string_view common_name) {
   ErrorFields error =
       fatal(sqlstate::kInvalidAuthorization,

@@ -13,6 +13,7 @@ wire::ErrorFields protocol_violation(std::string message);
 wire::ErrorFields unsupported_protocol(unsigned major, unsigned minor);
 wire::ErrorFields unencrypted_data(bool ssl);
 wire::ErrorFields tls_required();
+wire::ErrorFields certificate_required();
 // The certificate's common name, or none, is not the user's.
 wire::ErrorFields wrong_certificate(std::string_view user, std::string_view common_name);
 wire::ErrorFields no_user_name();

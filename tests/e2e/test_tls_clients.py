@@ -285,6 +285,18 @@ def test_a_reload_takes_the_new_certificate_and_disturbs_nobody(start_pgsaba, di
         assert old.value("select count(*) from mine") == "0"
 
 
+def test_a_stricter_reload_holds_for_whoever_was_about_to_log_in(start_pgsaba, authority,
+                                                                 certificate, shown):
+    daemon = start_pgsaba(tls_of(certificate))
+    with daemon.connect(tls=context(), login=False) as client:
+        daemon.reload(tls_of(certificate, mode="verify-ca", ca=authority.certificate))
+        daemon.wait_for_log("configuration reloaded")
+        with pytest.raises(ServerError, match="28000: connection requires a valid client cert"):
+            client.login()
+    right = context(certificate=shown("right", "postgres"))
+    assert daemon.connect(tls=right).value("select 1") == "1"
+
+
 @pytest.mark.parametrize("mode, owner, allowed", [
     (0o600, None, True), (0o640, None, False), (0o604, None, False), (0o660, "root", False),
     (0o640, "root", True), (0o644, "root", False), (0o600, "nobody", False)])
