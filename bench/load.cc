@@ -32,8 +32,9 @@ struct Target {
   int port;
   std::string user;
   std::string database;
-  int databases;          // more than one: client i uses <database><i mod databases>
-  int application_names;  // client i is called app<i mod application_names>; 0: it has no name
+  int databases;               // more than one: client i uses <database><i mod databases>
+  int application_names;       // client i is called app<i mod application_names>; 0: it has no name
+  const bench::TlsSetup* tls;  // null: none
 
   [[nodiscard]] std::string startup_for(std::size_t client) const {
     return bench::startup_message(
@@ -61,8 +62,8 @@ class Load {
   // Returns when every client has logged in.
   void open_clients(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
-      clients_.push_back(std::make_unique<LoadClient>(scripts_[i % scripts_.size()],
-                                                      target_.startup_for(i), result_));
+      clients_.push_back(std::make_unique<LoadClient>(
+          scripts_[i % scripts_.size()], target_.startup_for(i), result_, target_.tls));
     }
     if (reconnects_) return;
     std::size_t opened = 0;
@@ -259,15 +260,19 @@ int main(int argc, char** argv) {
                                                                         {"sets", "0"},
                                                                         {"texts", "1"},
                                                                         {"application-names", "0"},
+                                                                        {"tls", "no"},
                                                                         {"cpu", "-1"}});
   bench::pin_to_cpu(options.integer("cpu"));
   bench::raise_file_limit();
   const std::string& mode = options.text("mode");
-  Load load(
-      {options.text("host"), options.integer("port"), options.text("user"), options.text("db"),
-       options.integer("databases"), options.integer("application-names")},
-      bench::make_scripts({mode, options.text("query"), options.integer("pipeline"),
-                           options.integer("sets"), options.integer("texts")}));
+  const std::string& tls = options.text("tls");
+  if (tls != "no" && tls != "yes" && tls != "resume") bench::refuse("--tls no, yes or resume");
+  const bench::TlsSetup tls_setup(tls == "resume");
+  Load load({options.text("host"), options.integer("port"), options.text("user"),
+             options.text("db"), options.integer("databases"), options.integer("application-names"),
+             tls == "no" ? nullptr : &tls_setup},
+            bench::make_scripts({mode, options.text("query"), options.integer("pipeline"),
+                                 options.integer("sets"), options.integer("texts")}));
   const auto began = Clock::now();
   load.open_clients(static_cast<std::size_t>(options.integer("clients")));
   const double login_seconds = seconds_since(began);

@@ -24,6 +24,7 @@ std::string error_text(std::string_view body) {
 
 void LoadClient::open(int fd) {
   fd_ = fd;
+  if (tls_setup_ != nullptr) tls_.emplace(*tls_setup_, fd);
   scanner_ = {};
   state_ = State::kConnecting;
   round_began_ = Clock::now();
@@ -53,9 +54,27 @@ void LoadClient::send(const Step& step) {
   write_more();
 }
 
+// With TLS, hands are shaken first.
+bool LoadClient::is_ready_to_talk() {
+  if (!tls_ || tls_->open()) return true;
+  if (!tls_->advance()) {
+    lose("the TLS handshake failed");
+    return false;
+  }
+  return tls_->open();
+}
+
+long LoadClient::receive_some(std::span<char> block) {
+  return tls_ ? tls_->receive(block.data(), block.size())
+              : receive(fd_, block.data(), block.size());
+}
+
 void LoadClient::write_more() {
+  if (!is_ready_to_talk()) return;
   while (wants_write()) {
-    const long sent = transmit(fd_, pending_.data() + sent_, pending_.size() - sent_);
+    const char* from = pending_.data() + sent_;
+    const std::size_t left = pending_.size() - sent_;
+    const long sent = tls_ ? tls_->transmit(from, left) : transmit(fd_, from, left);
     if (sent == 0) return lose("connection broken while writing");
     if (sent < 0) return;
     sent_ += static_cast<std::size_t>(sent);
@@ -63,7 +82,11 @@ void LoadClient::write_more() {
 }
 
 void LoadClient::receive_events(std::span<char> block) {
-  const long size = receive(fd_, block.data(), block.size());
+  if (tls_ && !tls_->open()) {
+    write_more();
+    if (fd_ < 0 || !tls_->open()) return;
+  }
+  const long size = receive_some(block);
   if (size < 0) return;
   if (size == 0) return lose("connection closed by the server");
   result_.bytes += static_cast<std::uint64_t>(size);
@@ -102,13 +125,19 @@ void LoadClient::finish_round() {
 void LoadClient::leave() {
   if (fd_ < 0) return;
   static const std::string terminate = terminate_message();
-  transmit(fd_, terminate.data(), terminate.size());
+  if (tls_ && tls_->open()) {
+    tls_->transmit(terminate.data(), terminate.size());
+  } else if (!tls_) {
+    transmit(fd_, terminate.data(), terminate.size());
+  }
+  tls_.reset();
   close(fd_);
   fd_ = -1;
 }
 
 void LoadClient::lose(std::string_view why) {
   result_.add_error(why);
+  tls_.reset();
   close(fd_);
   fd_ = -1;
   state_ = State::kLost;

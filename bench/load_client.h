@@ -4,12 +4,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "histogram.h"
 #include "message.h"
 #include "script.h"
+#include "tls_client.h"
 
 namespace bench {
 
@@ -31,8 +33,9 @@ class LoadClient {
  public:
   enum class State : std::uint8_t { kConnecting, kPrologue, kReady, kRunning, kDone, kLost };
 
-  LoadClient(const Script& script, std::string startup, LoadResult& result)
-      : script_(script), startup_(std::move(startup)), result_(result) {}
+  // `tls`: null for none.
+  LoadClient(const Script& script, std::string startup, LoadResult& result, const TlsSetup* tls)
+      : script_(script), startup_(std::move(startup)), result_(result), tls_setup_(tls) {}
 
   void open(int fd);
   void start(std::uint64_t max_rounds);        // from kReady; 0 rounds: until stop()
@@ -51,12 +54,16 @@ class LoadClient {
   void begin_round();
   void send(const Step& step);
   void lose(std::string_view why);
+  bool is_ready_to_talk();
+  long receive_some(std::span<char> block);
 
   const Script& script_;
   std::string startup_;
   LoadResult& result_;
   State state_ = State::kConnecting;
   int fd_ = -1;
+  const TlsSetup* tls_setup_;
+  std::optional<TlsClient> tls_;
   MessageScanner scanner_;
   std::string_view pending_;  // borrowed from the script or from startup_
   std::size_t sent_ = 0;

@@ -30,6 +30,7 @@ class Setup:
     unknown_code: str = ""    # pgsaba's pool.unknown_code; empty: its default
     standby_ports: tuple = ()  # pgsaba splits reads from writes
     read_your_writes: str = "off"
+    certificate: str = ""     # with its key beside it: TLS for clients
     user: str = "bench"
 
 
@@ -83,6 +84,17 @@ def write_user_list(folder, setup):
     return write(folder, "userlist.txt", "".join(f'"{name}" ""\n' for name in names))
 
 
+def copied(folder, certificate):
+    """Certificate and key, readable by whoever the folder belongs to."""
+    paths = []
+    for source in (certificate, certificate + ".key"):
+        paths.append(shutil.copy(source, folder))
+        os.chmod(paths[-1], 0o600)
+        owner = os.stat(folder)
+        os.chown(paths[-1], owner.st_uid, owner.st_gid)
+    return paths
+
+
 def started(stage, name, port, command, setup, unprivileged=False):
     process = stage.start(command, cpus=setup.cpus, unprivileged=unprivileged)
     process.wait_for_port(port)
@@ -100,6 +112,10 @@ def start_pgbouncer(stage, setup):
         "ignore_startup_parameters": "extra_float_digits", "stats_users": setup.user,
         "log_connections": 0, "log_disconnections": 0, "log_stats": 0,
     }
+    if setup.certificate:
+        certificate, key = copied(folder, setup.certificate)
+        settings |= {"client_tls_sslmode": "require", "client_tls_cert_file": certificate,
+                     "client_tls_key_file": key, "client_tls_protocols": "secure"}
     if setup.packet_buffer:
         settings["pkt_buf"] = setup.packet_buffer
     lines = ["[databases]"]
@@ -152,8 +168,11 @@ def pgsaba_settings(setup, port, folder):
         cluster["monitor"] = {"user": setup.user, "database": "bench", "interval": "1s"}
         database["route"] = "split"
     pool = {"unknown_code": setup.unknown_code} if setup.unknown_code else {}
+    tls = {"certificate": setup.certificate, "key": setup.certificate + ".key",
+           "mode": "require"} if setup.certificate else {}
     return {
         "listen": [{"address": "127.0.0.1", "port": port}],
+        "tls": tls,
         "workers": setup.workers,
         "clusters": {"c": cluster},
         "databases": {name: database for name in database_names(setup)},

@@ -61,12 +61,13 @@ std::optional<SaslInitial> read_sasl_initial(std::string_view payload) {
 }  // namespace
 
 ClientLogin::ClientLogin(ClientAuthMethod method, std::string user, const Secret* secret,
-                         ClientLoginSettings settings)
+                         ClientLoginSettings settings, std::string end_point)
     : method_(method),
       user_(std::move(user)),
       known_(secret != nullptr),
       secret_(secret != nullptr ? *secret : Secret{}),
       settings_(std::move(settings)),
+      end_point_(std::move(end_point)),
       doomed_because_(why_doomed(method_, known_, secret_)) {}
 
 ClientLogin::ClientLogin(ClientLogin&&) noexcept = default;
@@ -123,9 +124,11 @@ ClientLoginStep ClientLogin::start_md5() {
 ClientLoginStep ClientLogin::start_scram() {
   auto nonce = make_scram_nonce();
   if (!nonce || !make_verifier()) return fail(out_of_randomness());
-  scram_ =
-      std::make_unique<ScramServer>(verifier_.salt.text(), verifier_.iterations, std::move(*nonce));
-  std::string mechanisms(kScramMechanism);
+  scram_ = std::make_unique<ScramServer>(verifier_.salt.text(), verifier_.iterations,
+                                         std::move(*nonce), end_point_);
+  std::string mechanisms;
+  if (!end_point_.empty()) mechanisms.append(kScramPlusMechanism).push_back('\0');
+  mechanisms.append(kScramMechanism);
   mechanisms.append(2, '\0');  // the end of the name, the end of the list
   return send(AuthenticationCode::kSasl, std::move(mechanisms), State::kAwaitSaslInitial);
 }
@@ -166,7 +169,9 @@ ClientLoginStep ClientLogin::on_md5_response(std::string_view payload) {
 ClientLoginStep ClientLogin::on_sasl_initial(std::string_view payload) {
   const auto initial = read_sasl_initial(payload);
   if (!initial) return fail(protocol_violation("malformed SASLInitialResponse message"));
-  if (initial->mechanism != kScramMechanism) {
+  const bool bound = initial->mechanism == kScramPlusMechanism && !end_point_.empty();
+  if (bound) scram_->bind();
+  if (!bound && initial->mechanism != kScramMechanism) {
     return fail(protocol_violation("client selected an invalid SASL authentication mechanism"));
   }
   if (initial->response) return on_client_first(*initial->response);

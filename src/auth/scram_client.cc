@@ -39,8 +39,10 @@ std::string printable(std::string_view text) {
 
 }  // namespace
 
-ScramClient::ScramClient(std::string nonce, std::string_view user)
-    : nonce_(std::move(nonce)), client_first_bare_("n=" + std::string(user) + ",r=" + nonce_) {}
+ScramClient::ScramClient(std::string nonce, std::string_view user, ScramBinding binding)
+    : nonce_(std::move(nonce)),
+      binding_(std::move(binding)),
+      client_first_bare_("n=" + std::string(user) + ",r=" + nonce_) {}
 
 std::optional<LoginError> ScramClient::read_server_first(std::string_view message,
                                                          std::uint32_t max_iterations) {
@@ -71,7 +73,8 @@ std::optional<LoginError> ScramClient::read_server_first(std::string_view messag
 }
 
 std::string ScramClient::client_final(const ScramKeys& keys) {
-  const std::string without_proof = "c=biws,r=" + nonce_;
+  const std::string bound_to = binding_.header + binding_.end_point;
+  const std::string without_proof = "c=" + encode_base64(bytes_of(bound_to)) + ",r=" + nonce_;
   const std::string auth_message = client_first_bare_ + ',' + server_first_ + ',' + without_proof;
   server_signature_ = hmac_sha256(keys.server_key.bytes(), bytes_of(auth_message));
   const Sha256Digest stored_key = stored_key_of(keys.client_key);

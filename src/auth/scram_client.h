@@ -12,12 +12,19 @@
 
 namespace pgsaba::auth {
 
+// What the exchange is bound to: the header says how, `end_point` is the hash of the server's
+// certificate if it is bound.
+struct ScramBinding {
+  std::string header = "n,,";
+  std::string end_point = {};
+};
+
 class ScramClient {
  public:
   // `nonce` is our part. `user` in RFC 5802's saslname form; PostgreSQL ignores it, so it stays "".
-  explicit ScramClient(std::string nonce, std::string_view user = {});
+  explicit ScramClient(std::string nonce, std::string_view user = {}, ScramBinding binding = {});
 
-  std::string client_first() const { return "n,," + client_first_bare_; }
+  std::string client_first() const { return binding_.header + client_first_bare_; }
   // Keeps salt and iterations for the derivation of the keys.
   std::optional<LoginError> read_server_first(std::string_view message,
                                               std::uint32_t max_iterations);
@@ -31,6 +38,7 @@ class ScramClient {
 
  private:
   std::string nonce_;  // the server's part behind, once known
+  ScramBinding binding_;
   std::string client_first_bare_;
   std::string server_first_;
   std::string salt_;

@@ -11,6 +11,9 @@
 namespace pgsaba::auth {
 
 inline constexpr std::string_view kScramMechanism = "SCRAM-SHA-256";
+inline constexpr std::string_view kScramPlusMechanism = "SCRAM-SHA-256-PLUS";
+// The only channel binding there is: to the hash of the server's certificate (RFC 5929).
+inline constexpr std::string_view kBoundHeader = "p=tls-server-end-point,,";
 // PostgreSQL's PG_MAX_SASL_MESSAGE_LENGTH; every length inside a message is bounded by this one.
 inline constexpr std::size_t kMaxScramMessageBytes = 1024;
 

@@ -11,44 +11,58 @@
 namespace pgsaba::auth {
 namespace {
 
-constexpr std::size_t kGs2HeaderBytes = 3;  // "n,," or "y,,"
+constexpr std::size_t kPlainHeaderBytes = 3;  // "n,," or "y,,"
 
 bool has_valid_size(std::string_view message) {
   return !message.empty() && message.size() <= kMaxScramMessageBytes &&
          message.find('\0') == std::string_view::npos;
 }
 
-std::optional<LoginError> check_gs2_header(std::string_view message) {
-  if (message[0] == 'p') {
+}  // namespace
+
+ScramServer::ScramServer(std::string_view salt, std::uint32_t iterations, std::string nonce,
+                         std::string end_point)
+    : salt_text_(encode_base64(bytes_of(salt))),
+      iterations_(iterations),
+      nonce_(std::move(nonce)),
+      end_point_(std::move(end_point)) {}
+
+// What is wrong, in the order and the words of read_client_first_message in PostgreSQL's
+// auth-scram.c.
+std::optional<LoginError> ScramServer::read_gs2_header(std::string_view message) {
+  const char flag = message[0];
+  if (flag != 'n' && flag != 'y' && flag != 'p')
+    return malformed_scram("Unexpected channel-binding flag.");
+  if (flag == 'p' && !bound_)
     return malformed_scram(
         "The client selected SCRAM-SHA-256 without channel binding, but the SCRAM message includes "
         "channel binding data.");
-  }
-  if (message[0] != 'n' && message[0] != 'y') {
-    return malformed_scram("Unexpected channel-binding flag.");
-  }
-  if (message.size() < kGs2HeaderBytes || message[1] != ',') {
+  if (flag != 'p' && bound_)
+    return malformed_scram(
+        "The client selected SCRAM-SHA-256-PLUS, but the SCRAM message does not include channel "
+        "binding data.");
+  if (flag == 'y' && !end_point_.empty())
+    return LoginError{kInvalidAuthorization, "SCRAM channel binding negotiation error",
+                      "The client supports SCRAM channel binding but thinks the server does not.  "
+                      "However, this server does support channel binding."};
+  const std::size_t size = flag == 'p' ? kBoundHeader.size() : kPlainHeaderBytes;
+  if (flag == 'p' && !message.starts_with(kBoundHeader.substr(0, size - 1)))
+    return protocol_violation("unsupported SCRAM channel-binding type");
+  if (message.size() < size || message[size - 2] != ',')
     return malformed_scram("Comma expected after the channel-binding flag.");
-  }
-  if (message[2] == 'a') {
+  if (message[size - 1] == 'a')
     return LoginError{kFeatureNotSupported,
                       "client uses authorization identity, but it is not supported"};
-  }
-  if (message[2] != ',') return malformed_scram("Comma expected after the channel-binding flag.");
+  if (message[size - 1] != ',')
+    return malformed_scram("Comma expected after the channel-binding flag.");
+  gs2_header_ = message.substr(0, size);
   return std::nullopt;
 }
 
-}  // namespace
-
-ScramServer::ScramServer(std::string_view salt, std::uint32_t iterations, std::string nonce)
-    : salt_text_(encode_base64(bytes_of(salt))),
-      iterations_(iterations),
-      nonce_(std::move(nonce)) {}
-
 std::optional<LoginError> ScramServer::read_client_first(std::string_view message) {
   if (!has_valid_size(message)) return malformed_scram("The message has an invalid length.");
-  if (auto error = check_gs2_header(message)) return error;
-  const std::string_view bare = message.substr(kGs2HeaderBytes);
+  if (auto error = read_gs2_header(message)) return error;
+  const std::string_view bare = message.substr(gs2_header_.size());
   if (bare.starts_with("m=")) {
     return LoginError{kFeatureNotSupported, "client requires an unsupported SCRAM extension"};
   }
@@ -61,7 +75,6 @@ std::optional<LoginError> ScramServer::read_client_first(std::string_view messag
     return malformed_scram("Printable nonce expected in client-first-message.");
   }
   if (!reader.skip_extensions()) return malformed_scram("Malformed or mandatory extension.");
-  gs2_header_ = message.substr(0, kGs2HeaderBytes);
   client_first_bare_ = bare;
   nonce_.insert(0, *client_nonce);
   server_first_ = "r=" + nonce_ + ",s=" + salt_text_ + ",i=" + std::to_string(iterations_);
@@ -71,9 +84,7 @@ std::optional<LoginError> ScramServer::read_client_first(std::string_view messag
 std::optional<LoginError> ScramServer::read_client_final(std::string_view message) {
   if (!has_valid_size(message)) return malformed_scram("The message has an invalid length.");
   ScramReader reader(message);
-  if (reader.expect('c') != expected_channel_binding()) {
-    return protocol_violation("unexpected SCRAM channel-binding attribute in client-final-message");
-  }
+  if (auto error = check_channel_binding(reader.expect('c'))) return error;
   const auto nonce = reader.expect('r');
   if (!nonce) return malformed_scram("Nonce expected in client-final-message.");
   if (!constant_time_equal(*nonce, nonce_)) {
@@ -104,8 +115,13 @@ std::string ScramServer::server_final(const Sha256Digest& server_key) const {
   return "v=" + encode_base64(hmac_sha256(server_key.bytes(), bytes_of(auth_message())).bytes());
 }
 
-std::string ScramServer::expected_channel_binding() const {
-  return encode_base64(bytes_of(gs2_header_));
+// A client that stands in front of another certificate talks to somebody in between.
+std::optional<LoginError> ScramServer::check_channel_binding(
+    std::optional<std::string_view> shown) const {
+  const std::string expected = bound_ ? gs2_header_ + end_point_ : gs2_header_;
+  if (shown == encode_base64(bytes_of(expected))) return std::nullopt;
+  if (bound_) return LoginError{kInvalidAuthorization, "SCRAM channel binding check failed"};
+  return protocol_violation("unexpected SCRAM channel-binding attribute in client-final-message");
 }
 
 std::string ScramServer::auth_message() const {

@@ -2,9 +2,10 @@
 // libpq/auth-scram.c). Knows messages and proofs; who the user is and what to do about failure is
 // ClientLogin's business. Owned by one login, on one thread.
 //
-// Channel binding is not offered: a client that insists on it ('p') is refused, one that would have
-// liked it ('y') or not ('n') is served. SCRAM-SHA-256-PLUS needs two changes, both here: accept
-// 'p', and append the certificate's hash in expected_channel_binding().
+// Channel binding: over TLS, `end_point` is the hash of our certificate and SCRAM-SHA-256-PLUS is
+// offered. A client that takes it has to say 'p' and show the same hash. One that believes that it
+// is not offered ('y') is refused, for somebody in between has told it so; without TLS it is
+// served.
 #pragma once
 
 #include <pgsaba/auth/login_error.h>
@@ -18,9 +19,12 @@ namespace pgsaba::auth {
 
 class ScramServer {
  public:
-  // `salt` is raw bytes. `nonce` is our part of the nonce.
-  ScramServer(std::string_view salt, std::uint32_t iterations, std::string nonce);
+  // `salt` is raw bytes. `nonce` is our part of the nonce. `end_point` is empty without TLS.
+  ScramServer(std::string_view salt, std::uint32_t iterations, std::string nonce,
+              std::string end_point = {});
 
+  // The client has chosen SCRAM-SHA-256-PLUS.
+  void bind() { bound_ = true; }
   std::optional<LoginError> read_client_first(std::string_view message);
   // After read_client_first() succeeded.
   const std::string& server_first() const { return server_first_; }
@@ -32,12 +36,15 @@ class ScramServer {
   const Sha256Digest& client_key() const { return client_key_; }
 
  private:
-  std::string expected_channel_binding() const;
+  std::optional<LoginError> read_gs2_header(std::string_view message);
+  std::optional<LoginError> check_channel_binding(std::optional<std::string_view> shown) const;
   std::string auth_message() const;
 
   std::string salt_text_;
   std::uint32_t iterations_;
   std::string nonce_;  // the client's part in front, once known
+  std::string end_point_;
+  bool bound_ = false;
   std::string gs2_header_;
   std::string client_first_bare_;
   std::string server_first_;

@@ -20,19 +20,19 @@ std::string zero_terminated(std::string_view text) {
 }
 
 // A list of zero-terminated names, ended by an empty one.
-bool offers_scram(std::string_view mechanisms) {
+bool offers(std::string_view mechanisms, std::string_view wanted) {
   if (mechanisms.size() > kMaxMechanismListBytes) return false;
   while (!mechanisms.empty()) {
     const std::size_t end = mechanisms.find('\0');
     if (end == std::string_view::npos || end == 0) return false;
-    if (mechanisms.substr(0, end) == kScramMechanism) return true;
+    if (mechanisms.substr(0, end) == wanted) return true;
     mechanisms.remove_prefix(end + 1);
   }
   return false;
 }
 
-std::string sasl_initial_response(std::string_view response) {
-  std::string payload = zero_terminated(kScramMechanism);
+std::string sasl_initial_response(bool bound, std::string_view response) {
+  std::string payload = zero_terminated(bound ? kScramPlusMechanism : kScramMechanism);
   std::uint8_t length[4];
   store_be32(length, static_cast<std::uint32_t>(response.size()));
   payload.append(text_of(length)).append(response);
@@ -68,9 +68,10 @@ ServerCredentials credentials_of(const Secret& secret) {
 }
 
 ServerAuthenticator::ServerAuthenticator(std::string user, ServerCredentials credentials,
-                                         std::uint32_t max_scram_iterations)
+                                         ServerBinding binding, std::uint32_t max_scram_iterations)
     : user_(std::move(user)),
       credentials_(std::move(credentials)),
+      binding_(std::move(binding)),
       max_scram_iterations_(max_scram_iterations) {}
 
 ServerAuthenticator::ServerAuthenticator(ServerAuthenticator&&) noexcept = default;
@@ -108,12 +109,14 @@ ServerAuthStep ServerAuthenticator::on_ok() {
   if (state_ != State::kIdle && state_ != State::kAnswered) {
     return fail(protocol_violation("the server ended the SCRAM exchange before its signature"));
   }
+  if (binding_.wish == config::ChannelBinding::kRequire && !bound_) return unbound();
   state_ = State::kDone;
   return {Step::Kind::kDone};
 }
 
 ServerAuthStep ServerAuthenticator::on_cleartext() {
   if (state_ != State::kIdle) return fail(protocol_violation("unexpected password request"));
+  if (binding_.wish == config::ChannelBinding::kRequire) return unbound();
   const auto* plain = std::get_if<PlainSecret>(&credentials_);
   if (plain == nullptr) return cannot("the password in clear text");
   return send(zero_terminated(plain->password.text()), State::kAnswered);
@@ -121,6 +124,7 @@ ServerAuthStep ServerAuthenticator::on_cleartext() {
 
 ServerAuthStep ServerAuthenticator::on_md5(std::string_view salt) {
   if (state_ != State::kIdle) return fail(protocol_violation("unexpected password request"));
+  if (binding_.wish == config::ChannelBinding::kRequire) return unbound();
   if (salt.size() != kMd5SaltBytes) return fail(protocol_violation("malformed MD5 salt"));
   Md5Hex stored;
   if (const auto* md5 = std::get_if<Md5Secret>(&credentials_)) {
@@ -139,7 +143,11 @@ ServerAuthStep ServerAuthenticator::on_md5(std::string_view salt) {
 
 ServerAuthStep ServerAuthenticator::on_sasl(std::string_view mechanisms) {
   if (state_ != State::kIdle) return fail(protocol_violation("unexpected SASL request"));
-  if (!offers_scram(mechanisms)) {
+  const bool can_bind =
+      !binding_.end_point.empty() && binding_.wish != config::ChannelBinding::kDisable;
+  bound_ = can_bind && offers(mechanisms, kScramPlusMechanism);
+  if (binding_.wish == config::ChannelBinding::kRequire && !bound_) return unbound();
+  if (!bound_ && !offers(mechanisms, kScramMechanism)) {
     return fail({kInvalidAuthorization,
                  "none of the server's SASL authentication mechanisms are supported",
                  "pgsaba speaks SCRAM-SHA-256."});
@@ -149,8 +157,13 @@ ServerAuthStep ServerAuthenticator::on_sasl(std::string_view mechanisms) {
   if (!usable) return cannot("SCRAM-SHA-256");
   auto nonce = make_scram_nonce();
   if (!nonce) return fail({kInternalError, "no random numbers can be had"});
-  scram_ = std::make_unique<ScramClient>(std::move(*nonce));
-  return send(sasl_initial_response(scram_->client_first()), State::kSentFirst);
+  // That we could, but the server did not offer it, is said too: then it would notice that somebody
+  // in between has taken the offer away.
+  ScramBinding binding;
+  if (can_bind) binding.header = "y,,";
+  if (bound_) binding = {std::string(kBoundHeader), binding_.end_point};
+  scram_ = std::make_unique<ScramClient>(std::move(*nonce), std::string_view(), binding);
+  return send(sasl_initial_response(bound_, scram_->client_first()), State::kSentFirst);
 }
 
 ServerAuthStep ServerAuthenticator::on_sasl_continue(std::string_view message) {
@@ -191,6 +204,15 @@ ServerAuthStep ServerAuthenticator::on_unsupported(std::int32_t code) {
                    ", which pgsaba does not support (" + std::string(method_name(code)) + ')',
                "Supported are trust, password, md5 and scram-sha-256: see the server's "
                "pg_hba.conf."});
+}
+
+ServerAuthStep ServerAuthenticator::unbound() {
+  return fail({kInvalidAuthorization,
+               binding_.end_point.empty()
+                   ? "channel binding is required, but the server connection has no TLS"
+                   : "channel binding is required, but the server does not offer it",
+               "It takes TLS, and scram-sha-256 in the server's pg_hba.conf; the setting is "
+               "channel_binding."});
 }
 
 ServerAuthStep ServerAuthenticator::send(std::string payload, State next) {

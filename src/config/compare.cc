@@ -38,6 +38,18 @@ void compare_listeners(const Config& old, const Config& next, Difference& differ
   difference.start_only.push_back({"listen", text_of(old.listen), text_of(next.listen)});
 }
 
+std::string text_of(const std::vector<TlsFiles>& certificates) {
+  std::string text;
+  for (const TlsFiles& files : certificates) text += (text.empty() ? "" : ", ") + files.certificate;
+  return "[" + text + "]";
+}
+
+void compare_certificates(const Config& old, const Config& next, Difference& difference) {
+  if (old.tls.more == next.tls.more) return;
+  difference.settings.push_back(
+      {"tls.certificates", text_of(old.tls.more), text_of(next.tls.more)});
+}
+
 bool needs_reconnect(const DatabaseSettings& old, const DatabaseSettings& next) {
   const auto rows = database_settings();
   return std::any_of(rows.begin(), rows.end(), [&](const Setting& setting) {
@@ -105,6 +117,7 @@ Difference compare(const Config& old, const Config& next) {
   Difference difference;
   compare_globals(old, next, difference);
   compare_listeners(old, next, difference);
+  compare_certificates(old, next, difference);
   compare_databases(old, next, difference);
   compare_clusters(old, next, difference);
   compare_users(old, next, difference);

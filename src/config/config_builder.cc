@@ -66,6 +66,7 @@ void ConfigBuilder::add_section(const Entry& entry) {
   if (entry.key == "clusters") return add_clusters(entry);
   if (entry.key == "databases") return add_databases(entry);
   if (entry.key == "users") return add_users(entry);
+  if (entry.key == "tls") return add_tls(entry);
   if (const Setting* setting = find_setting(section_at(""), entry.key)) {
     return set(*setting, entry, "", &config_);
   }
@@ -92,6 +93,35 @@ void ConfigBuilder::add_listeners(const Entry& entry) {
   }
 }
 
+void ConfigBuilder::add_tls(const Entry& entry) {
+  places_.emplace(entry.key, entry.place);
+  if (!is_map(entry, entry.key)) return;
+  const Section& section = section_at("tls");
+  for (const Entry& part : entry.value->entries) {
+    if (problems_.full()) return;
+    if (part.key == "certificates") {
+      add_certificates(part);
+    } else if (const Setting* setting = find_setting(section, part.key)) {
+      set(*setting, part, "tls", &config_);
+    } else {
+      unknown_key(part, "tls", names_of(section));
+    }
+  }
+}
+
+void ConfigBuilder::add_certificates(const Entry& entry) {
+  const std::string list = "tls.certificates";
+  if (!remember(list, entry.place, !places_.contains(list)) || !is_list(*entry.value, list)) return;
+  std::size_t number = 0;
+  for (const YamlPointer& item : entry.value->items) {
+    if (problems_.full()) return;
+    const std::string where = list + "[" + std::to_string(++number) + "]";
+    places_.emplace(where, item->place);
+    if (!is_map({where, item->place, item}, where)) continue;
+    apply(*item, section_at("tls.certificates[]"), where, &config_.tls.more.emplace_back());
+  }
+}
+
 void ConfigBuilder::add_clusters(const Entry& entry) {
   places_.emplace(entry.key, entry.place);
   if (!is_map(entry, entry.key)) return;
@@ -115,8 +145,13 @@ void ConfigBuilder::add_cluster(const Entry& entry, const std::string& where) {
       places_.emplace(monitor, part.place);
       if (!is_map(part, monitor)) continue;
       apply(*part.value, section_at("clusters.*.monitor"), monitor, &cluster.monitor);
+    } else if (part.key == "tls") {
+      const std::string tls = where + ".tls";
+      places_.emplace(tls, part.place);
+      if (!is_map(part, tls)) continue;
+      apply(*part.value, section_at("clusters.*.tls"), tls, &cluster.tls);
     } else {
-      unknown_key(part, where, {"servers", "monitor"});
+      unknown_key(part, where, {"servers", "monitor", "tls"});
     }
   }
 }

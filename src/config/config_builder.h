@@ -35,6 +35,8 @@ class ConfigBuilder {
  private:
   void add_section(const Entry& entry);
   void add_listeners(const Entry& entry);
+  void add_tls(const Entry& entry);
+  void add_certificates(const Entry& entry);
   void add_clusters(const Entry& entry);
   void add_cluster(const Entry& entry, const std::string& where);
   void add_servers(const YamlNode& node, Cluster& cluster, const std::string& where);

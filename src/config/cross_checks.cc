@@ -148,6 +148,36 @@ void check_names(const std::vector<std::string>& names, const std::string& key, 
   }
 }
 
+void check_files(const TlsFiles& files, const std::string& where, const Places& places,
+                 Problems& problems) {
+  if (files.certificate.empty() == files.key.empty()) return;
+  const bool key = files.certificate.empty();
+  problems.error(place_of(places, where + (key ? ".key" : ".certificate")),
+                 where + " has a " + (key ? "key but no certificate" : "certificate but no key"));
+}
+
+void check_tls_settings(const TlsSettings& tls, const std::string& where, const Places& places,
+                        Problems& problems) {
+  check_files(tls.files, where, places, problems);
+  if (tls.minimum_version > tls.maximum_version) {
+    problems.error(place_of(places, where + ".minimum_version"),
+                   where + ": minimum_version is higher than maximum_version");
+  }
+  if (tls.verifies() && tls.ca.empty()) {
+    problems.error(place_of(places, where + ".mode"), where + ".ca is missing",
+                   "without it no certificate can be verified");
+  }
+}
+
+void check_server_tls(const TlsSettings& tls, const std::string& where, const Places& places,
+                      Problems& problems) {
+  check_tls_settings(tls, where, places, problems);
+  if (tls.ca.empty() || tls.verifies()) return;
+  problems.warning(place_of(places, where + ".ca"),
+                   where + ": ca is not used, for the mode verifies nothing",
+                   "verify-full is what keeps out whoever stands in between");
+}
+
 }  // namespace
 
 void complete(Config& config) {
@@ -203,6 +233,7 @@ void check_clusters(const Config& config, const Places& places, Problems& proble
       }
     }
     check_two_passwords(places, where + ".monitor", problems);
+    check_server_tls(cluster.tls.settings, where + ".tls", places, problems);
   }
 }
 
@@ -216,8 +247,18 @@ void check_databases(const Config& config, const Places& places, Problems& probl
 }
 
 void check_login(const Config& config, const Places& places, Problems& problems) {
+  check_two_passwords(places, "auth", problems);
+  if (config.auth.type == AuthType::kHba) {
+    if (config.auth.hba_file.empty())
+      problems.error(place_of(places, "auth.type"), "auth.hba_file is missing",
+                     "type hba asks its rules who may log in");
+    return;
+  }
+  if (!config.auth.hba_file.empty())
+    problems.warning(place_of(places, "auth.hba_file"),
+                     "the rules in auth.hba_file are not asked: auth.type is not hba");
   if (config.auth.type != AuthType::kTrust) {
-    if (config.auth.file.empty()) {
+    if (config.auth.file.empty() && config.auth.user.empty()) {
       problems.error(place_of(places, "auth.type"), "auth.file is missing",
                      "without it nobody can log in");
     }
@@ -229,6 +270,21 @@ void check_login(const Config& config, const Places& places, Problems& problems)
     problems.warning(place_of(places, "listen[" + std::to_string(i + 1) + "]"),
                      "auth.type is trust: whoever reaches " + quoted(listener.address) +
                          " can log in as anybody");
+  }
+}
+
+void check_tls(const Config& config, const Places& places, Problems& problems) {
+  const ClientTls& tls = config.tls;
+  check_tls_settings(tls.settings, "tls", places, problems);
+  for (std::size_t i = 0; i < tls.more.size(); ++i) {
+    const std::string where = "tls.certificates[" + std::to_string(i + 1) + "]";
+    check_files(tls.more[i], where, places, problems);
+    if (tls.more[i] == TlsFiles{})
+      problems.error(place_of(places, where), where + " needs a certificate and a key");
+  }
+  if (tls.settings.mode >= TlsMode::kRequire && !tls.offered()) {
+    problems.error(place_of(places, "tls.mode"), "tls.certificate is missing",
+                   "without one nobody can connect with TLS, and the mode lets in nobody else");
   }
 }
 

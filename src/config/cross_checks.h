@@ -14,6 +14,7 @@ void check_listeners(const Config& config, const Places& places, Problems& probl
 void check_clusters(const Config& config, const Places& places, Problems& problems);
 void check_databases(const Config& config, const Places& places, Problems& problems);
 void check_login(const Config& config, const Places& places, Problems& problems);
+void check_tls(const Config& config, const Places& places, Problems& problems);
 void check_routing(const Config& config, const Places& places, Problems& problems);
 void check_limits(const Config& config, const Places& places, Problems& problems);
 

@@ -15,6 +15,7 @@ void check_all(const Config& config, const Places& places, Problems& problems) {
   check_clusters(config, places, problems);
   check_databases(config, places, problems);
   check_login(config, places, problems);
+  check_tls(config, places, problems);
   check_routing(config, places, problems);
   check_limits(config, places, problems);
 }

@@ -8,7 +8,7 @@ namespace {
 
 using table::kMember;
 
-constexpr std::string_view kAuthTypes[] = {"trust", "plain", "md5", "scram-sha-256"};
+constexpr std::string_view kAuthTypes[] = {"trust", "plain", "md5", "scram-sha-256", "hba"};
 constexpr std::string_view kReadYourWrites[] = {"off", "session", "database"};
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 constexpr std::string_view kLogFormats[] = {"text", "json"};
@@ -29,13 +29,53 @@ constexpr std::array kAuth = {
             .access = kMember<&Config::auth, &Auth::type>,
             .choices = kAuthTypes,
             .help = "How clients prove who they are. With md5, users whose stored secret is a "
-                    "SCRAM one are asked for SCRAM."},
+                    "SCRAM one are asked for SCRAM. hba: the rules in hba_file decide."},
     Setting{.name = "file",
             .pgbouncer = "auth_file",
             .kind = Kind::kPath,
             .access = kMember<&Config::auth, &Auth::file>,
             .help = "The users and their secrets, in the format of PgBouncer's userlist.txt. "
                     "Needed unless the type is trust."},
+    Setting{.name = "hba_file",
+            .pgbouncer = "auth_hba_file",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::auth, &Auth::hba_file>,
+            .help = "Who may log in from where and how, for type: hba; in the format of "
+                    "PostgreSQL's pg_hba.conf."},
+    Setting{.name = "ident_file",
+            .pgbouncer = "auth_ident_file",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::auth, &Auth::ident_file>,
+            .help = "The maps that rules name with map=, in the format of PostgreSQL's "
+                    "pg_ident.conf."},
+    Setting{.name = "user",
+            .pgbouncer = "auth_user",
+            .access = kMember<&Config::auth, &Auth::user>,
+            .help = "Who asks a server for the secret of a user that the file does not list. "
+                    "Empty: such users do not get in."},
+    Setting{.name = "password",
+            .kind = Kind::kSecret,
+            .access = kMember<&Config::auth, &Auth::password>,
+            .help = "That user's password; without one, the plain one in the file."},
+    Setting{.name = "password_file",
+            .kind = Kind::kSecretFile,
+            .access = kMember<&Config::auth, &Auth::password>,
+            .help = "A file that holds the password instead."},
+    Setting{.name = "dbname",
+            .pgbouncer = "auth_dbname",
+            .access = kMember<&Config::auth, &Auth::dbname>,
+            .help = "Where the question is asked; empty: in the client's database."},
+    Setting{.name = "query",
+            .pgbouncer = "auth_query",
+            .access = kMember<&Config::auth, &Auth::query>,
+            .help =
+                "The question: $1 is the user, the answer one row of name and secret. A function "
+                "with SECURITY DEFINER spares the rights to pg_authid."},
+    Setting{.name = "query_ttl",
+            .kind = Kind::kDuration,
+            .access = kMember<&Config::auth, &Auth::query_ttl_us>,
+            .maximum = kMaxDuration,
+            .help = "How long an answer is used for further logins; a failed login forgets it."},
 };
 
 constexpr std::array kAdmin = {
@@ -55,7 +95,7 @@ constexpr std::array kHttp = {
     Setting{.name = "address",
             .access = kMember<&Config::http, &Http::address>,
             .changeable = Changeable::kStart,
-            .help = "Where metrics, health and the status page are served."},
+            .help = "Where metrics and health are served."},
     Setting{.name = "port",
             .kind = Kind::kInteger,
             .access = kMember<&Config::http, &Http::port>,

@@ -15,12 +15,16 @@ constexpr std::string_view kClustersExample = R"(clusters:
       - {name: main-01, host: 127.0.0.1, port: 5432}
       #- {name: main-02, host: 10.0.0.12, port: 5432, weight: 1}
     #monitor: {user: pgsaba, password: "${PGSABA_MONITOR_PASSWORD}"}
+    #tls: {mode: verify-full, ca: /etc/pgsaba/main-ca.pem}
 )";
 constexpr std::string_view kDatabasesExample = R"(databases:
   "*": {cluster: main}
   #shop: {cluster: main, route: split, pool_size: 20}
   #shop_primary: {cluster: main, dbname: shop, route: primary}
   #archive: {host: 10.0.0.20, user: reader, password_file: archive.password}
+)";
+constexpr std::string_view kTlsFilesExample = R"(  #certificates:
+    #- {certificate: db.example.org.crt, key: db.example.org.key}
 )";
 constexpr std::string_view kAuthExample = R"(auth:
   type: scram-sha-256
@@ -33,7 +37,9 @@ constexpr std::string_view kUsersExample = R"(users:
 const Config config_defaults;
 const Listener listener_defaults;
 const ServerAddress server_defaults;
+const TlsFiles tls_files_defaults;
 const Monitor monitor_defaults;
+const ServerTls server_tls_defaults;
 const DatabaseSettings database_defaults;
 const UserSettings user_defaults;
 
@@ -49,6 +55,8 @@ std::span<const Section> sections() {
        server_settings(), &server_defaults, kClustersExample},
       {"clusters.*.monitor", "How the servers of a cluster are watched.", monitor_settings(),
        &monitor_defaults},
+      {"clusters.*.tls", "TLS to the servers of a cluster; never on Unix sockets.",
+       server_tls_settings(), &server_tls_defaults},
       {"databases.*",
        "The databases clients may ask for; '*' stands for every other name. What is not set here "
        "comes from the user or from pool, timeouts and limits.",
@@ -57,6 +65,12 @@ std::span<const Section> sections() {
        "Users with settings of their own, which beat those of databases and pool. Who may log in "
        "is written in auth.file.",
        user_settings(), &user_defaults, kUsersExample},
+      {"tls",
+       "TLS to clients; never on Unix sockets. A reload reads the files again: new connections get "
+       "the new certificate, open ones stay as they are.",
+       tls_settings(), &config_defaults},
+      {"tls.certificates[]", "More certificates, for clients that ask for other names (SNI).",
+       tls_files_settings(), &tls_files_defaults, kTlsFilesExample},
       {"auth", "How clients log in.", auth_settings(), &config_defaults, kAuthExample},
       {"admin", "Who may use the admin console, the database pgsaba (or pgbouncer).",
        admin_settings(), &config_defaults},

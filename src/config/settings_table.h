@@ -46,10 +46,11 @@ using Value =
     std::variant<std::monostate, bool, std::int64_t, std::string, std::vector<std::string>>;
 
 // What a row's member belongs to.
-using Record =
-    std::variant<Config*, Listener*, ServerAddress*, Monitor*, DatabaseSettings*, UserSettings*>;
-using ConstRecord = std::variant<const Config*, const Listener*, const ServerAddress*,
-                                 const Monitor*, const DatabaseSettings*, const UserSettings*>;
+using Record = std::variant<Config*, Listener*, TlsFiles*, ServerAddress*, Monitor*, ServerTls*,
+                            DatabaseSettings*, UserSettings*>;
+using ConstRecord =
+    std::variant<const Config*, const Listener*, const TlsFiles*, const ServerAddress*,
+                 const Monitor*, const ServerTls*, const DatabaseSettings*, const UserSettings*>;
 
 struct Access {
   void (*store)(Record record, const Value& value) = nullptr;
@@ -95,6 +96,8 @@ std::string key_of(const Section& section, const Setting& setting);
 
 // The rows of each section, in settings_*.cc.
 std::span<const Setting> top_level_settings();
+std::span<const Setting> tls_settings();
+std::span<const Setting> tls_files_settings();
 std::span<const Setting> auth_settings();
 std::span<const Setting> admin_settings();
 std::span<const Setting> http_settings();
@@ -110,6 +113,7 @@ std::span<const Setting> user_settings();
 std::span<const Setting> listener_settings();
 std::span<const Setting> server_settings();
 std::span<const Setting> monitor_settings();
+std::span<const Setting> server_tls_settings();
 
 // The words of the enums, in the order of their enumerators.
 inline constexpr std::string_view kPoolModes[] = {"session", "transaction", "statement"};

@@ -6,6 +6,9 @@
 
 #include "control/daemon.h"
 #include "control/demo.h"
+#include "control/host_access_file.h"
+#include "control/tls_material.h"
+#include "pgsaba/auth/userlist.h"
 #include "pgsaba/config/load.h"
 
 namespace pgsaba::control {
@@ -53,6 +56,29 @@ int serve(int count, const char* const* arguments, std::string_view version) {
   return Daemon({path, std::string(version)}).run();
 }
 
+bool usable(const Error* error) {
+  if (error == nullptr) return true;
+  print(stderr,
+        "error: " + error->message + (error->hint.empty() ? "" : "; " + error->hint) + "\n");
+  return false;
+}
+
+template <class T>
+bool usable(const Result<T>& read) {
+  return usable(read.ok() ? nullptr : &read.error());
+}
+
+// What it names: users, rules about logins, certificates and keys.
+bool files_are_usable(const std::string& path) {
+  const auto config = config::load(path, config::system_environment());
+  if (!config) return false;
+  const config::Auth& auth = (*config)->auth;
+  const bool users = auth.file.empty() || usable(auth::load_userlist(auth.file));
+  const bool rules = usable(load_host_access(auth));
+  const bool tls = usable(load_tls(**config, {}));
+  return users && rules && tls;
+}
+
 int check(int count, const char* const* arguments) {
   std::string path(kDefaultConfig);
   for (int i = 0; i < count; ++i) {
@@ -67,6 +93,7 @@ int check(int count, const char* const* arguments) {
     failed = failed || error;
     print(stderr, (error ? "error: " : "warning: ") + problem.text() + "\n");
   }
+  if (!failed) failed = !files_are_usable(path);
   if (!failed) print(stdout, path + ": ok\n");
   return failed ? 1 : 0;
 }

@@ -72,6 +72,19 @@ void ConsoleDesk::roles_doubted(const std::string& cluster) {
   });
 }
 
+void ConsoleDesk::secret_wanted(std::size_t worker, std::uint32_t client, std::string database,
+                                std::string user) {
+  post([this, worker, client, database = std::move(database), user = std::move(user)] {
+    if (on_secret_wanted_) on_secret_wanted_(worker, client, database, user);
+  });
+}
+
+void ConsoleDesk::secret_doubted(std::string database, std::string user) {
+  post([this, database = std::move(database), user = std::move(user)] {
+    if (on_secret_doubted_) on_secret_doubted_(database, user);
+  });
+}
+
 void ConsoleDesk::worker_drained(std::size_t worker) {
   post([this, worker] {
     if (on_worker_drained_) on_worker_drained_(worker);

@@ -25,6 +25,10 @@ namespace pgsaba::control {
 class ConsoleDesk final : public worker::ControlLink {
  public:
   using WorkerDrained = std::function<void(std::size_t worker)>;
+  // The secret of a user that no file lists is wanted, or in doubt.
+  using SecretWanted = std::function<void(std::size_t worker, std::uint32_t client,
+                                          std::string database, std::string user)>;
+  using SecretDoubted = std::function<void(const std::string& database, const std::string& user)>;
   using OfCluster = std::function<void(const std::string& cluster)>;
 
   // `version` is pgsaba's own, such as "0.1.0". The callbacks are called on the control thread.
@@ -40,6 +44,14 @@ class ConsoleDesk final : public worker::ControlLink {
   void console_closed(std::size_t worker, std::uint32_t client) override;
   void positions_wanted(const std::string& cluster) override;
   void roles_doubted(const std::string& cluster) override;
+  void secret_wanted(std::size_t worker, std::uint32_t client, std::string database,
+                     std::string user) override;
+  void secret_doubted(std::string database, std::string user) override;
+  // Before the first worker starts.
+  void on_secrets(SecretWanted wanted, SecretDoubted doubted) {
+    on_secret_wanted_ = std::move(wanted);
+    on_secret_doubted_ = std::move(doubted);
+  }
   void worker_drained(std::size_t worker) override;
 
   std::size_t size() const { return consoles_.size(); }
@@ -76,6 +88,8 @@ class ConsoleDesk final : public worker::ControlLink {
   DaemonControls& controls_;
   std::string version_;
   WorkerDrained on_worker_drained_;
+  SecretWanted on_secret_wanted_;
+  SecretDoubted on_secret_doubted_;
   OfCluster on_positions_wanted_;
   OfCluster on_roles_doubted_;
   ConsoleWaits waits_;

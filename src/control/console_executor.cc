@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "control/admin/tables.h"
+#include "control/host_access_file.h"
 #include "control/route_explanation.h"
 #include "pgsaba/base/log.h"
 #include "pgsaba/config/show.h"
@@ -106,18 +107,22 @@ ConsoleWaits::Done ConsoleExecutor::finisher(Ticket ticket) const {
 // ---- SHOW --------------------------------------------------------------------------------------
 
 ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket ticket, const admin::Show& command) {
-  controls().gather([&services = services_, done = finisher(ticket),
+  controls().gather(admin::detail_for(command.subject),
+                    [&services = services_, done = finisher(ticket),
                      subject = command.subject](std::vector<stats::WorkerSnapshot> workers) {
-    ConsoleFacts facts = services.facts();
-    if (subject == admin::Subject::kPrepared)
-      facts.prepared = services.controls.prepared_statements();
-    if (subject == admin::Subject::kMem) facts.memory = services.controls.memory();
-    const auto picture =
-        make_console_picture(services.controls.picture(), std::move(workers), std::move(facts));
-    AdminReply reply;
-    reply.table = admin::build_table(subject, picture);
-    done(std::move(reply));
-  });
+                      const Picture& now = services.controls.picture();
+                      ConsoleFacts facts = services.facts();
+                      if (subject == admin::Subject::kHba) facts.hba = hba_infos(now.config->auth);
+                      if (subject == admin::Subject::kPrepared)
+                        facts.prepared = services.controls.prepared_statements();
+                      if (subject == admin::Subject::kMem)
+                        facts.memory = services.controls.memory();
+                      const auto picture =
+                          make_console_picture(now, std::move(workers), std::move(facts));
+                      AdminReply reply;
+                      reply.table = admin::build_table(subject, picture);
+                      done(std::move(reply));
+                    });
   return std::nullopt;
 }
 
@@ -196,7 +201,7 @@ ConsoleExecutor::Answer ConsoleExecutor::resume(const std::string& database) {
 ConsoleExecutor::Answer ConsoleExecutor::kill(Ticket ticket, const std::string& database) {
   change([&](Picture& picture) { set_pause(picture, database); });
   controls().tell_workers([&] { return worker::Kill{database}; });
-  controls().gather([done = finisher(ticket)](const auto&) { done({}); });
+  controls().gather(stats::Detail::kSums, [done = finisher(ticket)](const auto&) { done({}); });
   return std::nullopt;
 }
 
@@ -209,8 +214,10 @@ ConsoleExecutor::Answer ConsoleExecutor::wait_close(Ticket ticket, const std::st
 // ---- clients -----------------------------------------------------------------------------------
 
 ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket ticket, const admin::KillClient& command) {
-  controls().gather([&services = services_, done = finisher(ticket),
-                     client = command.id](const std::vector<stats::WorkerSnapshot>& workers) {
+  controls().gather(stats::Detail::kClients, [&services = services_, done = finisher(ticket),
+                                              client = command.id](
+                                                 const std::vector<stats::WorkerSnapshot>&
+                                                     workers) {
     const auto worker = worker_of(workers, client);
     // A client without a number would be all clients to the worker.
     if (!worker || client == 0)

@@ -70,6 +70,8 @@ void move_consoles(std::vector<stats::WorkerSnapshot>& workers,
       control.clients.push_back(std::move(*client));
     }
     worker.clients.erase(theirs, worker.clients.end());
+    for (stats::ClientCount& account : worker.accounts)
+      if (account.consoles) account.database = admin::kConsoleDatabase;
   }
   workers.push_back(std::move(control));
 }
@@ -248,6 +250,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   result.config = config_infos(config);
   result.dns_hosts = dns_infos(picture);
   result.averages = std::move(facts.averages);
+  result.hba = std::move(facts.hba);
   result.prepared = std::move(facts.prepared);
   move_consoles(workers, facts.consoles);
   workers.back().memory = std::move(facts.memory);

@@ -55,10 +55,11 @@ void ConsoleWaits::tick() {
 
 void ConsoleWaits::ask() {
   asked_at_ = monotonic_now();
-  controls_.gather([this, number = ++asked_, newest = last_id_](const Snapshots& workers) {
-    answered_ = std::max(answered_, number);
-    examine(workers, newest);
-  });
+  controls_.gather(stats::Detail::kServers,
+                   [this, number = ++asked_, newest = last_id_](const Snapshots& workers) {
+                     answered_ = std::max(answered_, number);
+                     examine(workers, newest);
+                   });
 }
 
 // Waits younger than `newest` must not be judged by it: its workers may not have seen their pause.

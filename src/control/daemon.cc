@@ -11,7 +11,9 @@
 #include <thread>
 
 #include "control/file_limit.h"
+#include "control/host_access_file.h"
 #include "control/monitor_target.h"
+#include "control/tls_material.h"
 #include "pgsaba/auth/digest.h"
 #include "pgsaba/base/log.h"
 #include "pgsaba/config/compare.h"
@@ -23,6 +25,8 @@ namespace {
 
 // How long clients are kept waiting at start until the servers have told their roles.
 constexpr Micros kPatienceUs = 2 * kSecond;
+
+constexpr std::size_t kWorkersPerHandshakeThread = 4;
 
 log::Options log_options(const config::Log& from) {
   log::Options options;
@@ -91,10 +95,16 @@ bool told(const routing::Topology& topology) {
 }  // namespace
 
 Daemon::Daemon(DaemonOptions options)
-    : options_(std::move(options)), addresses_(loop_, [this] { publish(); }) {}
+    : options_(std::move(options)),
+      addresses_(loop_, [this] { publish(); }),
+      secrets_(loop_, *this),
+      pages_(*this, options_.version) {}
 
 Daemon::~Daemon() {
+  http_.reset();
   if (keys_) keys_->stop();
+  if (inquiries_) inquiries_->stop();
+  if (handshakes_) handshakes_->stop();
   workers_.clear();
   close_listeners();
 }
@@ -113,8 +123,7 @@ int Daemon::run() {
 
 // ---- start -------------------------------------------------------------------------------------
 
-Status Daemon::load(std::shared_ptr<const config::Config>& config,
-                    std::shared_ptr<const auth::UserList>& users) const {
+Status Daemon::load(worker::Picture& picture) const {
   config::Loaded loaded =
       config::load_with_problems(options_.config_path, config::system_environment());
   std::string errors;
@@ -132,14 +141,21 @@ Status Daemon::load(std::shared_ptr<const config::Config>& config,
     if (!read) return read.error();
     *list = std::move(*read);
   }
-  config = std::move(loaded.config);
-  users = std::move(list);
+  auto access = load_host_access(loaded.config->auth);
+  if (!access) return access.error();
+  auto tls = load_tls(*loaded.config, {picture.client_tls, picture.server_tls});
+  if (!tls) return tls.error();
+  picture.config = std::move(loaded.config);
+  picture.users = std::move(list);
+  picture.host_access = std::move(*access);
+  picture.client_tls = std::move(tls->clients);
+  picture.server_tls = std::move(tls->servers);
   return done();
 }
 
 Status Daemon::start() {
   auto picture = std::make_shared<worker::Picture>();
-  if (Status read = load(picture->config, picture->users); !read.ok()) return read;
+  if (Status read = load(*picture); !read.ok()) return read;
   if (Status opened = log::configure(log_options(picture->config->log)); !opened.ok())
     return opened;
   const config::Config& config = *picture->config;
@@ -152,12 +168,23 @@ Status Daemon::start() {
   limit_prepared_memory();
   // Whoever sees the sockets may send signals: they must not meet the system's default.
   if (Status signals = watch_signals(); !signals.ok()) return signals;
+  if (Status http = start_http(); !http.ok()) return http;
   if (Status listening = open_listeners(); !listening.ok()) return listening;
   consoles_ = std::make_unique<ConsoleDesk>(
       loop_, *this, options_.version, [this](std::size_t worker) { worker_drained(worker); },
       [this](const std::string& cluster) { positions_wanted(cluster); },
       [this](const std::string& cluster) {
         if (monitor_) monitor_->probe_now(cluster);
+      });
+  consoles_->on_secrets(
+      [this](std::size_t worker, std::uint32_t client, const std::string& database,
+             const std::string& user) {
+        secrets_.ask(database, user, [this, worker, client](const SecretDesk::Answer& answer) {
+          tell_worker(worker, worker::SecretFound{client, answer.secret, answer.error});
+        });
+      },
+      [this](const std::string& database, const std::string& user) {
+        secrets_.doubt(database, user);
       });
   process_.control = consoles_.get();
   start_monitor();
@@ -223,6 +250,16 @@ Status Daemon::start_workers() {
     process_.mailboxes[worker]->post(std::move(letter));
   });
   process_.key_maker = keys_.get();
+  inquiries_ =
+      std::make_unique<InquiryWorkshop>([this](std::size_t worker, worker::InquiryAnswered letter) {
+        process_.mailboxes[worker]->post(std::move(letter));
+      });
+  process_.inquirer = inquiries_.get();
+  handshakes_ = std::make_unique<HandshakeWorkshop>(
+      [this](std::size_t worker, worker::HandshakeComputed letter) {
+        process_.mailboxes[worker]->post(std::move(letter));
+      });
+  process_.handshake_maker = handshakes_.get();
   const std::size_t count = worker_count(*picture_->config);
   for (std::size_t i = 0; i < count; ++i) {
     auto worker = WorkerThread::create(i, process_, picture_);
@@ -232,12 +269,28 @@ Status Daemon::start_workers() {
     process_.loads.push_back(std::make_unique<std::atomic<std::int32_t>>(0));
   }
   keys_->start();
+  inquiries_->start();
+  handshakes_->start(std::max<std::size_t>(1, count / kWorkersPerHandshakeThread));
   for (const auto& worker : workers_) {
     for (const Listening& listening : listening_) worker->worker().listen(listening.socket);
     worker->start();
   }
   log::info("pgsaba {} serves with {} {}", options_.version, count,
             count == 1 ? "worker" : "workers");
+  return done();
+}
+
+Status Daemon::start_http() {
+  const config::Http& http = picture_->config->http;
+  if (http.port == 0) return done();
+  auto face =
+      HttpFace::start(loop_, http.address, http.port,
+                      [this](const HttpRequest& request, std::function<void(HttpReply)> done) {
+                        pages_.serve(request, std::move(done));
+                      });
+  if (!face) return face.error();
+  http_ = std::move(*face);
+  log::info("serves metrics and health on http://{}:{}", http.address, http.port);
   return done();
 }
 
@@ -372,25 +425,26 @@ void Daemon::publish() {
 }
 
 Status Daemon::reload() {
-  std::shared_ptr<const config::Config> config;
-  std::shared_ptr<const auth::UserList> users;
-  if (Status read = load(config, users); !read.ok()) return read;
-  const config::Difference difference = config::compare(*picture_->config, *config);
+  auto next = std::make_shared<worker::Picture>(*picture_);
+  if (Status read = load(*next); !read.ok()) return read;
+  const config::Difference difference = config::compare(*picture_->config, *next->config);
   for (const config::SettingChange& change : difference.start_only)
     log::warning("reload: {} stays {} until the next start (the file says {})", change.key,
                  change.old_value, change.new_value);
   for (const config::SettingChange& change : difference.settings)
     log::info("reload: {} = {} (was {})", change.key, change.new_value, change.old_value);
   log_changed_names(difference);
-  config = config::keep_start_only(*picture_->config, *config);
-  if (Status opened = log::configure(log_options(config->log)); !opened.ok()) return opened;
-  raise_file_limit(*config, users->size(), workers_.size());
-  auto next = std::make_shared<worker::Picture>(*picture_);
-  next->config = config;
-  next->users = std::move(users);
+  next->config = config::keep_start_only(*picture_->config, *next->config);
+  const config::Config& config = *next->config;
+  if (Status opened = log::configure(log_options(config.log)); !opened.ok()) return opened;
+  raise_file_limit(config, next->users->size(), workers_.size());
+  if (next->client_tls != picture_->client_tls)
+    log::info("reload: new clients get the TLS certificate {}",
+              config.tls.settings.files.certificate);
   picture_ = std::move(next);
+  secrets_.forget_all();
   start_monitor();
-  addresses_.watch(*config);
+  addresses_.watch(config);
   change_picture([](worker::Picture&) {});
   log::info("configuration reloaded from {}", options_.config_path);
   return done();
@@ -406,7 +460,8 @@ void Daemon::tell_worker(std::size_t worker, worker::Mail letter) {
   process_.mailboxes[worker]->post(std::move(letter));
 }
 
-void Daemon::gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) {
+void Daemon::gather(stats::Detail detail,
+                    std::function<void(std::vector<stats::WorkerSnapshot>)> answer) {
   struct Gathering {
     std::vector<stats::WorkerSnapshot> shots;
     std::size_t missing = 0;
@@ -415,6 +470,7 @@ void Daemon::gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answ
   auto gathering = std::make_shared<Gathering>();
   gathering->missing = process_.mailboxes.size();
   gathering->answer = std::move(answer);
+  if (gathering->missing == 0) return gathering->answer({});
   const auto collect = [this, gathering](stats::WorkerSnapshot shot) {
     auto carried = std::make_shared<stats::WorkerSnapshot>(std::move(shot));
     const bool posted = loop_.post([gathering, carried] {
@@ -423,7 +479,7 @@ void Daemon::gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answ
     });
     if (!posted) log::error("the control thread is behind: a snapshot was dropped");
   };
-  tell_workers([&collect] { return worker::SnapshotRequest{collect}; });
+  tell_workers([&] { return worker::SnapshotRequest{detail, collect}; });
 }
 
 // ---- prepared statements -----------------------------------------------------------------------

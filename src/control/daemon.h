@@ -13,8 +13,13 @@
 #include "control/cluster_monitor.h"
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
+#include "control/handshake_workshop.h"
+#include "control/http_face.h"
+#include "control/inquiry_workshop.h"
 #include "control/key_workshop.h"
 #include "control/position_watch.h"
+#include "control/secret_desk.h"
+#include "control/status_pages.h"
 #include "control/worker_thread.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/process.h"
@@ -39,9 +44,11 @@ class Daemon final : public DaemonControls {
   void change_picture(const std::function<void(worker::Picture&)>& change) override;
   Status reload() override;
   void shutdown(ShutdownMode mode) override;
+  bool stopping() const override { return stopping_; }
   void tell_workers(const std::function<worker::Mail()>& make_letter) override;
   void tell_worker(std::size_t worker, worker::Mail letter) override;
-  void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
+  void gather(stats::Detail detail,
+              std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
   std::vector<stats::PreparedRow> prepared_statements() override;
   std::vector<stats::MemoryRow> memory() override;
 
@@ -53,8 +60,8 @@ class Daemon final : public DaemonControls {
   };
 
   Status start();
-  Status load(std::shared_ptr<const config::Config>& config,
-              std::shared_ptr<const auth::UserList>& users) const;
+  // Into the picture: configuration, users, TLS.
+  Status load(worker::Picture& picture) const;
   Status open_listeners();
   Status open_listener(const config::Listener& from);
   void stop_listening();
@@ -64,6 +71,7 @@ class Daemon final : public DaemonControls {
   void start_monitor();
   void start_workers_when_ready();
   Status start_workers();
+  Status start_http();
   void worker_drained(std::size_t worker);
   void start_positions();
   void follow_primaries();
@@ -77,15 +85,20 @@ class Daemon final : public DaemonControls {
   std::shared_ptr<const worker::Picture> picture_;
   std::vector<Listening> listening_;
   AddressBook addresses_;
+  SecretDesk secrets_;
   std::unique_ptr<ClusterMonitor> monitor_;
   std::map<std::string, std::unique_ptr<PositionWatch>> positions_;  // by cluster
   std::unique_ptr<ConsoleDesk> consoles_;
   std::unique_ptr<KeyWorkshop> keys_;
+  std::unique_ptr<InquiryWorkshop> inquiries_;
+  std::unique_ptr<HandshakeWorkshop> handshakes_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<net::Watch> signals_;
   net::Watch patience_;  // for the first word of the servers
   std::size_t drained_ = 0;
   bool serving_ = false;
+  StatusPages pages_;
+  std::unique_ptr<HttpFace> http_;
   bool stopping_ = false;
   ShutdownMode shutdown_ = ShutdownMode::kWaitForClients;  // while stopping
   int status_ = 0;

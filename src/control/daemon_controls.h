@@ -27,11 +27,13 @@ class DaemonControls {
   // Reads configuration and user list anew; an error leaves everything as it was.
   virtual Status reload() = 0;
   virtual void shutdown(ShutdownMode mode) = 0;
+  virtual bool stopping() const = 0;
   // A letter to every worker.
   virtual void tell_workers(const std::function<worker::Mail()>& make_letter) = 0;
   virtual void tell_worker(std::size_t worker, worker::Mail letter) = 0;
   // All workers' snapshots, later, on the control thread.
-  virtual void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) = 0;
+  virtual void gather(stats::Detail detail,
+                      std::function<void(std::vector<stats::WorkerSnapshot>)> answer) = 0;
   // The prepared statements that clients have parsed last.
   virtual std::vector<stats::PreparedRow> prepared_statements() = 0;
   // What all workers share.

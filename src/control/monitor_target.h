@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pgsaba/base/clock.h"
@@ -18,7 +19,11 @@ struct MonitorTarget {
   std::string user = {};  // empty: this server is not asked and its role stays unknown
   std::string password = {};
   std::string database = "postgres";
+  config::ServerTls tls = {};
 };
+
+// The same as libpq's parameters, which are empty where it has none of its own: name and value.
+std::vector<std::pair<const char*, std::string>> libpq_tls(const config::ServerTls& tls);
 
 struct MonitorCluster {
   std::string name = {};

@@ -41,9 +41,11 @@ ServerLink::ServerLink(net::ControlLoop& loop, MonitorTarget target, std::string
 
 ServerLink::~ServerLink() = default;
 
-bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer) {
+bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer,
+                     std::vector<std::string> parameters) {
   if (busy()) return false;
   question_ = question;
+  parameters_ = std::move(parameters);
   answer_ = std::move(answer);
   limit_ = loop_.after(limit_us, [this, limit_us] {
     fail("no answer within " + std::to_string(limit_us / kMillisecond) + " ms", true);
@@ -79,23 +81,26 @@ void ServerLink::connect(const std::vector<net::Address>& addresses) {
   const std::string hostaddr =
       is_unix ? "" : joined(addresses, [](const net::Address& address) { return address.host(); });
   const std::string port = std::to_string(target_.port);
-  const std::array<std::pair<const char*, const char*>, 9> settings{{
-      {"host", host.c_str()},
-      {"hostaddr", hostaddr.c_str()},
-      {"port", port.c_str()},
-      {"user", target_.user.c_str()},
-      {"password", target_.password.c_str()},
-      {"dbname", target_.database.c_str()},
-      {"application_name", application_name_.c_str()},
-      {"gssencmode", "disable"},  // its negotiation may block
-      {"client_encoding", "UTF8"},
-  }};
-  std::array<const char*, settings.size() + 1> keywords{};
-  std::array<const char*, settings.size() + 1> values{};
-  for (std::size_t index = 0; index < settings.size(); ++index) {
-    keywords[index] = settings[index].first;
-    values[index] = settings[index].second;
+  std::vector<std::pair<const char*, std::string>> settings = libpq_tls(target_.tls);
+  settings.insert(settings.end(), {
+                                      {"host", host},
+                                      {"hostaddr", hostaddr},
+                                      {"port", port},
+                                      {"user", target_.user},
+                                      {"password", target_.password},
+                                      {"dbname", target_.database},
+                                      {"application_name", application_name_},
+                                      {"gssencmode", "disable"},  // its negotiation may block
+                                      {"client_encoding", "UTF8"},
+                                  });
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  for (const auto& [name, value] : settings) {
+    keywords.push_back(name);
+    values.push_back(value.c_str());
   }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
   link_.reset(::PQconnectStartParams(keywords.data(), values.data(), 0));
   if (link_ == nullptr || ::PQstatus(link_.get()) == CONNECTION_BAD) return fail(link_error());
   ::PQsetNoticeProcessor(
@@ -123,7 +128,13 @@ void ServerLink::continue_connecting() {
 
 // The socket stays watched from question to question: each change of interest costs system calls.
 void ServerLink::send_question() {
-  if (::PQsendQuery(link_.get(), question_.c_str()) != 1) return fail(link_error());
+  std::vector<const char*> values;
+  for (const std::string& value : parameters_) values.push_back(value.c_str());
+  const int sent = values.empty() ? ::PQsendQuery(link_.get(), question_.c_str())
+                                  : ::PQsendQueryParams(link_.get(), question_.c_str(),
+                                                        static_cast<int>(values.size()), nullptr,
+                                                        values.data(), nullptr, nullptr, 0);
+  if (sent != 1) return fail(link_error());
   state_ = State::kAsking;
   result_.reset();
   const int left = ::PQflush(link_.get());
@@ -155,7 +166,10 @@ void ServerLink::finish(const ResultPointer& result) {
       answer.row.emplace_back(::PQgetvalue(result.get(), 0, column));
   } else {
     answer.error = on_one_line(::PQresultErrorMessage(result.get()));
-    if (answer.error.empty()) answer.error = "the answer is not one row";
+    if (answer.error.empty()) {
+      answer.error = "the answer is not one row";
+      answer.no_row = ::PQntuples(result.get()) == 0;
+    }
     const char* sqlstate = ::PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
     if (sqlstate != nullptr) answer.sqlstate = sqlstate;
   }

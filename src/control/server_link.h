@@ -28,6 +28,7 @@ class ServerLink {
     std::string error = {};        // libpq's or the server's words, on one line; empty: success
     std::string sqlstate = {};     // of the server's error
     bool timed_out = false;        // the error is that nothing came within the limit
+    bool no_row = false;           // the error is that there is no row
 
     bool ok() const { return error.empty(); }
   };
@@ -41,7 +42,9 @@ class ServerLink {
 
   // False: a question is under way, and this one was not taken. The link is given up when an answer
   // does not come in time, or when it breaks; an error of the server leaves it as it is.
-  bool ask(std::string_view question, Micros limit_us, Callback answer);
+  // `parameters` stand for $1, $2 ... as text.
+  bool ask(std::string_view question, Micros limit_us, Callback answer,
+           std::vector<std::string> parameters = {});
   bool busy() const { return state_ != State::kOffline && state_ != State::kIdle; }
 
  private:
@@ -75,6 +78,7 @@ class ServerLink {
   Callback on_broken_;
   State state_ = State::kOffline;
   std::string question_;
+  std::vector<std::string> parameters_;
   Callback answer_;  // who waits for one; empty: nobody
   std::unique_ptr<pg_conn, CloseLink> link_;
   ResultPointer result_;

@@ -37,7 +37,7 @@ void TrafficAverages::wait() {
 
 void TrafficAverages::period_over() {
   wait();
-  controls_.gather([this](const std::vector<stats::WorkerSnapshot>& workers) {
+  controls_.gather(stats::Detail::kSums, [this](const std::vector<stats::WorkerSnapshot>& workers) {
     keeper_.feed(monotonic_now(), admin::totals_of(workers));
     if (controls_.picture().config->log.stats) log::info("{}", stats_line(keeper_.of_all()));
   });

@@ -23,18 +23,21 @@ void Connection::attach_connecting(Socket socket) {
 }
 
 Socket Connection::detach() {
+  flush();  // TLS may have an answer of its own
   assert(out_.empty() && carry_.empty());
   if (run_hook.linked()) {
     auto& list = side_ == Side::kServer ? turn_->ready_servers : turn_->ready_clients;
     list.remove(*this);
   }
   if (dirty_hook.linked()) turn_->dirty.remove(*this);
+  assert(!shakes_hands());
   turn_->network.unwatch(socket_);
   readable_ = hangup_ = false;
   return std::exchange(socket_, kNoSocket);
 }
 
 void Connection::close() {
+  if (tls_) end_tls();
   out_.clear(turn_->buffers);
   carry_.clear(turn_->buffers);
   if (run_hook.linked()) {
@@ -50,7 +53,7 @@ void Connection::ready(SocketReadiness readiness) {
   if (readiness.readable) readable_ = true;
   if (readiness.writable && !writable_) {
     writable_ = true;
-    if (!out_.empty() && !dirty_hook.linked()) turn_->dirty.push_back(*this);
+    if (!sent_all() && !dirty_hook.linked()) turn_->dirty.push_back(*this);
   }
   if (readable_ || hangup_) schedule();
 }
@@ -64,17 +67,8 @@ void Connection::schedule() {
 void Connection::send(Bytes bytes) {
   if (broken_ || !open()) return;
   if (writable_ && bytes.size() >= kDirectBytes) {
-    const std::size_t before = out_.size();
-    const IoResult result = out_.empty() ? turn_->network.send(socket_, bytes, {})
-                                         : turn_->network.send(socket_, out_.view(), bytes);
-    if (result.kind == IoResult::Kind::kFailed) {
-      broken_ = true;
-      return schedule();
-    }
-    writable_ = result.count == before + bytes.size();
-    out_.consume(turn_->buffers, std::min(before, result.count));
-    bytes = bytes.subspan(result.count - std::min(before, result.count));
-    if (bytes.empty()) return;
+    bytes = tls_ ? send_sealed(bytes) : send_plain(bytes);
+    if (bytes.empty() || broken_) return;
   }
   out_.append(turn_->buffers, bytes);
   congestion_reported_ = congestion_reported_ || congested();
@@ -82,19 +76,37 @@ void Connection::send(Bytes bytes) {
 }
 
 void Connection::flush() {
-  if (out_.empty() || broken_ || !open() || !writable_) return;
-  const IoResult result = turn_->network.send(socket_, out_.view(), {});
-  if (result.kind == IoResult::Kind::kFailed) {
-    broken_ = true;
-    out_.clear(turn_->buffers);
-    return schedule();
+  if (broken_ || !open() || !writable_ || sent_all()) return;
+  if (tls_) {
+    send_sealed({});
+  } else {
+    send_plain({});
   }
-  writable_ = result.count == out_.size();
-  out_.consume(turn_->buffers, result.count);
-  if (congestion_reported_ && out_.size() < kLowMarkBytes) {
+  if (broken_) return;
+  if (congestion_reported_ && out_.size() + sealed_bytes() < kLowMarkBytes) {
     congestion_reported_ = false;
     drained();
   }
+}
+
+// What lies here and `more` in one write; returns what of `more` could not be taken.
+Bytes Connection::send_plain(Bytes more) {
+  const std::size_t before = out_.size();
+  const IoResult result = before == 0 ? turn_->network.send(socket_, more, {})
+                                      : turn_->network.send(socket_, out_.view(), more);
+  if (result.kind == IoResult::Kind::kFailed) {
+    write_failed();
+    return {};
+  }
+  writable_ = result.count == before + more.size();
+  out_.consume(turn_->buffers, std::min(before, result.count));
+  return more.subspan(result.count - std::min(before, result.count));
+}
+
+void Connection::write_failed() {
+  broken_ = true;
+  out_.clear(turn_->buffers);
+  schedule();
 }
 
 // The carry moves to the front of the shared block, so that a frame is seen in one piece.
@@ -104,12 +116,17 @@ Bytes Connection::receive_behind_carry() {
   if (kept > 0) std::memcpy(scratch.data(), carry_.view().data(), kept);
   carry_.clear(turn_->buffers);
   const std::span<std::uint8_t> room(scratch.data() + kept, Turn::kReadBytes);
+  const std::size_t count = tls_ ? receive_sealed(room) : read_socket(room);
+  return {scratch.data(), kept + count};
+}
+
+std::size_t Connection::read_socket(std::span<std::uint8_t> room) {
   const IoResult result = turn_->network.receive(socket_, room);
   // A short read has emptied the socket; only a peer that hung up has one more thing to say.
   readable_ = result.count == room.size() || (hangup_ && result.kind == IoResult::Kind::kDone);
   if (result.kind == IoResult::Kind::kEnd) ended_ = true;
   if (result.kind == IoResult::Kind::kFailed) broken_ = true;
-  return {scratch.data(), kept + result.count};
+  return result.count;
 }
 
 Bytes Connection::gather(bool may_read) {
@@ -134,9 +151,9 @@ Turn::~Turn() { sweep(); }
 // Servers first: a client must not be lent a server whose end is already waiting to be read.
 void Turn::step_all() {
   for (std::size_t left = ready_servers.size(); left > 0 && !ready_servers.empty(); --left)
-    ready_servers.pop_front().step();
+    ready_servers.pop_front().take_turn();
   for (std::size_t left = ready_clients.size(); left > 0 && !ready_clients.empty(); --left)
-    ready_clients.pop_front().step();
+    ready_clients.pop_front().take_turn();
 }
 
 void Turn::flush_all() {

@@ -184,6 +184,14 @@ Address EpollNetwork::local_address(Socket socket) {
   return Address::from_sockaddr(reinterpret_cast<sockaddr*>(&where), length);
 }
 
+std::optional<uid_t> EpollNetwork::peer_user(Socket socket) {
+  if (!peer_address(socket).is_unix()) return std::nullopt;
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return std::nullopt;
+  return peer.uid;
+}
+
 void EpollNetwork::wait(Micros timeout_us) {
   std::array<epoll_event, kEventsPerWait> events;
   const auto timeout_ms =

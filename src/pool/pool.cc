@@ -135,7 +135,9 @@ void Pool::match() {
     Waiter& waiter = server != nullptr ? waiters_.front() : waiter_for(idle_.front());
     if (server == nullptr) server = &idle_.front();
     waiters_.remove(waiter);
-    totals_.wait_time_us += static_cast<std::uint64_t>(host_.turn().now - waiter.waiting_since);
+    const auto waited = static_cast<std::uint64_t>(host_.turn().now - waiter.waiting_since);
+    totals_.wait_time_us += waited;
+    times_.waits.add(waited);
     move(*server, Place::kLent);
     ++totals_.server_assignment_count;
     waiter.granted(*server);
@@ -289,7 +291,8 @@ void Pool::leave_addresses() {
 
 void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolPolicy policy) {
   const bool other = target->user != target_->user || target->database != target_->database ||
-                     target->secret != target_->secret || target->startup != target_->startup;
+                     target->secret != target_->secret || target->startup != target_->startup ||
+                     target->tls != target_->tls;
   target_ = std::move(target);
   policy_ = std::move(policy);
   if (other) reconnect(CloseReason::kReconnect);

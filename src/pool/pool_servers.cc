@@ -112,9 +112,13 @@ void Pool::server_closed(ServerConnection& server, CloseReason reason) {
   }
   const wire::ErrorFields error = server.last_error();
   if (was_opening) {
-    host_.log_server(server, error.message.empty() ? describe(reason) : error.message);
+    const std::string tls = server.tls_error();
+    const std::string_view told = tls.empty() ? describe(reason) : std::string_view(tls);
+    host_.log_server(server, error.message.empty() ? told : error.message);
     forget(server);
-    if (starting_up(error)) {
+    if (reason == CloseReason::kTlsFailed) {
+      login_failed(tls_error(server.address(), tls));
+    } else if (starting_up(error)) {
       retry_at_ = host_.turn().now + kStartingUpRetryUs;
     } else if (reason == CloseReason::kLoginFailed) {
       login_failed(error);
@@ -142,6 +146,13 @@ wire::ErrorFields Pool::connect_error(const net::Address& address, const std::st
       "FATAL", std::string(wire::sqlstate::kConnectionFailure),
       "cannot connect to server " + target_->name + " (" + address.to_string() + "): " + why};
   error.hint = "Is PostgreSQL running there? The log has each attempt.";
+  return error;
+}
+
+wire::ErrorFields Pool::tls_error(const net::Address& address, const std::string& why) const {
+  wire::ErrorFields error = connect_error(address, why);
+  error.sqlstate = wire::sqlstate::kUnableToConnect;
+  error.hint = "The cluster's settings under tls have to fit the server's.";
   return error;
 }
 

@@ -8,6 +8,8 @@ std::string_view describe(CloseReason reason) {
       return "none";
     case CloseReason::kConnectFailed:
       return "connect failed";
+    case CloseReason::kTlsFailed:
+      return "TLS failed";
     case CloseReason::kLoginFailed:
       return "login failed";
     case CloseReason::kConnectTimeout:

@@ -7,7 +7,7 @@ using wire::Piece;
 DedicatedConnection::DedicatedConnection(net::Turn& turn, DedicatedHolder& holder,
                                          std::shared_ptr<const ServerTarget> target,
                                          auth::ScramKeyDesk& keys, std::uint64_t id)
-    : Connection(turn, Side::kServer),
+    : OutgoingConnection(turn),
       holder_(holder),
       target_(std::move(target)),
       keys_(keys),
@@ -18,13 +18,17 @@ DedicatedConnection::DedicatedConnection(net::Turn& turn, DedicatedHolder& holde
 Status DedicatedConnection::open_connection(const net::Address& address,
                                             const net::SocketOptions& options) {
   address_ = address;
-  const auto socket = turn().network.connect(address, options);
-  if (!socket) return socket.error();
-  attach_connecting(*socket);
+  return begin_connecting(address, options, target_->tls);
+}
+
+void DedicatedConnection::agreed() {
   std::string first;
-  login_.start(first);
+  login_.start(first, server_end_point());
   send(first);
-  return done();
+}
+
+void DedicatedConnection::not_agreed() {
+  lose(broken_by_tls() ? CloseReason::kTlsFailed : CloseReason::kConnectFailed);
 }
 
 void DedicatedConnection::lose(CloseReason reason) {
@@ -41,6 +45,7 @@ void DedicatedConnection::shut() {
 
 void DedicatedConnection::step() {
   if (state_ == State::kClosed) return;
+  if (!has_agreed()) return agree();
   const bool takes_bytes = state_ == State::kLogin ? !waits_for_keys() : holder_.accepts_bytes();
   const Bytes input = gather(takes_bytes);
   std::size_t used = 0;
@@ -50,8 +55,9 @@ void DedicatedConnection::step() {
     used = input.size();
   }
   retain(used);
-  if (broken() || ended())
-    lose(state_ == State::kLogin ? CloseReason::kConnectFailed : CloseReason::kServerClosed);
+  if (state_ == State::kClosed || (!broken() && !ended())) return;
+  if (state_ == State::kLogin) return not_agreed();
+  lose(CloseReason::kServerClosed);
 }
 
 void DedicatedConnection::drained() {

@@ -22,7 +22,7 @@ constexpr std::string_view kRefusedStatement = "pgsaba refused this statement";
 ServerConnection::ServerConnection(net::Turn& turn, ServerOwner& owner,
                                    std::shared_ptr<const ServerTarget> target,
                                    auth::ScramKeyDesk& keys, std::uint64_t id)
-    : Connection(turn, Side::kServer),
+    : OutgoingConnection(turn),
       owner_(&owner),
       target_(std::move(target)),
       keys_(keys),
@@ -33,13 +33,17 @@ ServerConnection::ServerConnection(net::Turn& turn, ServerOwner& owner,
 Status ServerConnection::open_connection(const net::Address& address,
                                          const net::SocketOptions& options) {
   address_ = address;
-  const auto socket = turn().network.connect(address, options);
-  if (!socket) return socket.error();
-  attach_connecting(*socket);
+  return begin_connecting(address, options, target_->tls);
+}
+
+void ServerConnection::agreed() {
   std::string first;
-  login_.start(first);
+  login_.start(first, server_end_point());
   send(first);
-  return done();
+}
+
+void ServerConnection::not_agreed() {
+  lost(broken_by_tls() ? CloseReason::kTlsFailed : CloseReason::kConnectFailed);
 }
 
 // ---- on lease ----------------------------------------------------------------------------------

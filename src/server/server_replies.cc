@@ -23,6 +23,7 @@ bool farewell(const Piece& piece) {
 
 void ServerConnection::step() {
   if (state_ == State::kClosed) return;
+  if (!has_agreed()) return agree();
   const bool paused = waits_for_keys() || (holder_ != nullptr && !holder_->accepts_bytes());
   const Bytes input = gather(!paused);
   std::size_t used = 0;
@@ -30,7 +31,8 @@ void ServerConnection::step() {
   if (state_ != State::kLogin && state_ != State::kClosed) step_replies(input, used);
   retain(used);
   if (state_ == State::kClosed || (!broken() && !ended())) return;
-  lost(state_ == State::kLogin ? CloseReason::kConnectFailed : CloseReason::kServerClosed);
+  if (state_ == State::kLogin) return not_agreed();
+  lost(CloseReason::kServerClosed);
 }
 
 void ServerConnection::drained() {

@@ -238,8 +238,10 @@ void ClientSession::count_request() {
   repeats_ = 0;
   stats::TrafficTotals& totals = lease_pool_->totals();
   ++totals.query_count;
-  if (request_at_ != 0)
-    totals.query_time_us += static_cast<std::uint64_t>(turn().now - request_at_);
+  if (request_at_ == 0) return;
+  const auto took = static_cast<std::uint64_t>(turn().now - request_at_);
+  totals.query_time_us += took;
+  lease_pool_->times().queries.add(took);
 }
 
 void ClientSession::server_ready() {
@@ -254,7 +256,9 @@ void ClientSession::server_ready() {
   if (idle) {
     stats::TrafficTotals& totals = lease_pool_->totals();
     ++totals.xact_count;
-    totals.xact_time_us += static_cast<std::uint64_t>(turn().now - transaction_at_);
+    const auto took = static_cast<std::uint64_t>(turn().now - transaction_at_);
+    totals.xact_time_us += took;
+    lease_pool_->times().transactions.add(took);
     transaction_at_ = 0;
   } else if (account_->limits.pool_mode == config::PoolMode::kStatement) {
     return end(EndReason::kModeViolation, errors::statement_mode());

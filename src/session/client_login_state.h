@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,18 @@ struct ClientSession::Login {
   std::uint32_t version = wire::kProtocol30;
   bool may_hear_errors = true;  // a cancel request gets no answer at all
   bool console = false;
+  bool began = false;       // something has come
+  bool asked_ssl = false;   // an SSLRequest was answered
+  bool asked_gss = false;   // a GSSENCRequest was
+  bool direct_tls = false;  // it began with TLS at once
+  auth::ClientAuthMethod method = auth::ClientAuthMethod::kScramSha256;
+  bool secret_awaited = false;  // from a server
+  bool secret_found = false;
   std::unique_ptr<auth::ClientLogin> proof;
+  // What rules about logins depend on, once it is known; empty: there is none.
+  std::optional<std::string> host_name;
+  std::optional<std::string> system_user;
+  std::optional<std::string>* awaited = nullptr;  // which of them is being asked for
   // Learning: what a server answers to the client's settings.
   bool learning = false;
   server::SettingsRef learned_for;

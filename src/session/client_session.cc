@@ -136,7 +136,8 @@ void ClientSession::lost_peer() {
 // Whether the next message can be looked at before something else has happened.
 bool ClientSession::takes_messages() const {
   return state_ != State::kWaiting && state_ != State::kParked && state_ != State::kWelcome &&
-         state_ != State::kMatching && state_ != State::kSettling && !waits_for_keys();
+         state_ != State::kMatching && state_ != State::kSettling && !waits_for_keys() &&
+         !awaits_answer();
 }
 
 bool ClientSession::at_rest() const {
@@ -239,7 +240,7 @@ void ClientSession::end(EndReason reason) {
   part_from_server();
   request_.clear(turn().buffers);
   if (state_ == State::kConsole) host_.console_closed(*this);
-  host_.log_client(*this, describe(reason_));
+  if (reason_ != EndReason::kTlsFailed) host_.log_client(*this, describe(reason_));
   if (account_ != nullptr) host_.dismiss(*account_);
   transition(State::kClosed);
   flush();

@@ -19,17 +19,21 @@ namespace pgsaba::session {
 using wire::ErrorFields;
 using wire::Piece;
 
+namespace {
+
+constexpr std::uint8_t kTlsHandshake = 0x16;  // the type of the record that TLS begins with
+
+}  // namespace
+
 std::size_t ClientSession::consume_startup(Bytes input) {
+  if (!std::exchange(login_->began, true) && input.front() == kTlsHandshake)
+    return begin_direct_tls(input);
   auto cut = wire::cut_startup(input);
   if (!cut) return 0;
-  if (std::holds_alternative<wire::SslRequest>(cut->packet) ||
-      std::holds_alternative<wire::GssRequest>(cut->packet)) {
-    if (input.size() > cut->consumed) {  // nothing may follow before the answer: CVE-2021-3935
-      fail_protocol("received unencrypted data after an encryption request");
-      return cut->consumed;
-    }
-    send("N");
-  } else if (const auto* cancel = std::get_if<wire::CancelRequest>(&cut->packet)) {
+  const bool ssl = std::holds_alternative<wire::SslRequest>(cut->packet);
+  if (ssl || std::holds_alternative<wire::GssRequest>(cut->packet))
+    return on_encryption_request(ssl, input, cut->consumed);
+  if (const auto* cancel = std::get_if<wire::CancelRequest>(&cut->packet)) {
     login_->may_hear_errors = false;
     host_.cancel(cancel->key);
     end(EndReason::kCancelRequest);
@@ -39,6 +43,63 @@ std::size_t ClientSession::consume_startup(Bytes input) {
     on_startup(std::get<wire::StartupMessage>(cut->packet));
   }
   return cut->consumed;
+}
+
+// Each is asked for once, and GSSAPI not inside of TLS, as in PostgreSQL's ProcessStartupPacket.
+std::size_t ClientSession::on_encryption_request(bool ssl, Bytes input, std::size_t consumed) {
+  bool& asked = ssl ? login_->asked_ssl : login_->asked_gss;
+  if (std::exchange(asked, true)) {
+    end(EndReason::kProtocolError, errors::unsupported_protocol(1234, ssl ? 5679 : 5680));
+  } else if (input.size() > consumed) {  // nothing may follow before the answer: CVE-2021-23214
+    end(EndReason::kProtocolError, errors::unencrypted_data(ssl));
+  } else if (ssl && may_use_tls()) {
+    login_->asked_gss = true;
+    send("S");
+    flush();
+    start_tls(host_.client_tls()->accept(), {});
+  } else {
+    send("N");
+  }
+  return consumed;
+}
+
+// Without a request, as PostgreSQL 17 allows: a TLS record where a packet would begin.
+std::size_t ClientSession::begin_direct_tls(Bytes input) {
+  if (may_use_tls()) {
+    login_->asked_ssl = login_->asked_gss = login_->direct_tls = true;
+    start_tls(host_.client_tls()->accept(), input);
+  } else {
+    host_.log_tls_failure(*this, "began with TLS, which is not offered here");
+    end(EndReason::kTlsFailed);
+  }
+  return input.size();
+}
+
+bool ClientSession::is_local() const { return turn().network.peer_address(socket()).is_unix(); }
+
+bool ClientSession::may_use_tls() const { return host_.client_tls() != nullptr && !is_local(); }
+
+void ClientSession::secured() {
+  std::string why(tls_failure());
+  // Whoever does without the request has to say what it takes us for: a browser might, too.
+  if (why.empty() && login_->direct_tls && !tls()->speaks_postgresql())
+    why = "it began with TLS without asking for the protocol postgresql (ALPN)";
+  if (why.empty()) return;
+  host_.log_tls_failure(*this, "TLS failed: " + why);
+  end(EndReason::kTlsFailed);
+}
+
+bool ClientSession::encrypted_as_needed() {
+  const config::TlsMode mode = host_.config().tls.settings.mode;
+  if (mode < config::TlsMode::kRequire || is_local()) return true;
+  if (tls() == nullptr) {
+    end(EndReason::kLoginFailed, errors::tls_required());
+    return false;
+  }
+  if (mode != config::TlsMode::kVerifyFull || tls()->peer_common_name() == login_->user)
+    return true;
+  end(EndReason::kLoginFailed, errors::wrong_certificate(login_->user, tls()->peer_common_name()));
+  return false;
 }
 
 // Answers 3.0 to 3.2; a newer minor version, or an option of the protocol we do not know, is
@@ -103,6 +164,7 @@ bool ClientSession::read_replication(const wire::StartupMessage& startup) {
 
 void ClientSession::on_startup(const wire::StartupMessage& startup) {
   if (!negotiate(startup) || !read_replication(startup) || !read_parameters(startup)) return;
+  if (!encrypted_as_needed()) return;
   login_->console = config::is_admin_database(login_->database);
   if (!login_->console) {
     auto refusal = host_.may_log_in(login_->database);
@@ -110,60 +172,7 @@ void ClientSession::on_startup(const wire::StartupMessage& startup) {
       refusal->hint = std::string(errors::kPhysicalReplicationHint);
     if (refusal) return end(EndReason::kLoginFailed, *refusal);
   }
-  auto method = auth::ClientAuthMethod::kScramSha256;
-  switch (host_.config().auth.type) {
-    case config::AuthType::kTrust:
-      method = auth::ClientAuthMethod::kTrust;
-      break;
-    case config::AuthType::kPlain:
-      method = auth::ClientAuthMethod::kPassword;
-      break;
-    case config::AuthType::kMd5:
-      method = auth::ClientAuthMethod::kMd5;
-      break;
-    case config::AuthType::kScramSha256:
-      break;
-  }
-  transition(State::kLogin);
-  // Without an auth file, trust lets in whoever names a user: PostgreSQL's own rules still hold.
-  if (method == auth::ClientAuthMethod::kTrust && host_.config().auth.file.empty())
-    return login_proven();
-  login_->proof = std::make_unique<auth::ClientLogin>(
-      method, login_->user, host_.users().find(login_->user), host_.login_settings());
-  follow_login(login_->proof->start());
-}
-
-void ClientSession::on_login_frame(const Piece& piece) {
-  if (piece.tag == 'X') return end(EndReason::kClientTerminated);
-  if (piece.tag != 'p' || !piece.complete || login_->proof == nullptr)
-    return fail_protocol("expected password response, got message type '" +
-                         std::string(1, piece.tag) + "'");
-  follow_login(login_->proof->on_message(piece.body()));
-}
-
-void ClientSession::follow_login(auth::ClientLoginStep step) {
-  using Kind = auth::ClientLoginStep::Kind;
-  if (step.kind == Kind::kNeedsKeys) {
-    const auto keys = host_.scram_keys().ask(login_->proof->key_request(), *this);
-    if (!keys) return;  // they come later
-    step = login_->proof->provide_keys(*keys);
-  }
-  if (step.message) {
-    std::string frame;
-    wire::append_authentication(frame, static_cast<std::uint32_t>(step.message->code),
-                                step.message->payload);
-    send(frame);
-  }
-  if (step.kind == Kind::kDone) return login_proven();
-  if (step.kind == Kind::kFailed)
-    end(EndReason::kLoginFailed,
-        {"FATAL", std::string(step.error.sqlstate), step.error.message, step.error.detail});
-}
-
-void ClientSession::keys_derived(const auth::ScramKeys& keys) {
-  if (state_ != State::kLogin) return;
-  follow_login(login_->proof->provide_keys(keys));
-  if (state_ != State::kClosed && (has_carry() || readable())) schedule();
+  begin_authentication();
 }
 
 void ClientSession::login_proven() {

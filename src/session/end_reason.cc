@@ -16,6 +16,8 @@ std::string_view describe(EndReason reason) {
       return "cancel request delivered";
     case EndReason::kProtocolError:
       return "client broke the protocol";
+    case EndReason::kTlsFailed:
+      return "TLS failed";
     case EndReason::kLoginFailed:
       return "login failed";
     case EndReason::kLoginTimeout:

@@ -24,6 +24,81 @@ ErrorFields unsupported_protocol(unsigned major, unsigned minor) {
                    std::to_string(minor) + ": server supports 3.0 to 3.2");
 }
 
+ErrorFields unencrypted_data(bool ssl) {
+  ErrorFields error =
+      fatal(sqlstate::kProtocolViolation, std::string("received unencrypted data after ") +
+                                              (ssl ? "SSL request" : "GSSAPI encryption request"));
+  error.detail =
+      "This could be either a client-software bug or evidence of an attempted man-in-the-middle "
+      "attack.";
+  return error;
+}
+
+ErrorFields tls_required() {
+  return fatal(sqlstate::kInvalidAuthorization, "connections without TLS are not allowed here",
+               "Connect with sslmode=require or a stricter one; on the server's side the setting "
+               "is tls.mode.");
+}
+
+ErrorFields wrong_certificate(std::string_view user, std::string_view common_name) {
+  ErrorFields error =
+      fatal(sqlstate::kInvalidAuthorization,
+            "certificate authentication failed for user \"" + std::string(user) + "\"",
+            "The name in the client's certificate has to be the user's: so says tls.mode "
+            "(verify-full), or a rule of auth.hba_file.");
+  error.detail = common_name.empty()
+                     ? "The certificate has no such name."
+                     : "The certificate is made out to \"" + std::string(common_name) + "\".";
+  return error;
+}
+
+namespace {
+
+// In PostgreSQL's words, which administrators look for.
+std::string describe(const Visitor& visitor) {
+  std::string text =
+      visitor.physical_replication ? "replication connection from host \"" : "host \"";
+  text += (visitor.address.empty() ? "[local]" : visitor.address) + "\", user \"" +
+          std::string(visitor.user) + "\"";
+  if (!visitor.physical_replication) text += ", database \"" + std::string(visitor.database) + "\"";
+  return text + (visitor.tls ? ", SSL encryption" : ", no encryption");
+}
+
+constexpr std::string_view kWhoseRules =
+    "These are pgsaba's own rules, in its auth.hba_file; SHOW HBA on the admin console lists them.";
+
+}  // namespace
+
+ErrorFields no_rule(const Visitor& visitor) {
+  return fatal(sqlstate::kInvalidAuthorization, "no pg_hba.conf entry for " + describe(visitor),
+               std::string(kWhoseRules));
+}
+
+ErrorFields rejected_by_rule(const Visitor& visitor) {
+  return fatal(sqlstate::kInvalidAuthorization,
+               "pg_hba.conf rejects connection for " + describe(visitor), std::string(kWhoseRules));
+}
+
+ErrorFields certificate_missing() {
+  return fatal(sqlstate::kInvalidAuthorization, "connection requires a valid client certificate",
+               "Connect with sslcert and sslkey; tls.ca names who may sign such certificates.");
+}
+
+ErrorFields wrong_peer(std::string_view user) {
+  return fatal(sqlstate::kInvalidAuthorization,
+               "Peer authentication failed for user \"" + std::string(user) + "\"");
+}
+
+ErrorFields user_not_looked_up() {
+  return fatal(sqlstate::kCannotConnectNow, "the user could not be looked up",
+               "No server answered auth.query; pgsaba's log says why.");
+}
+
+ErrorFields method_not_served(std::string_view method) {
+  return fatal(sqlstate::kInvalidAuthorization,
+               "authentication method \"" + std::string(method) + "\" is not served");
+}
+
 ErrorFields no_user_name() {
   return fatal(sqlstate::kInvalidAuthorization,
                "no PostgreSQL user name specified in startup packet");

@@ -11,7 +11,25 @@ namespace pgsaba::session::errors {
 
 wire::ErrorFields protocol_violation(std::string message);
 wire::ErrorFields unsupported_protocol(unsigned major, unsigned minor);
+wire::ErrorFields unencrypted_data(bool ssl);
+wire::ErrorFields tls_required();
+// The certificate's common name, or none, is not the user's.
+wire::ErrorFields wrong_certificate(std::string_view user, std::string_view common_name);
 wire::ErrorFields no_user_name();
+// Who wants in, as the rules about logins see it.
+struct Visitor {
+  std::string address;  // empty: a Unix socket
+  std::string_view user;
+  std::string_view database;
+  bool physical_replication = false;
+  bool tls = false;
+};
+wire::ErrorFields no_rule(const Visitor& visitor);
+wire::ErrorFields rejected_by_rule(const Visitor& visitor);
+wire::ErrorFields certificate_missing();
+wire::ErrorFields wrong_peer(std::string_view user);
+wire::ErrorFields user_not_looked_up();
+wire::ErrorFields method_not_served(std::string_view method);
 wire::ErrorFields startup_option(std::string_view option);
 wire::ErrorFields client_idle_timeout();
 wire::ErrorFields idle_transaction_timeout();

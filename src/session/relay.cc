@@ -95,6 +95,9 @@ void Relay::refuse(const DedicatedConnection& server, CloseReason reason) {
   }
   const wire::ErrorFields& error = server.login().error();
   if (reason == CloseReason::kLoginFailed) return client_.end(EndReason::kLoginFailed, error);
+  if (reason == CloseReason::kTlsFailed)
+    return client_.end(EndReason::kNoServer,
+                       pool_->tls_error(server.address(), server.tls_error()));
   const std::string why = reason == CloseReason::kConnectTimeout ? "no answer within server_connect"
                                                                  : std::string(describe(reason));
   pool_->address_failed(server.address());  // whoever comes next goes to another one

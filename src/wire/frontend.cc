@@ -6,6 +6,7 @@ namespace pgsaba::wire {
 namespace {
 
 constexpr std::uint32_t kCancelCode = 80877102;
+constexpr std::uint32_t kSslCode = 80877103;
 
 // The C string at `from`; nothing if it is not terminated.
 std::optional<std::string_view> string_at(std::string_view body, std::size_t from) {
@@ -22,6 +23,8 @@ void append_startup(std::string& out, std::uint32_t version, const ParameterList
   for (const auto& [name, value] : parameters) writer.string(name).string(value);
   writer.byte('\0').end();
 }
+
+void append_ssl_request(std::string& out) { MessageWriter(out).begin(0).int32(kSslCode).end(); }
 
 void append_cancel_request(std::string& out, const CancelKey& key) {
   MessageWriter(out).begin(0).int32(kCancelCode).int32(key.pid).raw(key.secret).end();

@@ -1,31 +1,32 @@
-// CancelConnection: carries one cancel request to PostgreSQL: connects, says so, and waits until
-// the server closes, which it does after the signal was sent. Until then the server connection that
-// is aimed at must not serve anybody else. Owned by a worker.
+// CancelConnection: carries one cancel request to PostgreSQL: connects, with TLS if the connection
+// that it is about has it, says so, and waits until the server closes, which it does after the
+// signal was sent. Until then the server connection that is aimed at must not serve anybody else.
+// Owned by a worker.
 #pragma once
 
-#include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool_key.h"
+#include "pgsaba/server/outgoing_connection.h"
 #include "pgsaba/wire/frontend.h"
 #include "pgsaba/worker/worker.h"
 
 namespace pgsaba::worker {
 
-class CancelConnection final : public net::Connection {
+class CancelConnection final : public server::OutgoingConnection {
  public:
   CancelConnection(Worker& worker, pool::PoolKey key, std::uint64_t server_id, Micros deadline)
-      : Connection(worker.turn(), Side::kServer),
+      : OutgoingConnection(worker.turn()),
         worker_(worker),
         key_(std::move(key)),
         server_id_(server_id),
         deadline_(deadline) {}
 
-  void open(net::Socket socket, const wire::CancelKey& key) {
-    attach_connecting(socket);
-    std::string request;
-    wire::append_cancel_request(request, key);
-    send(request);
+  Status open(const net::Address& address, const net::SocketOptions& options,
+              const server::TlsWish& wish, const wire::CancelKey& key) {
+    cancel_key_ = key;
+    return begin_connecting(address, options, wish);
   }
   void step() override {
+    if (!has_agreed()) return agree();
     gather(true);
     retain(0);
     if (broken() || ended()) worker_.cancel_done(*this);
@@ -36,9 +37,17 @@ class CancelConnection final : public net::Connection {
   Micros deadline() const { return deadline_; }
 
  private:
+  void agreed() override {
+    std::string request;
+    wire::append_cancel_request(request, cancel_key_);
+    send(request);
+  }
+  void not_agreed() override { worker_.cancel_done(*this); }
+
   Worker& worker_;
   pool::PoolKey key_;
   std::uint64_t server_id_;
+  wire::CancelKey cancel_key_;
   Micros deadline_;
 };
 

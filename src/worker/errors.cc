@@ -53,6 +53,12 @@ wire::ErrorFields login_timeout() {
                "The setting is timeouts.client_login; is the server reachable?");
 }
 
+wire::ErrorFields too_many_logins() {
+  return fatal(
+      sqlstate::kTooManyConnections, "too many connections are logging in",
+      "The one that had taken longest was closed; limits.max_client_connections bounds them.");
+}
+
 wire::ErrorFields too_many_clients(std::string_view setting, long limit) {
   return fatal(
       sqlstate::kTooManyConnections,

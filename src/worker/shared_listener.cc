@@ -28,6 +28,7 @@ bool still_fits(const ServerConnection& server, const pool::PoolKey& made_for,
                 const pool::PoolKey& key, const server::ServerTarget& target) {
   const server::ServerTarget& there = server.target();
   return made_for == key && there.user == target.user && there.database == target.database &&
+         there.tls == target.tls &&
          std::ranges::find(target.addresses, server.address()) != target.addresses.end();
 }
 

@@ -10,6 +10,7 @@
 #include "worker/cluster_reads.h"
 #include "worker/errors.h"
 #include "worker/listen_desk.h"
+#include "worker/listing.h"
 
 namespace pgsaba::worker {
 
@@ -48,6 +49,10 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
       listen_desk_(std::make_unique<ListenDesk>(*this)) {
   turn_.now = now;
   next_tick_ = now + kTickUs;
+  if (HandshakeMaker* maker = process.handshake_maker)
+    turn_.handshakes.send_to([maker, index](net::HandshakeStep step) {
+      maker->order_handshake(index, std::move(step));
+    });
 }
 
 Worker::~Worker() { end_all(); }
@@ -68,12 +73,13 @@ void Worker::run_turn(Micros now) {
   match_pools();
   if (now >= next_tick_) tick();
   if (stopping_) wind_down();
+  if (!listings_.empty()) list_clients();
   turn_.flush_all();
   turn_.sweep();
 }
 
 Micros Worker::timeout(Micros now) const {
-  if (turn_.work_left() || !to_match_.empty()) return 0;
+  if (turn_.work_left() || !to_match_.empty() || !listings_.empty()) return 0;
   const Micros next = parked_.empty() ? next_tick_ : std::min(next_tick_, next_wake_);
   if (!starving_.empty()) return std::min(kStarvingTickUs, next - now);
   return std::max<Micros>(0, next - now);
@@ -101,6 +107,7 @@ void Worker::tick() {
   wake_unrouted();
   ask_for_roles();
   expire_sessions();
+  report_tls_failures();
   start_cancels();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);
   match_pools();
@@ -165,6 +172,7 @@ bool Worker::droppable(const pool::Pool& pool) const {
 void Worker::drop_pool(pool::Pool& pool) {
   for (const auto& [key, account] : accounts_) account->forget(pool);
   retired_totals_[pool.key().database] += pool.totals();
+  retired_times_[pool.key().database] += pool.times();
 }
 
 void Worker::end_all_in(Phase phase) {
@@ -231,8 +239,6 @@ void Worker::on_mail(NewPicture& mail) {
 
 void Worker::on_mail(StandbyProgress&) { wake_parked(); }
 
-void Worker::on_mail(SnapshotRequest& mail) { mail.answer(snapshot()); }
-
 void Worker::on_mail(ConsoleOutput& mail) {
   ClientSession* client = find_client(mail.client);
   if (client != nullptr && client->state() == ClientSession::State::kConsole)
@@ -270,6 +276,12 @@ void Worker::on_mail(Shutdown& mail) {
 }
 
 void Worker::on_mail(KeysDerived& mail) { scram_keys_.deliver(mail.order, mail.keys); }
+
+void Worker::on_mail(InquiryAnswered& mail) {
+  if (ClientSession* client = find_client(mail.client)) client->inquiry_answered(mail.answer);
+}
+
+void Worker::on_mail(HandshakeComputed& mail) { turn_.handshakes.deliver(std::move(mail.step)); }
 
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }
 

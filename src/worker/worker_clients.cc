@@ -20,6 +20,7 @@ using session::Phase;
 namespace {
 
 constexpr int kAcceptsPerTurn = 64;
+constexpr std::int64_t kSpareConnections = 100;
 
 }  // namespace
 
@@ -47,7 +48,28 @@ void Worker::place_client(net::Socket socket) {
   process_.mailboxes[chosen]->post(NewClient{socket});
 }
 
+// More connections than clients are allowed, and some for consoles and logins that will fail.
+bool Worker::crowded() const {
+  const auto limit = static_cast<std::int64_t>(picture_->config->limits.max_client_connections);
+  const std::int64_t spare = std::max<std::int64_t>(kSpareConnections, limit / 10);
+  std::int64_t connections = 0;
+  for (const auto& load : process_.loads) connections += *load;
+  return connections > limit + spare;
+}
+
+// Whoever has not proven who they are must not keep others out: the one that has taken longest
+// goes.
+void Worker::end_slowest_login() {
+  Sessions& logins = sessions_in(Phase::kLogin);
+  for (ClientSession* session = logins.first(); session != nullptr;
+       session = logins.next(*session)) {
+    const bool proven = session->state() == ClientSession::State::kWelcome;
+    if (!proven) return session->end(session::EndReason::kLimit, errors::too_many_logins());
+  }
+}
+
 void Worker::add_client(net::Socket socket) {
+  if (crowded()) end_slowest_login();
   const std::uint32_t id = new_client_id();
   auto client = std::make_unique<ClientSession>(*this, id, socket);
   sessions_in(Phase::kLogin).push_back(*client);
@@ -115,6 +137,45 @@ void Worker::dismiss(session::Account& account) {
   if (--account.clients == 0 && account.pool != nullptr) account.pool->client_left();
 }
 
+bool Worker::seeks_secrets(std::string_view database) {
+  const config::Config& config = *picture_->config;
+  const config::DatabaseSettings* settings = config::find_database(config, database);
+  return settings != nullptr && (!config.auth.user.empty() || !settings->auth_user.empty());
+}
+
+void Worker::seek_secret(ClientSession& session) {
+  process_.control->secret_wanted(index_, session.id(), session.database(), session.user());
+}
+
+void Worker::doubt_secret(const ClientSession& session) {
+  process_.control->secret_doubted(session.database(), session.user());
+}
+
+// Its servers are logged in to with it, too.
+void Worker::on_mail(SecretFound& mail) {
+  ClientSession* client = find_client(mail.client);
+  if (client == nullptr) return;
+  auto secret = auth::parse_secret(mail.secret);
+  const bool usable = !mail.secret.empty() && secret.ok();
+  if (usable) {
+    const std::pair who(client->database(), client->user());
+    const auto known = found_secrets_.find(who);
+    if (known == found_secrets_.end() || !(known->second == *secret)) {
+      found_secrets_.insert_or_assign(who, *secret);
+      for (const auto& [key, pool] : pools_)
+        if (key.database == who.first && key.user == who.second)
+          if (auto target = target_of(key)) pool->reconfigure(std::move(target), policy_of(key));
+    }
+  }
+  client->secret_found(usable ? &*secret : nullptr, mail.error);
+}
+
+void Worker::inquire(ClientSession& session, const auth::Inquiry& inquiry) {
+  if (process_.inquirer != nullptr)
+    return process_.inquirer->inquire(index_, session.id(), inquiry);
+  mailbox_.post(InquiryAnswered{session.id(), auth::answer(inquiry)});
+}
+
 // ---- lists and departure -----------------------------------------------------------------------
 
 void Worker::phase_changed(ClientSession& session, Phase from, Phase to) {
@@ -136,6 +197,22 @@ void Worker::log_client(const ClientSession& session, std::string_view event) {
   const std::string from =
       session.open() ? turn_.network.peer_address(session.socket()).to_string() : "?";
   log::info("C-{} {}/{}@{} {}", session.id(), session.database(), session.user(), from, event);
+}
+
+void Worker::log_tls_failure(const ClientSession& session, std::string_view why) {
+  constexpr std::uint32_t kLinesPerSecond = 10;
+  if (tls_failures_ == 0) tls_failures_since_ = turn_.now;
+  if (++tls_failures_ <= kLinesPerSecond) log_client(session, why);
+  if (tls_failures_ == kLinesPerSecond)
+    log::warning("more clients fail to use TLS; they are counted for the rest of the second");
+}
+
+void Worker::report_tls_failures() {
+  constexpr std::uint32_t kLinesPerSecond = 10;
+  if (tls_failures_ == 0 || turn_.now - tls_failures_since_ < kSecond) return;
+  if (tls_failures_ > kLinesPerSecond)
+    log::warning("{} more clients failed to use TLS", tls_failures_ - kLinesPerSecond);
+  tls_failures_ = 0;
 }
 
 // ---- the admin console -------------------------------------------------------------------------
@@ -182,6 +259,17 @@ void Worker::cancel_here(const wire::CancelKey& key) {
   start_cancels();
 }
 
+// The key is as worth hiding as what it is about, and as little.
+template <class Server>
+Worker::CancelAim Worker::aim_at(const Server& server) {
+  CancelAim aim{server.id(), server.address(), {}, server.login().cancel_key()};
+  if (server.tls() != nullptr) {
+    aim.tls = server.target().tls;
+    aim.tls.required = true;
+  }
+  return aim;
+}
+
 // The request goes to the server that runs the client's statement at this moment, and keeps that
 // server from everybody else until it is through.
 void Worker::start_cancels() {
@@ -204,15 +292,14 @@ void Worker::start_cancel(ClientSession& client) {
     return client.refused(errors::canceled());
   }
   if (const server::DedicatedConnection* own = client.dedicated()) {
-    send_cancel({}, own->id(), own->address(), own->login().cancel_key());
+    send_cancel({}, aim_at(*own));
     return;
   }
   if (client.holds_cancel()) return;
   server::ServerConnection* server = client.cancel_target();
   if (server == nullptr || server->cancels_in_flight > 0) return;
   pool::Pool& pool = *client.lease_pool();
-  if (send_cancel(pool.key(), server->id(), server->address(), server->login().cancel_key()))
-    pool.cancel_began(*server);
+  if (send_cancel(pool.key(), aim_at(*server))) pool.cancel_began(*server);
 }
 
 void Worker::cancel_due(ClientSession& client) {
@@ -229,17 +316,16 @@ void Worker::listen(ClientSession& session, std::uint32_t ticket,
 void Worker::stop_statement(const server::ServerConnection& server) {
   const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
   if (most > 0 && cancels_.size() >= most) return;
-  send_cancel({}, server.id(), server.address(), server.login().cancel_key());
+  send_cancel({}, aim_at(server));
 }
 
-bool Worker::send_cancel(const pool::PoolKey& pool, std::uint64_t server_id,
-                         const net::Address& address, const wire::CancelKey& key) {
+bool Worker::send_cancel(const pool::PoolKey& pool, const CancelAim& aim) {
   const config::Config& config = *picture_->config;
-  const auto socket = turn_.network.connect(address, socket_options(config.tcp));
-  if (!socket) return false;
   const Micros deadline = turn_.now + config.timeouts.cancel_wait_us;
-  cancels_.push_back(std::make_unique<CancelConnection>(*this, pool, server_id, deadline));
-  cancels_.back()->open(*socket, key);
+  auto connection = std::make_unique<CancelConnection>(*this, pool, aim.server_id, deadline);
+  if (!connection->open(aim.address, socket_options(config.tcp), aim.tls, aim.key).ok())
+    return false;
+  cancels_.push_back(std::move(connection));
   return true;
 }
 

@@ -104,10 +104,18 @@ std::shared_ptr<const server::ServerTarget> Worker::target_of(const pool::PoolKe
   target.addresses = addresses->second[key.server];
   target.database = database->dbname.empty() ? key.database : database->dbname;
   target.user = key.user;
+  const config::ServerTls& wanted = cluster->second.tls;
+  const auto tls = picture_->server_tls.find(database->cluster);
+  target.tls = {tls == picture_->server_tls.end() ? nullptr : tls->second,
+                wanted.settings.mode >= config::TlsMode::kRequire,
+                cluster->second.servers[key.server].host, wanted.channel_binding};
   if (!database->password.empty()) {
     if (auto secret = auth::parse_secret(database->password)) target.secret = std::move(*secret);
   } else if (const auth::Secret* secret = picture_->users->find(key.user)) {
     target.secret = *secret;
+  } else if (const auto found = found_secrets_.find({key.database, key.user});
+             found != found_secrets_.end()) {
+    target.secret = found->second;
   }
   return std::make_shared<const server::ServerTarget>(std::move(target));
 }

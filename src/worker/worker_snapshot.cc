@@ -6,12 +6,16 @@
 
 #include "pgsaba/worker/worker.h"
 #include "worker/listen_desk.h"
+#include "worker/listing.h"
 
 namespace pgsaba::worker {
 namespace {
 
 using session::ClientSession;
+using session::Phase;
 using Place = pool::Pool::Place;
+
+constexpr int kListedPerTurn = 64;  // clients, at some microseconds each
 
 stats::ClientState state_of(const ClientSession& client) {
   switch (client.state()) {
@@ -59,11 +63,16 @@ void add_addresses(stats::ConnectionRow& row, net::Network& network, net::Socket
   row.local_port = local.is_unix() ? 0 : local.port();
 }
 
+std::string tls_text(const net::Connection& connection) {
+  return connection.tls() != nullptr ? connection.tls()->description() : std::string();
+}
+
 stats::ClientRow client_row(const ClientSession& client, net::Turn& turn) {
   stats::ClientRow row;
   row.user = client.user();
   row.database = client.database();
   add_addresses(row, turn.network, client.socket());
+  row.tls = tls_text(client);
   row.connect_time = wall_time(client.connected_at(), turn.now);
   row.request_time = wall_time(client.request_at(), turn.now);
   row.ptr = row.id = client.id();
@@ -115,6 +124,7 @@ stats::ServerRow server_row(const server::ServerConnection& server, net::Turn& t
   stats::ServerRow row;
   row.server = server.target().name;
   add_addresses(row, turn.network, server.socket());
+  row.tls = tls_text(server);
   row.connect_time = wall_time(server.opened_at(), turn.now);
   row.request_time = wall_time(server.idle_since, turn.now);
   row.close_needed = server.close_when_released;
@@ -163,6 +173,7 @@ stats::ServerRow server_row(const ClientSession& client, net::Turn& turn) {
   row.server = server.target().name;
   row.replication = client.replication();
   add_addresses(row, turn.network, server.socket());
+  row.tls = tls_text(server);
   row.connect_time = row.request_time = wall_time(server.opened_at(), turn.now);
   row.ptr = row.id = server.id();
   row.link = client.id();
@@ -241,16 +252,14 @@ void add_routes(stats::WorkerSnapshot& shot, const std::string& database,
   }
 }
 
-using PinnedNow = std::map<std::string, std::array<std::uint64_t, session::kPinReasons>>;
-
 void add_pins(stats::WorkerSnapshot& shot, const std::string& database,
-              const session::PinCounts& counts, PinnedNow& now) {
+              const session::PinCounts& counts) {
   for (std::size_t i = 0; i < session::kPinReasons; ++i) {
     const session::PinCount& count = counts.of(static_cast<session::PinReason>(i));
     if (!count.any()) continue;
     shot.pins.push_back({.database = database,
                          .reason = session::Pins::describe_pins(static_cast<std::uint8_t>(1U << i)),
-                         .pinned = now[database].at(i),
+                         .pinned = count.taken - count.ended,
                          .taken = count.taken,
                          .kept_us = count.kept_us,
                          .waited = count.waited,
@@ -259,48 +268,82 @@ void add_pins(stats::WorkerSnapshot& shot, const std::string& database,
   }
 }
 
-void count_pins(const ClientSession& client, PinnedNow& now) {
-  if (client.pinned_at() == 0) return;
-  for (std::size_t i = 0; i < session::kPinReasons; ++i)
-    if (client.pins().has(static_cast<session::PinReason>(i))) ++now[client.database()].at(i);
-}
-
 }  // namespace
 
-stats::WorkerSnapshot Worker::snapshot() {
+void Worker::on_mail(SnapshotRequest& mail) {
+  if (mail.detail != stats::Detail::kClients) return mail.answer(snapshot(mail.detail));
+  Listing listing;
+  listing.answer = std::move(mail.answer);
+  for (const auto& [id, client] : clients_) listing.clients.push_back(id);
+  listings_.push_back(std::move(listing));
+}
+
+// Some per turn: queries must not wait until thousands of clients are described.
+void Worker::list_clients() {
+  Listing& listing = listings_.front();
+  for (int i = 0; i < kListedPerTurn && !listing.clients.empty(); ++i) {
+    const ClientSession* client = find_client(listing.clients.back());
+    listing.clients.pop_back();
+    if (client != nullptr) listing.rows.push_back(client_row(*client, turn_));
+  }
+  if (!listing.clients.empty()) return;
+  stats::WorkerSnapshot shot = snapshot(stats::Detail::kServers);
+  shot.clients = std::move(listing.rows);
+  listing.answer(std::move(shot));
+  listings_.pop_front();
+}
+
+// Of each account: all, without those that wait for a server.
+std::map<const pool::Pool*, std::uint32_t> Worker::count_clients(stats::WorkerSnapshot& shot) {
+  std::map<const pool::Pool*, std::uint32_t> active;
+  shot.login_clients = static_cast<std::uint32_t>(sessions_in(Phase::kLogin).size());
+  for (const auto& [key, account] : accounts_) {
+    const auto clients = static_cast<std::uint32_t>(account->clients);
+    if (clients == 0) continue;
+    shot.accounts.push_back({account->database, account->user, clients});
+    if (account->pool != nullptr) active[account->pool] += clients;
+  }
+  sessions_in(Phase::kWaiting).for_each([&](const ClientSession& client) {
+    const session::Account* account = client.account();
+    if (account != nullptr && account->pool != nullptr) --active[account->pool];
+  });
+  sessions_in(Phase::kConsole).for_each([&](const ClientSession& console) {
+    shot.accounts.push_back({console.database(), console.user(), 1, true});
+  });
+  return active;
+}
+
+stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   stats::WorkerSnapshot shot;
   shot.worker = static_cast<std::uint32_t>(index_);
   shot.time = wall_clock_now();
-  std::map<const pool::Pool*, std::uint32_t> active;
-  PinnedNow pinned;
-  for (const auto& [id, client] : clients_) {
-    shot.clients.push_back(client_row(*client, turn_));
-    count_pins(*client, pinned);
-    if (client->dedicated() != nullptr) shot.servers.push_back(server_row(*client, turn_));
-    const session::Account* account = client->account();
-    const bool counted = account != nullptr && account->pool != nullptr &&
-                         state_of(*client) != stats::ClientState::kWaiting;
-    if (counted) ++active[account->pool];
-  }
+  const std::map<const pool::Pool*, std::uint32_t> active = count_clients(shot);
   std::map<std::string, stats::TrafficTotals> totals = retired_totals_;
+  std::map<std::string, stats::TrafficTimes> times = retired_times_;
   std::unordered_map<std::uint32_t, std::size_t> prepared;
   for (const auto& [key, pool] : pools_) {
     shot.pools.push_back(pool_row(*pool, turn_.now));
-    shot.pools.back().cl_active = active[pool.get()];
-    shot.pools.back().cl_active_cancel_req = 0;
+    const auto clients = active.find(pool.get());
+    if (clients != active.end()) shot.pools.back().cl_active = clients->second;
     totals[key.database] += pool->totals();
+    times[key.database] += pool->times();
+    if (detail == stats::Detail::kSums) continue;
     add_servers(shot, *pool, turn_);
     add_prepared(shot, *pool, prepared);
   }
+  for (auto& [database, sum] : totals) shot.databases.push_back({database, sum, times[database]});
+  for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
+  for (const auto& [database, counts] : pin_counts_) add_pins(shot, database, counts);
+  if (detail == stats::Detail::kSums) return shot;
+  sessions_in(Phase::kRelay).for_each([&](const ClientSession& client) {
+    if (client.dedicated() != nullptr) shot.servers.push_back(server_row(client, turn_));
+  });
   listen_desk_->visit([&](const auto& database, const auto& user, const SharedListener& listener) {
     if (listener.server() == nullptr) return;
     shot.servers.push_back(server_row(listener, turn_));
     shot.servers.back().database = database;
     shot.servers.back().user = user;
   });
-  for (auto& [database, sum] : totals) shot.databases.push_back({database, sum});
-  for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
-  for (const auto& [database, counts] : pin_counts_) add_pins(shot, database, counts, pinned);
   return shot;
 }
 

@@ -2,6 +2,7 @@
 # ctest-labels: threads
 
 import select
+import socket
 
 import pytest
 from harness import messages as m
@@ -138,6 +139,36 @@ def accepted(daemon, **arguments):
     except Exception as refused:  # pylint: disable=broad-except
         assert refused.sqlstate == "53300"
         return False
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_connections_that_never_log_in_keep_nobody_out(start_pgsaba, workers):
+    """Their number is bounded, and those that have taken longest make room."""
+    daemon = start_pgsaba({"limits": {"max_client_connections": 10}, "workers": workers})
+    with daemon.connect() as inside:
+        begin(inside)
+        idle = [socket.create_connection(daemon.where) for _ in range(400)]
+        for one in idle[::2]:
+            one.sendall(b"\0\0\0")  # the beginning of something
+        for _ in range(5):
+            with daemon.connect() as late:
+                assert late.value("select 1") == "1"
+        assert inside.value("select 1") == "1"
+        inside.rows("commit")
+
+        def ended():
+            gone = 0
+            for one in idle:
+                one.setblocking(False)
+                try:
+                    gone += one.recv(1000, socket.MSG_PEEK)[:1] == b"E"
+                except BlockingIOError:
+                    pass
+            return gone
+
+        wait_until(lambda: ended() >= 400 - 10 - 100, 10, "room")
+        for one in idle:
+            one.close()
 
 
 @pytest.mark.parametrize("changes, setting", [

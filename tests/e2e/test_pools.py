@@ -57,10 +57,11 @@ def test_session_mode_rolls_back_what_a_lost_client_began(start_pgsaba, cluster)
     daemon = start_pgsaba(database(pool_size=1, pool_mode="session"))
     cluster.sql("create table left_open (id int)")
     one = daemon.connect()
-    one.rows("begin; select 1")
+    pid = begin(one)
     one.rows("insert into left_open values (1)")
     one.abandon()
     with daemon.connect() as other:
+        assert backend(other) == pid
         assert other.value("select count(*) from left_open") == "0"
         assert other.query("commit")[0].tag == b"N"  # there is no transaction in progress
 
@@ -245,8 +246,10 @@ def test_lending_between_workers(start_pgsaba):
 
 def test_an_idle_server_follows_a_client_of_another_worker(start_pgsaba):
     daemon = start_pgsaba({**database(pool_size=2), "workers": 2})
-    clients = [daemon.connect() for _ in range(4)]
-    holders, others = clients[:2], clients[2:]
+    clients = [daemon.connect(options={"application_name": str(i)}) for i in range(8)]
+    home = {row["application_name"]: row["worker"] for row in daemon.admin("show clients")}
+    holders, others = ([clients[i] for i in range(8) if home[str(i)] == worker][:2]
+                       for worker in ("0", "1"))
     pids = sorted(begin(client) for client in holders)
     for client in others:
         client.send(m.query("select pg_backend_pid()"))

@@ -194,7 +194,7 @@ def test_a_begin_that_fails_fails_the_transaction(before_fake, extended):
         connection.send(complete("DISCARD ALL"), ready())
         connection.serve()
 
-    pgsaba, fake = before_fake(refusing)
+    pgsaba, fake = before_fake(refusing, changes=one_pool())
     with pgsaba.connect() as client:
         client.query("begin isolation level serializable")
         if extended:

@@ -179,6 +179,9 @@ def test_other_credentials_reconnect(daemon, cluster):
         assert client.value("select session_user") == "postgres"
         reload(daemon, {"databases": {"postgres": {"user": "alice"}}})
         assert client.value("select session_user") == "alice"
+        pid = backend(client)
+        reload(daemon, {"databases": {"postgres": {"user": "alice", "password": "another"}}})
+        assert backend(client) != pid
 
 
 # The userlist

@@ -140,6 +140,7 @@ class SimNetwork final : public net::Network {
   net::Socket accept(net::Socket, const net::SocketOptions& options) override;
   void close(net::Socket socket) override;
   net::Address peer_address(net::Socket) override { return {}; }
+  std::optional<uid_t> peer_user(net::Socket) override { return std::nullopt; }
   net::Address local_address(net::Socket) override { return {}; }
   // Reports what there is; the world's clock does the waiting.
   void wait(Micros timeout_us) override;

@@ -87,6 +87,8 @@ class World {
     void console_closed(std::size_t, std::uint32_t) override {}
     void positions_wanted(const std::string&) override {}
     void roles_doubted(const std::string&) override {}
+    void secret_wanted(std::size_t, std::uint32_t, std::string, std::string) override {}
+    void secret_doubted(std::string, std::string) override {}
     void worker_drained(std::size_t) override {}
   };
 

@@ -56,9 +56,10 @@ struct ClientLoginStep {
 
 class ClientLogin {
  public:
-  // `secret` is copied; null if the user is unknown.
+  // `secret` is copied; null if the user is unknown. `end_point`: over TLS, the hash of our
+  // certificate, to which the client may bind its login (SCRAM-SHA-256-PLUS).
   ClientLogin(ClientAuthMethod method, std::string user, const Secret* secret,
-              ClientLoginSettings settings);
+              ClientLoginSettings settings, std::string end_point = {});
   ClientLogin(ClientLogin&&) noexcept;
   ClientLogin& operator=(ClientLogin&&) noexcept;
   ClientLogin(const ClientLogin&) = delete;
@@ -120,6 +121,7 @@ class ClientLogin {
   bool known_;
   Secret secret_;
   ClientLoginSettings settings_;
+  std::string end_point_;
   // Not empty: the exchange is a mock, to be refused at its end for this reason.
   std::string_view doomed_because_;
   std::array<std::uint8_t, 4> md5_salt_{};

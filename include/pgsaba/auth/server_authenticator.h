@@ -20,6 +20,7 @@
 #include <pgsaba/auth/scram_keys.h>
 #include <pgsaba/auth/secret.h>
 #include <pgsaba/base/bytes.h>
+#include <pgsaba/config/config.h>
 
 #include <cstdint>
 #include <memory>
@@ -40,6 +41,12 @@ ServerCredentials credentials_of(const Secret& secret);
 // 4,096 take 1.5 ms; a server may not make us spin for longer than about 40.
 inline constexpr std::uint32_t kMaxServerScramIterations = 100'000;
 
+// Over TLS, the hash of the server's certificate, and whether the login has to be bound to it.
+struct ServerBinding {
+  std::string end_point = {};
+  config::ChannelBinding wish = config::ChannelBinding::kPrefer;
+};
+
 struct ServerAuthStep {
   enum class Kind : std::uint8_t { kSend, kWait, kNeedsKeys, kDone, kFailed };
   Kind kind = Kind::kFailed;
@@ -49,7 +56,7 @@ struct ServerAuthStep {
 
 class ServerAuthenticator {
  public:
-  ServerAuthenticator(std::string user, ServerCredentials credentials,
+  ServerAuthenticator(std::string user, ServerCredentials credentials, ServerBinding binding = {},
                       std::uint32_t max_scram_iterations = kMaxServerScramIterations);
   ServerAuthenticator(ServerAuthenticator&&) noexcept;
   ServerAuthenticator& operator=(ServerAuthenticator&&) noexcept;
@@ -86,14 +93,17 @@ class ServerAuthenticator {
   Step on_sasl_final(std::string_view message);
   Step on_unsupported(std::int32_t code);
   Step answer_scram(const ScramPassThrough& pass_through);
+  Step unbound();
   Step send(std::string payload, State next);
   Step fail(LoginError error);
   Step cannot(std::string_view what);
 
   std::string user_;
   ServerCredentials credentials_;
+  ServerBinding binding_;
   std::uint32_t max_scram_iterations_;
   State state_ = State::kIdle;
+  bool bound_ = false;
   std::unique_ptr<ScramClient> scram_;
   ScramKeyRequest key_request_;
 };

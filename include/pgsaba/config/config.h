@@ -24,10 +24,20 @@ enum class RoutePolicy : std::uint8_t { kPrimary, kReplica, kSplit };
 // What is done about code that may change a session out of sight: nothing, ask, or clean.
 enum class UnknownCode : std::uint8_t { kTrust, kProbe, kReset };
 enum class ApplicationName : std::uint8_t { kFollow, kForce, kAddHost };
-enum class AuthType : std::uint8_t { kTrust, kPlain, kMd5, kScramSha256 };
+enum class AuthType : std::uint8_t { kTrust, kPlain, kMd5, kScramSha256, kHba };
 enum class ReadYourWrites : std::uint8_t { kOff, kSession, kDatabase };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 enum class LogFormat : std::uint8_t { kText, kJson };
+enum class TlsMode : std::uint8_t {
+  kDisable,
+  kAllow,
+  kPrefer,
+  kRequire,
+  kVerifyCa,    // and the other side's certificate is signed by `ca`
+  kVerifyFull,  // and made out to the host that was meant, or to the user
+};
+enum class TlsVersion : std::uint8_t { k12, k13 };
+enum class ChannelBinding : std::uint8_t { kDisable, kPrefer, kRequire };
 
 // Where clients connect: a TCP address, or (unix_directory not empty) a socket in a directory.
 // A directory that starts with '@' is a name in Linux's abstract namespace.
@@ -62,9 +72,53 @@ struct Monitor {
   bool operator==(const Monitor&) const = default;
 };
 
+// A certificate with the chain behind it, and its key: PEM files.
+struct TlsFiles {
+  std::string certificate = {};
+  std::string key = {};
+
+  bool operator==(const TlsFiles&) const = default;
+};
+
+// What both sides have in common. The lists are OpenSSL's.
+struct TlsSettings {
+  TlsMode mode = TlsMode::kPrefer;
+  TlsFiles files = {};
+  std::string ca = {};
+  TlsVersion minimum_version = TlsVersion::k12;
+  TlsVersion maximum_version = TlsVersion::k13;
+  std::string ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+  std::string ciphersuites =
+      "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+  std::string curves = "X25519:P-256:P-384";
+
+  bool verifies() const { return mode >= TlsMode::kVerifyCa; }
+  bool operator==(const TlsSettings&) const = default;
+};
+
+// To clients: without a certificate there is no TLS.
+struct ClientTls {
+  TlsSettings settings = {};
+  std::vector<TlsFiles> more = {};  // for clients that ask for other names (SNI)
+
+  bool offered() const {
+    return settings.mode != TlsMode::kDisable && !settings.files.certificate.empty();
+  }
+  bool operator==(const ClientTls&) const = default;
+};
+
+// To the servers of a cluster.
+struct ServerTls {
+  TlsSettings settings = {.mode = TlsMode::kDisable};
+  ChannelBinding channel_binding = ChannelBinding::kPrefer;
+
+  bool operator==(const ServerTls&) const = default;
+};
+
 struct Cluster {
   std::vector<ServerAddress> servers = {};  // never empty
   Monitor monitor = {};
+  ServerTls tls = {};
   bool anonymous = false;  // made from a database's host and port
 
   bool operator==(const Cluster&) const = default;
@@ -82,6 +136,9 @@ struct DatabaseSettings {
   std::string password = {};
   std::string application_name = {};
   std::optional<ApplicationName> application_name_mode = {};
+  std::string auth_user = {};  // these three as in Auth, where they are empty
+  std::string auth_query = {};
+  std::string auth_dbname = {};
   std::optional<PoolMode> pool_mode = {};
   std::optional<std::int32_t> pool_size = {};
   std::optional<std::int32_t> min_pool_size = {};
@@ -112,6 +169,16 @@ struct UserSettings {
 struct Auth {
   AuthType type = AuthType::kScramSha256;
   std::string file = {};
+  std::string hba_file = {};
+  std::string ident_file = {};
+  // Users that the file does not list are asked for on a server, by this user; empty: they are not.
+  std::string user = {};
+  std::string password = {};
+  std::string dbname = {};  // empty: the client's database
+  std::string query =
+      "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
+      "FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin";
+  Micros query_ttl_us = 30 * kSecond;
 };
 
 struct Admin {
@@ -225,6 +292,7 @@ struct Config {
   std::map<std::string, DatabaseSettings, std::less<>> databases = {};
   // One entry per user with settings of its own, not per known user.
   std::unordered_map<std::string, UserSettings, NameHash, std::equal_to<>> users = {};
+  ClientTls tls = {};
   Auth auth = {};
   Admin admin = {};
   Http http = {};

@@ -4,6 +4,10 @@
 // Events only mark a connection and put it on the run list. Its `step` runs once per turn, reads
 // once, and appends what it has to say; `flush` writes once per peer at the turn's end. An idle
 // connection owns no buffer.
+//
+// With TLS (`start_tls`) the same holds: one read, whose records are opened into the shared block;
+// one write, of what was gathered, sealed on its way out. Until hands are shaken neither `step` is
+// called nor anything sent of what was gathered; `secured` tells the outcome.
 // Owned by one worker thread. A connection moves to another worker only while it is at rest.
 #pragma once
 
@@ -13,7 +17,9 @@
 #include "pgsaba/base/buffer.h"
 #include "pgsaba/base/clock.h"
 #include "pgsaba/base/intrusive_list.h"
+#include "pgsaba/net/handshake_desk.h"
 #include "pgsaba/net/network.h"
+#include "pgsaba/net/tls.h"
 
 namespace pgsaba::net {
 
@@ -43,8 +49,12 @@ class Connection : public Pollable {
 
   // Asks for a `step` in this turn or the next.
   void schedule();
-  // What to do with what has arrived. Called by the worker only.
+  // What to do with what has arrived. Called by `take_turn` only, which the worker calls.
   virtual void step() = 0;
+  void take_turn() {
+    if (tls_ == nullptr || tls_->open) return step();
+    continue_handshake();
+  }
   // The unsent bytes fell below the low mark, or some went out after `watch_sending`.
   virtual void drained() {}
 
@@ -55,12 +65,21 @@ class Connection : public Pollable {
   bool open() const { return socket_ != kNoSocket; }
   bool broken() const { return broken_; }  // a write failed, or the peer reset the connection
   bool ended() const { return ended_; }    // the peer has said all it will
-  bool congested() const { return out_.size() > kHighMarkBytes; }
-  bool sent_all() const { return out_.empty(); }
+  bool congested() const { return out_.size() + sealed_bytes() > kHighMarkBytes; }
+  bool sent_all() const { return out_.empty() && sealed_bytes() == 0; }
   bool readable() const { return readable_; }
   bool hung_up() const { return hangup_; }
   Socket socket() const { return socket_; }
   Turn& turn() const { return *turn_; }
+
+  // Null without TLS, and until hands are shaken.
+  const TlsSession* tls() const { return tls_ && tls_->open ? tls_->session.get() : nullptr; }
+  // Why TLS failed; empty if it did not.
+  std::string_view tls_failure() const { return tls_ ? tls_->failure : std::string_view(); }
+
+  // For the HandshakeDesk: a step has this number; it is computed.
+  void handshake_asked(std::uint64_t number) { tls_->asked = number; }
+  void hands_shaken(HandshakeStep step);
 
   ListHook run_hook;
   ListHook dirty_hook;
@@ -69,6 +88,13 @@ class Connection : public Pollable {
   // Asks for `drained` once more, also below the high mark.
   void watch_sending() { congestion_reported_ = true; }
   void move_to(Turn& turn) { turn_ = &turn; }
+
+  // From the next byte on all is TLS; `received` has come of it already. What was sent before must
+  // be out.
+  void start_tls(std::unique_ptr<TlsSession> session, Bytes received);
+  bool shakes_hands() const { return tls_ && !tls_->open; }
+  // Hands are shaken, or could not be: `tls_failure`.
+  virtual void secured() {}
 
   // Everything that is here: the carry, and, if `may_read`, what the socket has (read once).
   // Valid until `retain`, which must follow.
@@ -79,7 +105,30 @@ class Connection : public Pollable {
   std::size_t carry_bytes() const { return carry_.size(); }
 
  private:
+  // What TLS adds. The session is away (null) while a step of the handshake is computed elsewhere.
+  struct Tls {
+    std::unique_ptr<TlsSession> session;
+    bool open = false;  // hands are shaken
+    std::uint64_t asked = 0;
+    Buffer unsent;  // sealed
+    std::string failure;
+  };
+
   Bytes receive_behind_carry();
+  std::size_t read_socket(std::span<std::uint8_t> room);
+  Bytes send_plain(Bytes more);
+  void write_failed();
+
+  // connection_tls.cc
+  std::size_t receive_sealed(std::span<std::uint8_t> room);
+  Bytes send_sealed(Bytes more);
+  void seal(Bytes& plain);
+  void keep_sealed(Bytes sealed);
+  std::size_t sealed_bytes() const { return tls_ ? tls_->unsent.size() : 0; }
+  void continue_handshake();
+  void ask_for_handshake(Bytes received);
+  void fail_handshake(std::string why);
+  void end_tls();
 
   Turn* turn_;
   Socket socket_ = kNoSocket;
@@ -94,6 +143,7 @@ class Connection : public Pollable {
   Buffer out_;
   Buffer carry_;
   Bytes gathered_;
+  std::unique_ptr<Tls> tls_;
 };
 
 class Turn {
@@ -107,6 +157,10 @@ class Turn {
   Network& network;
   BufferPool buffers;
   std::vector<std::uint8_t> scratch;  // one read at a time: carry first, fresh bytes behind
+  // Records as they are received, and as they are sent; empty until the first TLS connection.
+  std::vector<std::uint8_t> received;
+  std::vector<std::uint8_t> sealed;
+  HandshakeDesk handshakes;
   Micros now = 0;
 
   IntrusiveList<Connection, &Connection::run_hook> ready_servers;

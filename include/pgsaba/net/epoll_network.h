@@ -26,6 +26,7 @@ class EpollNetwork final : public Network {
   void close(Socket socket) override;
   Address peer_address(Socket socket) override;
   Address local_address(Socket socket) override;
+  std::optional<uid_t> peer_user(Socket socket) override;
   void wait(Micros timeout_us) override;
   void wake() override;
 

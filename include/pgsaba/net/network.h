@@ -4,6 +4,9 @@
 // Owned by one worker thread; only `wake` may be called from others.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <span>
 
 #include "pgsaba/base/bytes.h"
@@ -68,6 +71,8 @@ class Network {
 
   virtual Address peer_address(Socket socket) = 0;
   virtual Address local_address(Socket socket) = 0;
+  // Whose process is at the other end of a Unix socket; none: it is no such socket.
+  virtual std::optional<uid_t> peer_user(Socket socket) = 0;
 
   // Sleeps until something is ready, `wake` is called or the time is over; reports each readiness.
   virtual void wait(Micros timeout_us) = 0;

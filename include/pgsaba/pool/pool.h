@@ -27,6 +27,7 @@
 #include "pgsaba/pool/pin_places.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/server/server_connection.h"
+#include "pgsaba/stats/traffic_times.h"
 #include "pgsaba/stats/traffic_totals.h"
 
 namespace pgsaba::pool {
@@ -109,6 +110,7 @@ class Pool final : public server::ServerOwner {
   const PoolPolicy& policy() const { return policy_; }
   const server::ServerTarget& target() const { return *target_; }
   stats::TrafficTotals& totals() { return totals_; }
+  stats::TrafficTimes& times() { return times_; }
 
   // An idle server at once, unless somebody waits already.
   server::ServerConnection* take(const server::SettingsRef& wanted);
@@ -138,6 +140,7 @@ class Pool final : public server::ServerOwner {
   const net::Address& next_address();
   void address_failed(const net::Address& address) { addresses_.failed(address, host_.turn().now); }
   wire::ErrorFields connect_error(const net::Address& address, const std::string& why) const;
+  wire::ErrorFields tls_error(const net::Address& address, const std::string& why) const;
   wire::ErrorFields room_error() const;
 
   // A client keeps its server between transactions, or will; false: too many do. One that can wait
@@ -254,6 +257,7 @@ class Pool final : public server::ServerOwner {
   PoolPolicy policy_;
   std::shared_ptr<SharedPool> shared_;
   stats::TrafficTotals totals_;
+  stats::TrafficTimes times_;
   KnownAnswers known_answers_;
   std::array<Servers, 4> lists_;  // by Place
   Servers& idle_ = servers_at(Place::kIdle);

@@ -33,7 +33,7 @@ class DedicatedHolder {
   virtual void dedicated_drained() = 0;
 };
 
-class DedicatedConnection final : public net::Connection, private auth::ScramKeyWaiter {
+class DedicatedConnection final : public OutgoingConnection, private auth::ScramKeyWaiter {
  public:
   enum class State : std::uint8_t { kLogin, kRelay, kClosed };
 
@@ -64,6 +64,8 @@ class DedicatedConnection final : public net::Connection, private auth::ScramKey
   void drained() override;
 
  private:
+  void agreed() override;
+  void not_agreed() override;
   void step_login(Bytes input, std::size_t& used);
   ServerLogin::Outcome ask_for_keys(std::string& out);
   void keys_derived(const auth::ScramKeys& keys) override;

@@ -19,6 +19,7 @@
 #include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/auth/secret.h"
 #include "pgsaba/net/connection.h"
+#include "pgsaba/server/outgoing_connection.h"
 #include "pgsaba/server/pipeline.h"
 #include "pgsaba/server/prepared_statements.h"
 #include "pgsaba/server/server_login.h"
@@ -34,6 +35,7 @@ namespace pgsaba::server {
 enum class CloseReason : std::uint8_t {
   kNone,
   kConnectFailed,
+  kTlsFailed,
   kLoginFailed,
   kConnectTimeout,
   kServerClosed,   // PostgreSQL closed or reset the connection
@@ -117,7 +119,7 @@ class ServerOwner {
   virtual void server_closed(ServerConnection& server, CloseReason reason) = 0;
 };
 
-class ServerConnection final : public net::Connection, private auth::ScramKeyWaiter {
+class ServerConnection final : public OutgoingConnection, private auth::ScramKeyWaiter {
  public:
   enum class State : std::uint8_t { kLogin, kIdle, kLent, kCleaning, kClosed };
 
@@ -243,6 +245,8 @@ class ServerConnection final : public net::Connection, private auth::ScramKeyWai
   Micros idle_since = 0;
 
  private:
+  void agreed() override;
+  void not_agreed() override;
   void step_login(Bytes input, std::size_t& used);
   ServerLogin::Outcome ask_for_keys(std::string& out);
   void keys_derived(const auth::ScramKeys& keys) override;

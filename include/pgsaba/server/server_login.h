@@ -12,6 +12,7 @@
 #include "pgsaba/auth/secret.h"
 #include "pgsaba/auth/server_authenticator.h"
 #include "pgsaba/net/address.h"
+#include "pgsaba/server/outgoing_connection.h"
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/error_fields.h"
 #include "pgsaba/wire/frontend.h"
@@ -25,6 +26,7 @@ struct ServerTarget {
   std::string database;
   std::string user;
   auth::Secret secret;
+  TlsWish tls;
   wire::ParameterList startup;  // beyond user and database
 };
 
@@ -37,8 +39,8 @@ class ServerLogin {
   ServerLogin(std::shared_ptr<const ServerTarget> target, const auth::ScramKeyCache& keys);
   ~ServerLogin();
 
-  // The first bytes to send.
-  void start(std::string& out);
+  // The first bytes to send. `end_point`: over TLS, the hash of the server's certificate.
+  void start(std::string& out, std::string end_point = {});
   // A message of the server; what is to be sent is appended to `out`.
   Outcome on_message(char tag, Bytes body, std::string& out);
   const auth::ScramKeyRequest& key_request() const { return authenticator_->key_request(); }
@@ -59,6 +61,7 @@ class ServerLogin {
 
   std::shared_ptr<const ServerTarget> target_;
   const auth::ScramKeyCache& keys_;
+  std::string end_point_;
   std::unique_ptr<auth::ServerAuthenticator> authenticator_;
   wire::ParameterList parameters_;
   wire::CancelKey cancel_key_;

@@ -60,6 +60,7 @@ enum class EndReason : std::uint8_t {
   kClientReset,       // the connection broke
   kCancelRequest,     // it came to bring a cancel request
   kProtocolError,
+  kTlsFailed,
   kLoginFailed,
   kLoginTimeout,
   kLimit,     // of connections
@@ -141,6 +142,11 @@ class ClientSession final : public net::Connection,
   void follow_route();
   // What it is parked for may have come, or time has passed: it asks for a server anew.
   void unpark();
+  // What `SessionHost::inquire` was asked for.
+  void inquiry_answered(const std::string& answer);
+  // What `SessionHost::seek_secret` was asked for; null: there is no such user. `error`: nobody
+  // could be asked.
+  void secret_found(const auth::Secret* secret, const std::string& error);
   void console_output(Bytes bytes, bool last);
 
   // Its own server has logged in, or is gone.
@@ -204,13 +210,16 @@ class ClientSession final : public net::Connection,
 
   // client_startup.cc
   std::size_t consume_startup(Bytes input);
+  std::size_t on_encryption_request(bool ssl, Bytes input, std::size_t consumed);
+  std::size_t begin_direct_tls(Bytes input);
+  bool may_use_tls() const;
+  bool is_local() const;
+  bool encrypted_as_needed();
+  void secured() override;
   void on_startup(const wire::StartupMessage& startup);
   bool negotiate(const wire::StartupMessage& startup);
   bool read_parameters(const wire::StartupMessage& startup);
   bool read_replication(const wire::StartupMessage& startup);
-  void on_login_frame(const wire::Piece& piece);
-  void follow_login(auth::ClientLoginStep step);
-  void keys_derived(const auth::ScramKeys& keys) override;
   void login_proven();
   void open_session();
   void choose_application_name();
@@ -221,6 +230,20 @@ class ClientSession final : public net::Connection,
   void learn_from(Bytes bytes);
   void append_key(std::string& out) const;
   void send_welcome(const wire::ParameterList& parameters);
+
+  // client_authentication.cc
+  void begin_authentication();
+  void authenticate(auth::ClientAuthMethod method);
+  void begin_proof(const auth::Secret* secret);
+  void consult_rules();
+  void follow_rule(const auth::HbaRule& rule);
+  bool certificate_satisfies(const auth::HbaRule& rule);
+  void check_peer(const auth::HbaRule& rule);
+  void inquire(const auth::Inquiry& inquiry, std::optional<std::string>& answer);
+  bool awaits_answer() const;
+  void on_login_frame(const wire::Piece& piece);
+  void follow_login(auth::ClientLoginStep step);
+  void keys_derived(const auth::ScramKeys& keys) override;
 
   // client_answers.cc
   bool answer_as_known(std::string_view text);

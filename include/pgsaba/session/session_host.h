@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "pgsaba/auth/client_login.h"
+#include "pgsaba/auth/host_access.h"
+#include "pgsaba/auth/inquiry.h"
 #include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/auth/userlist.h"
 #include "pgsaba/config/config.h"
@@ -43,7 +45,18 @@ class SessionHost {
   virtual net::Turn& turn() = 0;
   virtual const config::Config& config() = 0;
   virtual const auth::UserList& users() = 0;
+  // The rules that decide about logins; null: auth.type is not hba. Good for this turn.
+  virtual const auth::HostAccess* host_access() = 0;
+  // Whether users of the database that are not listed are asked for on a server; if so, the answer
+  // to `seek_secret` is a later `secret_found`.
+  virtual bool seeks_secrets(std::string_view database) = 0;
+  virtual void seek_secret(ClientSession& session) = 0;
+  virtual void doubt_secret(const ClientSession& session) = 0;
+  // Asks the system; the answer is a later `inquiry_answered`.
+  virtual void inquire(ClientSession& session, const auth::Inquiry& inquiry) = 0;
   virtual const auth::ClientLoginSettings& login_settings() = 0;
+  // What clients are offered; null: no TLS. Good for this turn.
+  virtual const net::TlsContext* client_tls() = 0;
   virtual auth::ScramKeyDesk& scram_keys() = 0;
   virtual server::SettingsTable& settings() = 0;
   virtual server::PreparedTable& prepared_statements() = 0;
@@ -86,6 +99,8 @@ class SessionHost {
   // The session is closed: it is destroyed when the turn ends.
   virtual void bury(ClientSession& session) = 0;
   virtual void log_client(const ClientSession& session, std::string_view event) = 0;
+  // The same for what anybody can bring about who reaches us: there may be a lot of it.
+  virtual void log_tls_failure(const ClientSession& session, std::string_view why) = 0;
 
   // The admin console lives in another thread; its answers come as `console_output`.
   virtual bool console_open(ClientSession& session) = 0;  // false: not for this user

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pgsaba/base/clock.h"
+#include "pgsaba/stats/traffic_times.h"
 #include "pgsaba/stats/traffic_totals.h"
 
 namespace pgsaba::stats {
@@ -31,6 +32,10 @@ enum class ServerState : std::uint8_t {
   kBeingCanceled,  // kept back until the cancel requests aimed at it are through
 };
 
+// How much a snapshot holds; each includes what stands before it. A row of a connection costs the
+// worker some microseconds, so ten thousand clients are listed only for who wants to see them.
+enum class Detail : std::uint8_t { kSums, kServers, kClients };
+
 enum class Replication : std::uint8_t { kNone, kLogical, kPhysical };
 
 // What a client's and a server's connection have in common.
@@ -48,7 +53,7 @@ struct ConnectionRow {
   std::uint64_t ptr = 0;         // names the connection in the log and in `link`
   std::uint64_t link = 0;        // ptr of the connection at the other side; 0: none
   std::uint32_t remote_pid = 0;  // of a server: its backend; of a Unix client: its process
-  std::string tls;               // "TLSv1.3/TLS_AES_256_GCM_SHA384"; empty without TLS
+  std::string tls;               // "TLSv1.3/TLS_AES_256_GCM_SHA384/ECDH=X25519"; empty without
   std::string application_name;
   std::uint32_t prepared_statement_count = 0;
   // What KILL_CLIENT takes. Unique among the living and below 2^31: the column is an int4.
@@ -71,6 +76,14 @@ struct ServerRow : ConnectionRow {
   std::string server;      // its name in the configuration
   std::string reason;      // what pins it, or whose it is that belongs to no pool; else empty
   bool takes_slot = true;  // counts against the limits on server connections
+};
+
+// How many clients of a user a database has in one worker.
+struct ClientCount {
+  std::string database;
+  std::string user;
+  std::uint32_t clients = 0;
+  bool consoles = false;  // whatever their database is called
 };
 
 // One pool of one worker.
@@ -96,6 +109,7 @@ struct PoolRow {
 struct DatabaseStats {
   std::string database;
   TrafficTotals totals;
+  TrafficTimes times = {};
 };
 
 // Leases of a database whose reads are split, by where they went and why.
@@ -146,8 +160,10 @@ struct MemoryRow {
 struct WorkerSnapshot {
   std::uint32_t worker = 0;
   Micros time = 0;
-  std::vector<ClientRow> clients;
-  std::vector<ServerRow> servers;
+  std::uint32_t login_clients = 0;    // not yet past authentication
+  std::vector<ClientCount> accounts;  // all others, consoles among them
+  std::vector<ServerRow> servers;     // from Detail::kServers on
+  std::vector<ClientRow> clients;     // with Detail::kClients; those that log in are among them
   std::vector<PoolRow> pools;
   std::vector<DatabaseStats> databases;
   std::vector<RouteRow> routes;

@@ -19,6 +19,7 @@ inline constexpr std::uint32_t kProtocol32 = 0x0003'0002;
 using ParameterList = std::vector<std::pair<std::string, std::string>>;
 
 void append_startup(std::string& out, std::uint32_t version, const ParameterList& parameters);
+void append_ssl_request(std::string& out);
 void append_cancel_request(std::string& out, const CancelKey& key);
 void append_password(std::string& out, std::string_view payload);  // 'p', whatever it carries
 void append_query(std::string& out, std::string_view sql);

@@ -5,6 +5,7 @@
 
 namespace pgsaba::wire::sqlstate {
 
+inline constexpr std::string_view kUnableToConnect = "08001";
 inline constexpr std::string_view kConnectionFailure = "08006";
 inline constexpr std::string_view kTransactionResolutionUnknown = "08007";
 inline constexpr std::string_view kProtocolViolation = "08P01";

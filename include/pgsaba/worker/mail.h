@@ -9,7 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "pgsaba/auth/inquiry.h"
 #include "pgsaba/auth/scram_keys.h"
+#include "pgsaba/net/handshake_desk.h"
 #include "pgsaba/net/mailbox.h"
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/server/server_connection.h"
@@ -25,7 +27,14 @@ struct NewPicture {
 };
 struct StandbyProgress {};  // a standby shows more than before: reads that wait may go on
 struct SnapshotRequest {
+  stats::Detail detail = stats::Detail::kSums;
   std::function<void(stats::WorkerSnapshot)> answer;  // called on the worker's thread
+};
+// What a server said of a user that no file lists.
+struct SecretFound {
+  std::uint32_t client = 0;
+  std::string secret;  // as in a user list; empty: there is no such user, or none with a password
+  std::string error;   // not empty: nobody could be asked
 };
 struct ConsoleOutput {
   std::uint32_t client = 0;
@@ -53,6 +62,17 @@ struct Shutdown {
 struct KeysDerived {
   std::uint64_t order = 0;
   auth::ScramKeys keys;
+};
+
+// --- from the threads that ask the system ---
+struct InquiryAnswered {
+  std::uint32_t client = 0;
+  std::string answer;
+};
+
+// --- from the threads that compute TLS handshakes ---
+struct HandshakeComputed {
+  net::HandshakeStep step;
 };
 
 // --- from other workers ---
@@ -94,10 +114,10 @@ struct ServerArrives {
   net::Socket socket = net::kNoSocket;
 };
 
-using Mail =
-    std::variant<NewPicture, StandbyProgress, SnapshotRequest, ConsoleOutput, Reconnect, Kill,
-                 Shutdown, KeysDerived, NewClient, CancelOrder, ListenOrder, ListenAnswer,
-                 Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
+using Mail = std::variant<NewPicture, SecretFound, StandbyProgress, SnapshotRequest, ConsoleOutput,
+                          Reconnect, Kill, Shutdown, KeysDerived, InquiryAnswered,
+                          HandshakeComputed, NewClient, CancelOrder, ListenOrder, ListenAnswer,
+                          Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
 
 // Implemented by the control thread; every call may come from any worker's thread.
@@ -114,6 +134,11 @@ class ControlLink {
   virtual void positions_wanted(const std::string& cluster) = 0;
   // Connections to a server of the cluster broke: roles may change.
   virtual void roles_doubted(const std::string& cluster) = 0;
+  // The secret of a user that no file lists is wanted; the answer is SecretFound.
+  virtual void secret_wanted(std::size_t worker, std::uint32_t client, std::string database,
+                             std::string user) = 0;
+  // A login failed with it: it may have been changed.
+  virtual void secret_doubted(std::string database, std::string user) = 0;
   // The worker has nobody left that its shutdown waits for.
   virtual void worker_drained(std::size_t worker) = 0;
 };
@@ -125,6 +150,22 @@ class KeyMaker {
   virtual ~KeyMaker() = default;
   virtual void order_keys(std::size_t worker, std::uint64_t order,
                           const auth::ScramKeyRequest& request) = 0;
+};
+
+// Asks the system what a login has to know, away from the threads that serve queries; every call
+// may come from any worker's thread, the answer is InquiryAnswered.
+class Inquirer {
+ public:
+  virtual ~Inquirer() = default;
+  virtual void inquire(std::size_t worker, std::uint32_t client, const auth::Inquiry& inquiry) = 0;
+};
+
+// Computes steps of TLS handshakes away from the threads that serve queries; every call may come
+// from any worker's thread, the answer is HandshakeComputed.
+class HandshakeMaker {
+ public:
+  virtual ~HandshakeMaker() = default;
+  virtual void order_handshake(std::size_t worker, net::HandshakeStep step) = 0;
 };
 
 }  // namespace pgsaba::worker

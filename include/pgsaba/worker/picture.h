@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "pgsaba/auth/host_access.h"
 #include "pgsaba/auth/userlist.h"
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/address.h"
+#include "pgsaba/net/tls.h"
 #include "pgsaba/routing/topology.h"
 
 namespace pgsaba::worker {
@@ -19,6 +21,10 @@ struct Picture {
   std::uint64_t generation = 1;
   std::shared_ptr<const config::Config> config;
   std::shared_ptr<const auth::UserList> users;
+  std::shared_ptr<const auth::HostAccess> host_access;  // null: auth.type is not hba
+  // To clients (null: no TLS is offered), and to servers by cluster (none: none is asked for).
+  std::shared_ptr<const net::TlsContext> client_tls;
+  std::map<std::string, std::shared_ptr<const net::TlsContext>, std::less<>> server_tls;
   std::shared_ptr<const routing::Topology> topology;
   // All addresses of each server, by cluster, in the order of its servers; none while a name could
   // not be looked up.
@@ -29,8 +35,8 @@ struct Picture {
 
   // Roles and positions may differ.
   bool same_for_pools(const Picture& other) const {
-    return config == other.config && users == other.users && addresses == other.addresses &&
-           paused == other.paused && all_paused == other.all_paused;
+    return config == other.config && users == other.users && server_tls == other.server_tls &&
+           addresses == other.addresses && paused == other.paused && all_paused == other.all_paused;
   }
   bool is_paused(std::string_view database) const {
     return all_paused || paused.contains(database);

@@ -44,7 +44,9 @@ struct Process {
   std::vector<Mailbox*> mailboxes;                                // by worker
   std::vector<std::unique_ptr<std::atomic<std::int32_t>>> loads;  // clients, by worker
   ControlLink* control = nullptr;
-  KeyMaker* key_maker = nullptr;  // null: workers derive keys themselves
+  KeyMaker* key_maker = nullptr;              // null: workers derive keys themselves
+  Inquirer* inquirer = nullptr;               // null: workers ask the system themselves
+  HandshakeMaker* handshake_maker = nullptr;  // null: workers shake hands themselves
 };
 
 }  // namespace pgsaba::worker

@@ -52,7 +52,13 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   net::Turn& turn() override { return turn_; }
   const config::Config& config() override { return *picture_->config; }
   const auth::UserList& users() override { return *picture_->users; }
+  const auth::HostAccess* host_access() override { return picture_->host_access.get(); }
+  bool seeks_secrets(std::string_view database) override;
+  void seek_secret(session::ClientSession& session) override;
+  void doubt_secret(const session::ClientSession& session) override;
+  void inquire(session::ClientSession& session, const auth::Inquiry& inquiry) override;
   const auth::ClientLoginSettings& login_settings() override { return process_.login_settings; }
+  const net::TlsContext* client_tls() override { return picture_->client_tls.get(); }
   auth::ScramKeyDesk& scram_keys() override { return scram_keys_; }
   server::SettingsTable& settings() override { return settings_; }
   server::PreparedTable& prepared_statements() override { return process_.prepared_statements; }
@@ -74,6 +80,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
                      session::Phase to) override;
   void bury(session::ClientSession& session) override;
   void log_client(const session::ClientSession& session, std::string_view event) override;
+  void log_tls_failure(const session::ClientSession& session, std::string_view why) override;
   bool console_open(session::ClientSession& session) override;
   void console_input(session::ClientSession& session, Bytes frame) override;
   void console_closed(session::ClientSession& session) override;
@@ -110,6 +117,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(Kill& mail);
   void on_mail(Shutdown& mail);
   void on_mail(KeysDerived& mail);
+  void on_mail(InquiryAnswered& mail);
+  void on_mail(SecretFound& mail);
+  void on_mail(HandshakeComputed& mail);
   void on_mail(NewClient& mail);
   void on_mail(CancelOrder& mail);
   void on_mail(ListenOrder& mail);
@@ -134,14 +144,25 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void accept_clients();
   void place_client(net::Socket socket);
   void add_client(net::Socket socket);
+  bool crowded() const;
+  void end_slowest_login();
   session::ClientSession* find_client(std::uint32_t id);
   std::uint32_t new_client_id();
   Sessions& sessions_in(session::Phase phase) { return sessions_[static_cast<std::size_t>(phase)]; }
+  void report_tls_failures();
   void cancel_here(const wire::CancelKey& key);
   void start_cancels();
   void start_cancel(session::ClientSession& client);
-  bool send_cancel(const pool::PoolKey& pool, std::uint64_t server_id, const net::Address& address,
-                   const wire::CancelKey& key);
+  // What a cancel request has to know of the connection that it is about.
+  struct CancelAim {
+    std::uint64_t server_id = 0;
+    net::Address address;
+    server::TlsWish tls;
+    wire::CancelKey key;
+  };
+  template <class Server>
+  static CancelAim aim_at(const Server& server);
+  bool send_cancel(const pool::PoolKey& pool, const CancelAim& aim);
 
   // worker_pools.cc
   pool::Pool* pool_for(const pool::PoolKey& key);
@@ -165,7 +186,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void take_news(const routing::Topology& before);
 
   // worker_snapshot.cc
-  stats::WorkerSnapshot snapshot();
+  void list_clients();
+  std::map<const pool::Pool*, std::uint32_t> count_clients(stats::WorkerSnapshot& shot);
+  stats::WorkerSnapshot snapshot(stats::Detail detail);
 
   std::size_t index_;
   Process& process_;
@@ -175,10 +198,13 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   Mailbox mailbox_;
   auth::ScramKeyDesk scram_keys_;
   server::SettingsTable settings_;
+  // By database and user: what servers said of users that no file lists.
+  std::map<std::pair<std::string, std::string>, auth::Secret> found_secrets_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;
   std::map<std::string, stats::TrafficTotals> retired_totals_;  // by database, of dropped pools
+  std::map<std::string, stats::TrafficTimes> retired_times_;
   std::map<std::string, std::unique_ptr<ClusterReads>> reads_;  // by cluster
   std::map<std::string, routing::LeaseCounts> lease_counts_;    // by database
   std::map<std::string, session::PinCounts> pin_counts_;        // by database
@@ -199,7 +225,12 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
     Micros since = 0;
   };
   std::deque<WaitingCancel> waiting_cancels_;
+  struct Listing;
+  std::deque<Listing> listings_;  // clients being listed, some per turn
   std::unique_ptr<ListenDesk> listen_desk_;
+  // Of this second: what anybody may bring about without a login must not fill the log.
+  std::uint32_t tls_failures_ = 0;
+  Micros tls_failures_since_ = 0;
   Micros next_tick_ = 0;
   Micros shortest_idle_us_ = 0;  // of the accounts' client_idle limits; 0: none has one
   bool stopping_ = false;

@@ -147,6 +147,9 @@ std::vector<Column> make_columns(Subject subject) {
       return user_columns();
     case Subject::kTopology:
       return topology_columns();
+    case Subject::kHba:
+      return Columns{{"file", kText}, {"line", kInt4}} +
+             all_of(kText, {"type", "database", "user", "address", "method", "options", "error"});
     case Subject::kRoutes:
       return all_of(kText, {"database", "route", "reason"}) +
              all_of(kNumeric, {"count", "waited", "wait_time"});

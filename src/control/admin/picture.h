@@ -76,6 +76,20 @@ struct ConfigRow {
   bool changeable = true;  // by RELOAD or SET
 };
 
+// A line of the file of rules about logins, as it is on the disk now.
+struct HbaInfo {
+  std::string file;
+  std::uint32_t line = 0;
+  std::string type;
+  std::string databases;  // with commas, as users and options
+  std::string users;
+  std::string address;
+  std::string method;
+  std::string options;
+  std::string
+      error;  // not empty: the line cannot be used, and all before it but the place is empty
+};
+
 struct DnsHost {
   std::string hostname;
   Micros ttl_us = 0;  // what is left of it
@@ -94,6 +108,7 @@ struct ConsolePicture {
   std::vector<UserInfo> users;
   std::vector<ConfigRow> config;
   std::vector<DnsHost> dns_hosts;
+  std::vector<HbaInfo> hba;
   std::vector<stats::PreparedRow> prepared;  // those parsed last, and only for SHOW PREPARED
   AverageKeeper averages;
 };

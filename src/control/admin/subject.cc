@@ -16,6 +16,7 @@ constexpr std::array kNames = {
     SubjectName{"DNS_HOSTS", Subject::kDnsHosts},
     SubjectName{"DNS_ZONES", Subject::kDnsZones},
     SubjectName{"FDS", Subject::kFds},
+    SubjectName{"HBA", Subject::kHba},
     SubjectName{"HELP", Subject::kHelp},
     SubjectName{"LISTS", Subject::kLists},
     SubjectName{"MEM", Subject::kMem},

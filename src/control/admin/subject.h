@@ -17,6 +17,7 @@ enum class Subject : std::uint8_t {
   kDnsHosts,
   kDnsZones,
   kFds,
+  kHba,
   kHelp,
   kLists,
   kMem,

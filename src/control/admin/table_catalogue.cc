@@ -11,14 +11,17 @@ struct Connections {
 };
 using ConnectionsByName = std::map<std::string, Connections>;
 
-// How many connections there are now, by the value of `name` in their rows; those that no limit
-// counts stand beside a limit and are left out.
-ConnectionsByName count_by(const ConsolePicture& picture, std::string stats::ConnectionRow::*name) {
+// How many connections there are now, by the names that `of_client` and `of_server` give; those
+// that no limit counts stand beside a limit and are left out.
+ConnectionsByName count_by(const ConsolePicture& picture,
+                           std::string stats::ClientCount::*of_client,
+                           std::string stats::ConnectionRow::*of_server) {
   ConnectionsByName counts;
   for (const stats::WorkerSnapshot& worker : picture.workers) {
-    for (const stats::ClientRow& client : worker.clients) ++counts[client.*name].clients;
+    for (const stats::ClientCount& account : worker.accounts)
+      counts[account.*of_client].clients += account.clients;
     for (const stats::ServerRow& server : worker.servers)
-      counts[server.*name].servers += server.takes_slot ? 1U : 0U;
+      counts[server.*of_server].servers += server.takes_slot ? 1U : 0U;
   }
   return counts;
 }
@@ -73,14 +76,15 @@ Rows database_rows(const ConsolePicture& picture) {
   all.push_back(console_database(picture));
   std::sort(all.begin(), all.end(),
             [](const DatabaseInfo& a, const DatabaseInfo& b) { return a.name < b.name; });
-  ConnectionsByName now = count_by(picture, &stats::ConnectionRow::database);
+  ConnectionsByName now =
+      count_by(picture, &stats::ClientCount::database, &stats::ConnectionRow::database);
   Rows rows;
   for (const DatabaseInfo& info : all) rows.push_back(database_row(info, now[info.name]));
   return rows;
 }
 
 Rows user_rows(const ConsolePicture& picture) {
-  ConnectionsByName now = count_by(picture, &stats::ConnectionRow::user);
+  ConnectionsByName now = count_by(picture, &stats::ClientCount::user, &stats::ConnectionRow::user);
   Rows rows;
   for (const UserInfo& user : picture.users) {
     const Connections& connections = now[user.name];

@@ -50,9 +50,8 @@ PoolRow console_pool(const ConsolePicture& picture) {
   pool.user = kConsoleDatabase;
   pool.pool_mode = "statement";
   for (const stats::WorkerSnapshot& worker : picture.workers) {
-    for (const stats::ClientRow& client : worker.clients) {
-      if (client.database == kConsoleDatabase) ++pool.cl_active;
-    }
+    for (const stats::ClientCount& account : worker.accounts)
+      if (account.database == kConsoleDatabase) pool.cl_active += account.clients;
   }
   return pool;
 }

@@ -4,8 +4,8 @@ namespace pgsaba::admin {
 namespace {
 
 struct ListCounts {
-  std::size_t clients = 0;
-  std::size_t login_clients = 0;
+  std::uint64_t clients = 0;
+  std::uint64_t login_clients = 0;
   std::size_t servers = 0;
   std::size_t workers = 0;
 };
@@ -14,11 +14,10 @@ ListCounts count_lists(const ConsolePicture& picture) {
   ListCounts counts;
   for (const stats::WorkerSnapshot& worker : picture.workers) {
     if (worker.worker != kControlThread) ++counts.workers;
-    counts.clients += worker.clients.size();
     counts.servers += worker.servers.size();
-    for (const stats::ClientRow& client : worker.clients) {
-      if (client.state == stats::ClientState::kLogin) ++counts.login_clients;
-    }
+    counts.login_clients += worker.login_clients;
+    counts.clients += worker.login_clients;
+    for (const stats::ClientCount& account : worker.accounts) counts.clients += account.clients;
   }
   return counts;
 }

@@ -40,6 +40,8 @@ RowsOf rows_of(Subject subject) {
       return topology_rows;
     case Subject::kRoutes:
       return route_rows;
+    case Subject::kHba:
+      return hba_rows;
     case Subject::kStats:
       return stats_rows;
     case Subject::kStatsTotals:
@@ -79,6 +81,24 @@ const std::vector<Column>& columns_of(Subject subject) {
     return columns;
   }();
   return all.at(subject);
+}
+
+stats::Detail detail_for(Subject subject) {
+  switch (subject) {
+    case Subject::kActiveSockets:
+    case Subject::kClients:
+    case Subject::kPins:
+    case Subject::kSockets:
+      return stats::Detail::kClients;
+    case Subject::kDatabases:
+    case Subject::kLists:
+    case Subject::kPrepared:
+    case Subject::kServers:
+    case Subject::kUsers:
+      return stats::Detail::kServers;
+    default:
+      return stats::Detail::kSums;
+  }
 }
 
 ResultTable build_table(Subject subject, const ConsolePicture& picture) {

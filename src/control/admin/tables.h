@@ -15,6 +15,9 @@ namespace pgsaba::admin {
 // have no table.
 const std::vector<Column>& columns_of(Subject subject);
 
+// How much of the workers a table is made from.
+stats::Detail detail_for(Subject subject);
+
 ResultTable build_table(Subject subject, const ConsolePicture& picture);
 
 }  // namespace pgsaba::admin

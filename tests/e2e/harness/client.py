@@ -6,6 +6,7 @@ import struct
 from . import messages
 from .login import ScramClient, md5_response
 from .messages import Frame
+from .tls import wrap
 
 
 class ServerError(Exception):
@@ -28,17 +29,21 @@ class RawClient:
     """Connects and, unless login=False, logs in.
 
     where     a (host, port) pair, or the path of a Unix socket
+    tls       an ssl.SSLContext: everything is encrypted
+    direct    TLS begins without asking
     login_frames  everything the server sent during login
     parameters    the latest ParameterStatus of each name
     """
 
     def __init__(self, where, user="postgres", database="postgres", password=None, options=None,
-                 version=messages.PROTOCOL_3_0, timeout=10, login=True):
+                 version=messages.PROTOCOL_3_0, timeout=10, login=True, tls=None, direct=False):
         self.user, self.database, self.password = user, database, password
         self.parameters, self.login_frames = {}, []
         self.backend_pid = self.backend_secret = None
         self._buffer = bytearray()
         self.socket = self._connect(where, timeout)
+        if tls:
+            self.socket = wrap(self.socket, tls, "localhost", direct)
         if login:
             self.login(options, version)
 

@@ -108,6 +108,22 @@ class PostgresCluster:
     def conninfo(self):
         return f"host={self.host} port={self.port} user={SUPERUSER}"
 
+    def use_certificate(self, files, client_ca=None):
+        """TLS with these files; a running server follows at once."""
+        for source, name in [(files.certificate, "server.crt"), (files.key, "server.key"),
+                             *([(client_ca, "root.crt")] if client_ca else [])]:
+            copy = self.data / name
+            shutil.copyfile(source, copy)
+            copy.chmod(0o600)
+            if os.geteuid() == 0:
+                shutil.chown(copy, self.user)
+        self.settings["ssl"] = "on"
+        if client_ca:
+            self.settings["ssl_ca_file"] = "root.crt"
+        if self.is_running():
+            self.sql("select pg_reload_conf()")
+        return self
+
     # Life and death
 
     def start(self, timeout=30):

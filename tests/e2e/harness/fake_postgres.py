@@ -138,10 +138,16 @@ class FakeConnection:
     def read_startup(self):
         length, code = struct.unpack("!ii", self.read_bytes(8))
         body = self.read_bytes(length - 8)
-        if code != messages.CANCEL_REQUEST_CODE:
+        if code not in (messages.CANCEL_REQUEST_CODE, messages.SSL_REQUEST_CODE):
             words = [word.decode() for word in body.split(b"\0")]
             self.startup = dict(zip(words[0::2], words[1::2]))
         return code, body
+
+    def ssl_answer(self, answer):
+        """For scripts with `answers_ssl`: to the SSLRequest. After 'N' the startup packet comes."""
+        self.send(answer)
+        if answer == b"N":
+            self.read_startup()
 
     def welcome(self, *extra):
         """All that a server says at login; `extra` comes between its parameters and its key."""
@@ -215,7 +221,10 @@ class FakePostgres:
                 self._take_cancel(connection, body)
             else:
                 self._number(connection)
-                self.scripts[min(connection.number, len(self.scripts) - 1)](connection)
+                script = self.scripts[min(connection.number, len(self.scripts) - 1)]
+                if code == messages.SSL_REQUEST_CODE and not hasattr(script, "answers_ssl"):
+                    connection.ssl_answer(b"N")
+                script(connection)
         except Ended:
             pass
         except Exception as failure:  # noqa: BLE001: told by close()

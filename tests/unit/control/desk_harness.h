@@ -34,6 +34,7 @@ struct FakeDaemon final : DaemonControls {
   }
   Status reload() override { return reload_result; }
   void shutdown(ShutdownMode mode) override { shutdowns.push_back(mode); }
+  bool stopping() const override { return !shutdowns.empty(); }
   void tell_workers(const std::function<worker::Mail()>& make_letter) override {
     for (std::size_t worker = 0; worker < snapshots.size(); ++worker)
       tell_worker(worker, make_letter());
@@ -49,9 +50,15 @@ struct FakeDaemon final : DaemonControls {
     }
   }
   // As the workers do: the answer is what was so when the question was read, and comes later.
-  void gather(std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override {
+  void gather(stats::Detail detail,
+              std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override {
     ++gathered;
-    auto give = [answer = std::move(answer), shots = snapshots] { answer(shots); };
+    auto shots = snapshots;
+    for (stats::WorkerSnapshot& shot : shots) {
+      if (detail != stats::Detail::kClients) shot.clients.clear();
+      if (detail == stats::Detail::kSums) shot.servers.clear();
+    }
+    auto give = [answer = std::move(answer), shots = std::move(shots)] { answer(shots); };
     if (holding) return held.push_back(give);
     if (!loop.post(give)) outputs.clear();
   }
@@ -136,6 +143,7 @@ struct DeskHarness {
     row.user = "alice";
     row.database = database;
     row.state = stats::ClientState::kActive;
+    daemon.snapshots[0].accounts.push_back({row.database, row.user, 1, database != "app"});
     return daemon.snapshots[0].clients.emplace_back(row);
   }
 };

@@ -57,6 +57,7 @@ class FakeNetwork final : public net::Network {
   net::Socket accept(net::Socket, const net::SocketOptions&) override { return net::kNoSocket; }
   void close(net::Socket socket) override { lines.erase(socket); }
   net::Address peer_address(net::Socket) override { return {}; }
+  std::optional<uid_t> peer_user(net::Socket) override { return std::nullopt; }
   net::Address local_address(net::Socket) override { return {}; }
   void wait(Micros) override {}
   void wake() override {}

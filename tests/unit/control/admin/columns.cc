@@ -110,6 +110,9 @@ constexpr std::array kExpected = {
              "cluster text server text host text port int4 role text state text timeline int8 "
              "position text lag_bytes int8 lag_us int8 fit_for_reads text weight int4 "
              "started text "},
+    Expected{"HBA", "",
+             "file text line int4 type text database text user text address text method text "
+             "options text error text "},
     Expected{"ROUTES", "",
              "database text route text reason text count numeric waited numeric "
              "wait_time numeric "},
@@ -168,6 +171,8 @@ TEST_CASE("every subject but FDS and HELP has columns, and rows as wide as them"
   picture.topology.emplace_back().cluster = "main";
   picture.users.emplace_back().name = "alice";
   picture.config.emplace_back().key = "pool_size";
+  picture.hba.emplace_back().file = "hba";
+  picture.prepared.emplace_back().id = 7;
   picture.dns_hosts.emplace_back().hostname = "rdb-01";
   picture.prepared.emplace_back();
   for (const SubjectName& entry : subject_names()) {

@@ -89,7 +89,7 @@ TEST_CASE("SHOW PREPARED has the statements of clients, and what all servers kno
   const ResultTable table = build_table(Subject::kPrepared, picture);
   REQUIRE(table.rows.size() == 2);
   CHECK(at(table, 0, "statement") == "_pgsaba_7");
-  CHECK(at(table, 0, "query") == "select '??'");
+  CHECK(at(table, 0, "query") == "select '?\?'");
   CHECK(at(table, 0, "bytes") == "400");
   CHECK(at(table, 0, "users") == "3");
   CHECK(at(table, 0, "servers") == "3");
@@ -140,9 +140,8 @@ TEST_CASE("SHOW SERVER_POOLS tells the servers of a pool apart") {
 TEST_CASE("the console has a pool, whose clients are the consoles") {
   ConsolePicture picture = two_workers();
   picture.workers[0].worker = kControlThread;
-  stats::ClientRow console;
-  console.database = "pgsaba";
-  picture.workers[0].clients = {console, console};
+  picture.workers[1].accounts = {
+      {"pgsaba", "saba", 1}, {"pgsaba", "zabbix", 1}, {"shop", "saba", 3}};
   const ResultTable table = build_table(Subject::kPools, picture);
   REQUIRE(table.rows.size() == 1);
   CHECK(at(table, 0, "user") == "pgsaba");
@@ -274,7 +273,7 @@ TEST_CASE("SHOW DATABASES, with the console and the connections of now") {
   shop.cluster = "rdb";
   shop.route = "split";
   picture.databases = {shop};
-  picture.workers[0].clients = {waiting_client(), waiting_client()};
+  picture.workers[0].accounts = {{"shop", "alice", 1}, {"shop", "bob", 1}};
   picture.workers[1].servers.emplace_back().database = "shop";
   picture.workers[1].servers.push_back(picture.workers[1].servers.back());
   picture.workers[1].servers.back().takes_slot = false;  // no limit counts it
@@ -305,7 +304,7 @@ TEST_CASE("SHOW USERS writes sizes as padded text, as PgBouncer does") {
   alice.pool_size = 12;
   alice.max_user_client_connections = 7;
   picture.users = {alice};
-  picture.workers[0].clients = {waiting_client()};
+  picture.workers[0].accounts = {{"shop", "alice", 1}, {"shop", "bob", 5}};
   const ResultTable table = build_table(Subject::kUsers, picture);
   REQUIRE(table.rows.size() == 1);
   CHECK(at(table, 0, "pool_size") == "       12");
@@ -423,11 +422,39 @@ TEST_CASE("SHOW ROUTES sums workers: standbys first, then by reason") {
         "shop|primary|locking clause|3|0|0| ");
 }
 
+// What a table is made from must have been asked for.
+TEST_CASE("no table is made from more than its detail says") {
+  ConsolePicture whole = two_workers();
+  stats::ClientRow client = waiting_client();
+  client.pinned_since = 1;
+  client.send_buffered_bytes = 1;
+  whole.workers[0].clients = {client};
+  whole.workers[0].accounts = {{"shop", "alice", 1}};
+  whole.workers[0].servers.emplace_back().send_buffered_bytes = 1;
+  whole.workers[0].pools.emplace_back();
+  whole.workers[0].prepared = {{7, 2, 0}};
+  whole.prepared.emplace_back().id = 7;
+  whole.databases.emplace_back().name = "shop";
+  whole.users.emplace_back().name = "alice";
+  for (const SubjectName& entry : subject_names()) {
+    if (entry.subject == Subject::kFds || entry.subject == Subject::kHelp) continue;
+    CAPTURE(entry.name);
+    ConsolePicture asked = whole;
+    const stats::Detail detail = detail_for(entry.subject);
+    if (detail != stats::Detail::kClients) asked.workers[0].clients.clear();
+    if (detail == stats::Detail::kSums) {
+      asked.workers[0].servers.clear();
+      asked.workers[0].prepared.clear();
+    }
+    CHECK(build_table(entry.subject, asked).rows == build_table(entry.subject, whole).rows);
+  }
+}
+
 TEST_CASE("SHOW LISTS has PgBouncer's rows, then ours") {
   ConsolePicture picture = two_workers();
   picture.databases.resize(3);
-  picture.workers[0].clients.resize(2);  // logging in
-  picture.workers[1].clients = {waiting_client()};
+  picture.workers[0].login_clients = 2;
+  picture.workers[1].accounts = {{"shop", "alice", 1}};
   picture.workers[1].servers.resize(4);
   picture.workers.emplace_back().worker = kControlThread;
   const ResultTable table = build_table(Subject::kLists, picture);

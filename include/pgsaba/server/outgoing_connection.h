@@ -1,0 +1,65 @@
+// OutgoingConnection: a connection to PostgreSQL up to the moment when the first packet may be
+// sent: connected, and with TLS if that was wished for.
+//
+//   connect ─▶ kAsked ──'S'──▶ kShaking ──▶ kAgreed
+//                 └──'N', where TLS is not required ──▶ kAgreed
+//   without a wish for TLS: kAgreed at once
+//
+// Owned by one worker's thread. Source: "SSL Session Encryption" of the protocol chapter.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "pgsaba/config/config.h"
+#include "pgsaba/net/connection.h"
+
+namespace pgsaba::server {
+
+// How connections to a server are to be encrypted. A value.
+struct TlsWish {
+  std::shared_ptr<const net::TlsContext> context = {};  // null: not at all
+  bool required = false;                                // or not at all, if the server has no TLS
+  std::string host = {};                                // as the configuration calls it
+  config::ChannelBinding channel_binding = config::ChannelBinding::kPrefer;
+
+  bool operator==(const TlsWish&) const = default;
+};
+
+class OutgoingConnection : public net::Connection {
+ public:
+  // Why there is no TLS as it was wished for; empty if it is not for TLS that it failed.
+  const std::string& tls_error() const { return tls_error_; }
+
+ protected:
+  explicit OutgoingConnection(net::Turn& turn) : Connection(turn, Side::kServer) {}
+
+  // `agreed` or `not_agreed` follows; the first maybe before this returns.
+  Status begin_connecting(const net::Address& address, const net::SocketOptions& options,
+                          const TlsWish& wish);
+  bool has_agreed() const { return phase_ == Phase::kAgreed; }
+  // What `step` does until then.
+  void agree();
+  // The first packet may be sent.
+  virtual void agreed() = 0;
+  // It was lost before that, or TLS cannot be had as wished: then `tls_error` tells.
+  virtual void not_agreed() = 0;
+  // It broke: because of TLS? Then `tls_error` tells. (That a certificate of ours is missing or bad
+  // is heard only after the handshake.)
+  bool broken_by_tls();
+  // What a login can be bound to; empty without TLS.
+  std::string server_end_point() const { return tls() ? tls()->server_end_point() : std::string(); }
+
+ private:
+  enum class Phase : std::uint8_t { kAsked, kShaking, kAgreed };
+
+  void secured() final;
+  void on_answer(std::uint8_t first, std::size_t count);
+  void refuse(std::string why);
+
+  Phase phase_ = Phase::kAgreed;
+  TlsWish wish_;  // while it is agreed upon
+  std::string tls_error_;
+};
+
+}  // namespace pgsaba::server

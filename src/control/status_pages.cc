@@ -1,0 +1,53 @@
+#include "control/status_pages.h"
+
+#include "control/console_picture.h"
+#include "control/metrics.h"
+#include "control/readiness.h"
+
+namespace pgsaba::control {
+namespace {
+
+constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+std::string parameter(const HttpRequest& request, const std::string& name) {
+  const auto found = request.query.find(name);
+  return found == request.query.end() ? std::string() : found->second;
+}
+
+}  // namespace
+
+// Whoever knows what is asked for is asked first: an answer says that it is alive.
+void StatusPages::serve(const HttpRequest& request, std::function<void(HttpReply)> done) {
+  const bool known =
+      request.path == "/metrics" || request.path == "/healthz" || request.path == "/readyz";
+  if (!known) return done({.status = 404, .body = "there are /metrics, /healthz and /readyz\n"});
+  controls_.gather(stats::Detail::kSums, [this, request, done = std::move(done)](
+                                             std::vector<stats::WorkerSnapshot> workers) {
+    done(page(request, std::move(workers)));
+  });
+}
+
+HttpReply StatusPages::page(const HttpRequest& request,
+                            std::vector<stats::WorkerSnapshot> workers) const {
+  if (workers.empty()) return {.status = 503, .body = "starting up\n"};
+  if (request.path == "/healthz") return {.body = "alive\n"};
+  ConsoleFacts facts{version_, {}, {}};
+  facts.memory = controls_.memory();
+  const auto picture =
+      make_console_picture(controls_.picture(), std::move(workers), std::move(facts));
+  if (request.path == "/readyz") return ready_page(request, picture);
+  return {.type = std::string(kMetricsType), .body = metrics_text(picture, process_facts())};
+}
+
+HttpReply StatusPages::ready_page(const HttpRequest& request,
+                                  const admin::ConsolePicture& picture) const {
+  const std::string role = parameter(request, "role");
+  if (!role.empty() && role != "primary" && role != "replica")
+    return {.status = 503, .body = "no such role: " + role + "; there are primary and replica\n"};
+  if (controls_.stopping()) return {.status = 503, .body = "shutting down\n"};
+  const auto of = role == "replica" ? ReadinessOf::kReads : ReadinessOf::kWrites;
+  const Readiness found = readiness(picture, of, parameter(request, "database"));
+  return {.status = found.ready ? 200 : 503, .body = found.why + "\n"};
+}
+
+}  // namespace pgsaba::control

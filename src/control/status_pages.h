@@ -1,0 +1,30 @@
+// StatusPages: what is served over HTTP, page by page. /metrics for Prometheus; /healthz (alive:
+// the workers answer) and /readyz (can be sent work) for load balancers. All of it read-only.
+// Control thread only; what it is made with outlives it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "control/admin/picture.h"
+#include "control/daemon_controls.h"
+#include "control/http_face.h"
+
+namespace pgsaba::control {
+
+class StatusPages {
+ public:
+  StatusPages(DaemonControls& controls, std::string version)
+      : controls_(controls), version_(std::move(version)) {}
+
+  void serve(const HttpRequest& request, std::function<void(HttpReply)> done);
+
+ private:
+  HttpReply page(const HttpRequest& request, std::vector<stats::WorkerSnapshot> workers) const;
+  HttpReply ready_page(const HttpRequest& request, const admin::ConsolePicture& picture) const;
+
+  DaemonControls& controls_;
+  std::string version_;
+};
+
+}  // namespace pgsaba::control

@@ -1,0 +1,134 @@
+#include "control/tls_material.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace pgsaba::control {
+namespace {
+
+using net::TlsContext;
+using ContextPointer = std::shared_ptr<const TlsContext>;
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  if (file) content << file.rdbuf();
+  if (!file) return Error{"cannot read \"" + path + "\": " + std::strerror(errno)};
+  return content.str();
+}
+
+Result<std::string> read_key(const std::string& path) {
+  struct stat file = {};
+  if (::stat(path.c_str(), &file) != 0)
+    return Error{"cannot read the key \"" + path + "\": " + std::strerror(errno)};
+  const std::string fault = key_file_fault(file, ::geteuid());
+  if (!fault.empty())
+    return Error{"the key file \"" + path + "\" " + fault,
+                 "Allowed are mode 0600 or less if the file is ours, 0640 or less if it is "
+                 "root's."};
+  return read_file(path);
+}
+
+Result<net::TlsIdentity> read_identity(const config::TlsFiles& files) {
+  auto chain = read_file(files.certificate);
+  if (!chain) return chain.error();
+  auto key = read_key(files.key);
+  if (!key) return key.error();
+  return net::TlsIdentity{files.certificate, std::move(*chain), std::move(*key)};
+}
+
+net::TlsVersion version_of(config::TlsVersion version) {
+  return version == config::TlsVersion::k12 ? net::TlsVersion::k12 : net::TlsVersion::k13;
+}
+
+Result<net::TlsOptions> read_options(const config::TlsSettings& tls) {
+  net::TlsOptions options;
+  options.minimum = version_of(tls.minimum_version);
+  options.maximum = version_of(tls.maximum_version);
+  options.ciphers = tls.ciphers;
+  options.ciphersuites = tls.ciphersuites;
+  options.curves = tls.curves;
+  if (!tls.files.certificate.empty()) {
+    auto identity = read_identity(tls.files);
+    if (!identity) return identity.error();
+    options.identities.push_back(std::move(*identity));
+  }
+  if (!tls.ca.empty()) {
+    auto ca = read_file(tls.ca);
+    if (!ca) return ca.error();
+    options.ca_name = tls.ca;
+    options.ca_pem = std::move(*ca);
+  }
+  return options;
+}
+
+Result<ContextPointer> make_context(TlsContext::Side side, net::TlsOptions options,
+                                    const ContextPointer& before) {
+  if (before && before->options() == options) return before;
+  return TlsContext::make(side, std::move(options));
+}
+
+Error in_section(const std::string& section, const Error& error) {
+  return {section + ": " + error.message, error.hint};
+}
+
+Result<ContextPointer> load_clients(const config::ClientTls& tls, const ContextPointer& before) {
+  if (!tls.offered()) return ContextPointer();
+  auto options = read_options(tls.settings);
+  if (!options) return options.error();
+  for (const config::TlsFiles& files : tls.more) {
+    auto identity = read_identity(files);
+    if (!identity) return identity.error();
+    options->identities.push_back(std::move(*identity));
+  }
+  if (tls.settings.verifies()) {
+    options->verify = net::TlsVerify::kChain;  // whose name it bears is the login's business
+  } else if (!tls.settings.ca.empty()) {
+    options->verify = net::TlsVerify::kIfGiven;
+  }
+  return make_context(TlsContext::Side::kToClients, std::move(*options), before);
+}
+
+Result<ContextPointer> load_servers(const config::ServerTls& tls, const ContextPointer& before) {
+  if (tls.settings.mode == config::TlsMode::kDisable) return ContextPointer();
+  auto options = read_options(tls.settings);
+  if (!options) return options.error();
+  if (tls.settings.mode == config::TlsMode::kVerifyCa) options->verify = net::TlsVerify::kChain;
+  if (tls.settings.mode == config::TlsMode::kVerifyFull)
+    options->verify = net::TlsVerify::kChainAndName;
+  return make_context(TlsContext::Side::kToServers, std::move(*options), before);
+}
+
+}  // namespace
+
+std::string key_file_fault(const struct stat& file, uid_t us) {
+  constexpr mode_t kOfGroup = S_IRWXG;
+  constexpr mode_t kOfOthers = S_IRWXO;
+  if (!S_ISREG(file.st_mode)) return "is not a regular file";
+  if (file.st_uid != us && file.st_uid != 0) return "belongs neither to us nor to root";
+  const mode_t forbidden =
+      file.st_uid == 0 ? (S_IWGRP | S_IXGRP | kOfOthers) : (kOfGroup | kOfOthers);
+  if ((file.st_mode & forbidden) != 0) return "is accessible to its group or to others";
+  return {};
+}
+
+Result<TlsMaterial> load_tls(const config::Config& config, const TlsMaterial& before) {
+  TlsMaterial loaded;
+  auto clients = load_clients(config.tls, before.clients);
+  if (!clients) return in_section("tls", clients.error());
+  loaded.clients = std::move(*clients);
+  for (const auto& [name, cluster] : config.clusters) {
+    const auto known = before.servers.find(name);
+    auto context =
+        load_servers(cluster.tls, known == before.servers.end() ? nullptr : known->second);
+    if (!context) return in_section("clusters." + name + ".tls", context.error());
+    if (*context) loaded.servers.emplace(name, std::move(*context));
+  }
+  return loaded;
+}
+
+}  // namespace pgsaba::control

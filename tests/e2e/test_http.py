@@ -1,0 +1,212 @@
+"""Metrics and health over HTTP, for Prometheus and load balancers."""
+# ctest-labels: threads
+
+import http.client
+import re
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+from harness import messages as m
+from harness.conversations import begin, wait_for_waiters
+from harness.group import Group, split
+from harness.pgsaba import Pgsaba
+from harness.processes import free_port, wait_until
+from prometheus_client.parser import text_string_to_metric_families
+
+
+@pytest.fixture
+def start(start_pgsaba):
+    def with_http(changes=None, **arguments):
+        port = free_port()
+        daemon = start_pgsaba({"http": {"address": "127.0.0.1", "port": port}, **(changes or {})},
+                              **arguments)
+        daemon.http = f"http://127.0.0.1:{port}"
+        daemon.http_port = port
+        wait_until(lambda: get(daemon, "/healthz")[0] == 200, 20, "health")
+        return daemon
+    return with_http
+
+
+def get(daemon, path):
+    """Status and body."""
+    try:
+        with urllib.request.urlopen(daemon.http + path, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def samples(daemon):
+    """Every sample by its name and labels; the text must be what Prometheus can read."""
+    status, text = get(daemon, "/metrics")
+    assert status == 200
+    found = {}
+    for family in text_string_to_metric_families(text):
+        assert family.documentation and family.type in ("gauge", "counter", "histogram"), family
+        for sample in family.samples:
+            key = (sample.name, tuple(sorted(sample.labels.items())))
+            assert key not in found, key
+            found[key] = sample.value
+    return found
+
+
+def value(all_samples, name, **labels):
+    return all_samples[(name, tuple(sorted(labels.items())))]
+
+
+def test_metrics_are_what_the_console_says(start):
+    daemon = start({"databases": {"postgres": {"cluster": "main", "pool_size": 2}}, "workers": 2})
+    clients = [daemon.connect() for _ in range(4)]
+    begin(clients[0])
+    begin(clients[1])
+    clients[2].send(m.query("select 1"))
+    wait_for_waiters(daemon, 1)
+    found = samples(daemon)
+    pool = {"database": "postgres", "user": "postgres"}
+    assert value(found, "pgsaba_pool_clients", **pool, state="active") == 3
+    assert value(found, "pgsaba_pool_clients", **pool, state="waiting") == 1
+    assert value(found, "pgsaba_pool_longest_wait_seconds", **pool) > 0
+    assert value(found, "pgsaba_pool_servers", **pool, server="primary", state="active") == 2
+    assert value(found, "pgsaba_database_pool_size", database="postgres") == 2
+    for client in clients[:2]:
+        client.rows("commit")
+    clients[2].read_until_ready()
+    before = value(samples(daemon), "pgsaba_transactions_total", database="postgres")
+    for _ in range(5):
+        clients[3].value("select 1")
+    after = samples(daemon)
+    assert value(after, "pgsaba_transactions_total", database="postgres") == before + 5
+    counted = value(after, "pgsaba_query_duration_seconds_count", database="postgres")
+    assert counted == value(after, "pgsaba_queries_total", database="postgres")
+    assert value(after, "pgsaba_wait_duration_seconds_count", database="postgres") >= 1
+    totals = {row["database"]: row for row in daemon.admin("show stats_totals")}["postgres"]
+    assert int(totals["query_count"]) == value(after, "pgsaba_queries_total", database="postgres")
+    assert value(after, "process_open_fds") > 10
+    assert value(after, "pgsaba_workers") == 2
+
+
+def test_names_and_units(start):
+    """The habits of Prometheus: counters end in _total, times are seconds, sizes bytes."""
+    daemon = start()
+    _, text = get(daemon, "/metrics")
+    for family in text_string_to_metric_families(text):
+        assert re.fullmatch(r"(pgsaba|process)_[a-z0-9_]+", family.name)
+        assert not re.search(r"_(us|ms|kb|mb|microseconds|milliseconds)(_|$)", family.name)
+    for kind, name in re.findall(r"# TYPE (\S+) (\S+)", text):
+        assert (name == "counter") == kind.endswith("_total")
+
+
+def test_only_reading(start):
+    daemon = start()
+    assert get(daemon, "/nothing")[0] == 404
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.http_port, timeout=20)
+    connection.request("POST", "/metrics", body=b"x")
+    answer = connection.getresponse()
+    assert answer.status == 405 and answer.getheader("Allow") == "GET, HEAD"
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.http_port, timeout=20)
+    connection.request("HEAD", "/healthz")
+    answer = connection.getresponse()
+    assert answer.status == 200 and answer.read() == b""
+
+
+def test_health_and_readiness_of_one_server(start, cluster):
+    daemon = start()
+    assert get(daemon, "/healthz") == (200, "alive\n")
+    assert get(daemon, "/readyz") == (200, "ready\n")
+    assert get(daemon, "/readyz?role=replica")[0] == 503
+    assert get(daemon, "/readyz?role=nonsense")[0] == 503
+    assert get(daemon, "/readyz?database=postgres")[0] == 200
+    assert get(daemon, "/readyz?database=nothing")[0] == 503
+    daemon.admin("pause")
+    assert get(daemon, "/readyz") == (503, "all databases are paused\n")
+    assert get(daemon, "/healthz")[0] == 200
+    daemon.admin("resume")
+    assert get(daemon, "/readyz")[0] == 200
+
+
+def test_a_daemon_that_drains_is_not_ready(start):
+    daemon = start()
+    with daemon.connect() as client:
+        begin(client)
+        daemon.send_signal(15)
+        wait_until(lambda: get(daemon, "/readyz") == (503, "shutting down\n"), 20, "not ready")
+        assert get(daemon, "/healthz")[0] == 200
+        client.rows("commit")
+    daemon.wait()
+
+
+def test_a_port_that_is_taken_is_told(start_pgsaba, pgsaba_binary, directory, cluster):
+    other = start_pgsaba()
+    second = Pgsaba(pgsaba_binary, directory, [cluster], {"http": {"port": other.port}}, "second")
+    with pytest.raises(RuntimeError) as failed:
+        second.start()
+    assert f"cannot listen on 127.0.0.1:{other.port} for HTTP" in str(failed.value)
+
+
+@pytest.fixture(scope="module")
+def group(directory):
+    made = Group(directory, name="http-group")
+    yield made
+    made.stop()
+
+
+HAPROXY = """
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 5s
+  timeout server 5s
+frontend stats
+  mode http
+  bind 127.0.0.1:{stats}
+  http-request use-service prometheus-exporter if {{ path /metrics }}
+  stats enable
+  stats uri /
+backend writes
+  option httpchk GET /readyz
+  server one 127.0.0.1:{port} check port {http} inter 200ms fall 1 rise 1
+backend reads
+  option httpchk GET /readyz?role=replica
+  server one 127.0.0.1:{port} check port {http} inter 200ms fall 1 rise 1
+"""
+
+
+def test_haproxy_follows_the_servers(group, start_pgsaba, tmp_path):
+    port, stats = free_port(), free_port()
+    daemon = start_pgsaba(split({"http": {"port": port}}), servers=group.servers)
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(HAPROXY.format(stats=stats, port=daemon.port, http=port))
+    proxy = subprocess.Popen(["/usr/sbin/haproxy", "-db", "-f", config])
+
+    def states():
+        with urllib.request.urlopen(f"http://127.0.0.1:{stats}/;csv", timeout=5) as answer:
+            rows = [line.split(",") for line in answer.read().decode().splitlines()]
+        column = rows[0].index("status")
+        return {row[0]: row[column] for row in rows if row[1] == "one"}
+
+    def becomes(writes, reads):
+        def seen():
+            try:
+                now = states()
+            except OSError:
+                return False
+            return (now["writes"].startswith(writes), now["reads"].startswith(reads)) == (True, True)
+        wait_until(seen, 30, f"writes {writes}, reads {reads}")
+
+    try:
+        becomes("UP", "UP")
+        for standby in group.standbys:
+            standby.stop("immediate")
+        becomes("UP", "DOWN")
+        for standby in group.standbys:
+            standby.start()
+        becomes("UP", "UP")
+        group.primary.stop("immediate")
+        becomes("DOWN", "UP")
+        group.primary.start()
+        becomes("UP", "UP")
+    finally:
+        proxy.terminate()
+        proxy.wait(10)

@@ -1,0 +1,81 @@
+"""Drivers that are Go modules, whose tests come with them: pgx and lib/pq."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from suite import Suite, check, record
+
+WORDS = {"pass": "passed", "fail": "failed", "skip": "skipped"}
+
+
+class GoSuite(Suite):
+    module = ""
+    version = ""
+
+    def go(self):
+        return {**os.environ, "GOMODCACHE": str(self.cache / "mod"), "GOFLAGS": "-mod=mod"}
+
+    def make(self):
+        (self.cache / "go.mod").write_text("module foreign\n")
+        check(["go", "mod", "download", f"{self.module}@{self.version}"], cwd=self.cache,
+              env=self.go())
+
+    def run(self, target, directory):
+        source = directory / "source"
+        shutil.copytree(self.cache / "mod" / f"{self.module}@{self.version}", source)
+        check(["chmod", "-R", "u+w", source])
+        record(["go", "test", "-json", "-count=1", "-p=1", "-timeout=15m", *self.options, "./..."],
+               directory / "log", cwd=source, env={**self.go(), **self.environment(target)})
+        return outcomes(directory / "log")
+
+    def environment(self, target):
+        raise NotImplementedError
+
+
+def outcomes(log):
+    found = {}
+    for line in Path(log).read_text(errors="replace").splitlines():
+        event = json.loads(line) if line.startswith("{") else {}
+        if event.get("Action") in WORDS and "Test" in event:
+            found[f"{event['Package']}::{event['Test']}"] = WORDS[event["Action"]]
+    return found
+
+
+class Pgx(GoSuite):
+    name = "pgx"
+    module = "github.com/jackc/pgx/v5"
+    version = "v5.13.0"
+
+    def prepare(self, cluster):
+        super().prepare(cluster)
+        for sql in ("create extension hstore", "create extension ltree",
+                    "create domain uint64 as numeric(20,0)"):
+            cluster.sql(sql, dbname=self.database)
+
+    def environment(self, target):
+        return {"PGX_TEST_DATABASE": f"host={target.host} port={target.port} user=postgres"
+                                     f" database={target.database}"}
+
+
+class LibPq(GoSuite):
+    name = "libpq-go"
+    database = "pqgo"  # so its tests call it, and the user
+    module = "github.com/lib/pq"
+    version = "v1.12.3"
+    known = {
+        "TestListenerReconnect|TestPing":
+            "a client stays when its server process ends, and reads 08007 instead of a lost"
+            " connection",
+        "TestTxOptions": "another test, at the same time, ends a server process by its number; a"
+                         " moment later that serves somebody else",
+    }
+
+    def prepare(self, cluster):
+        super().prepare(cluster)
+        cluster.sql("drop role if exists pqgo")
+        cluster.sql("create role pqgo login superuser")
+
+    def environment(self, target):
+        return {**target.environment(), "PGUSER": "pqgo", "PGSSLMODE": "disable"}
