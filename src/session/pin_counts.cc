@@ -7,7 +7,10 @@ void PinCounts::taken(Pins pins) {
 }
 
 void PinCounts::ended(Pins pins, Micros kept) {
-  for_each(pins, [kept](PinCount& count) { count.kept_us += static_cast<std::uint64_t>(kept); });
+  for_each(pins, [kept](PinCount& count) {
+    ++count.ended;
+    count.kept_us += static_cast<std::uint64_t>(kept);
+  });
 }
 
 void PinCounts::waited(Pins pins, Micros wait) {

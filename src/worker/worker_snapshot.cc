@@ -252,28 +252,20 @@ void add_routes(stats::WorkerSnapshot& shot, const std::string& database,
   }
 }
 
-using PinnedNow = std::map<std::string, std::array<std::uint64_t, session::kPinReasons>>;
-
 void add_pins(stats::WorkerSnapshot& shot, const std::string& database,
-              const session::PinCounts& counts, PinnedNow& now) {
+              const session::PinCounts& counts) {
   for (std::size_t i = 0; i < session::kPinReasons; ++i) {
     const session::PinCount& count = counts.of(static_cast<session::PinReason>(i));
     if (!count.any()) continue;
     shot.pins.push_back({.database = database,
                          .reason = session::Pins::describe_pins(static_cast<std::uint8_t>(1U << i)),
-                         .pinned = now[database].at(i),
+                         .pinned = count.taken - count.ended,
                          .taken = count.taken,
                          .kept_us = count.kept_us,
                          .waited = count.waited,
                          .wait_us = count.wait_us,
                          .refused = count.refused});
   }
-}
-
-void count_pins(const ClientSession& client, PinnedNow& now) {
-  if (client.pinned_at() == 0) return;
-  for (std::size_t i = 0; i < session::kPinReasons; ++i)
-    if (client.pins().has(static_cast<session::PinReason>(i))) ++now[client.database()].at(i);
 }
 
 }  // namespace
@@ -326,10 +318,6 @@ stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   shot.worker = static_cast<std::uint32_t>(index_);
   shot.time = wall_clock_now();
   const std::map<const pool::Pool*, std::uint32_t> active = count_clients(shot);
-  PinnedNow pinned;
-  sessions_in(Phase::kLinked).for_each([&](const ClientSession& client) {
-    count_pins(client, pinned);
-  });
   std::map<std::string, stats::TrafficTotals> totals = retired_totals_;
   std::map<std::string, stats::TrafficTimes> times = retired_times_;
   std::unordered_map<std::uint32_t, std::size_t> prepared;
@@ -345,7 +333,7 @@ stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   }
   for (auto& [database, sum] : totals) shot.databases.push_back({database, sum, times[database]});
   for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
-  for (const auto& [database, counts] : pin_counts_) add_pins(shot, database, counts, pinned);
+  for (const auto& [database, counts] : pin_counts_) add_pins(shot, database, counts);
   if (detail == stats::Detail::kSums) return shot;
   sessions_in(Phase::kRelay).for_each([&](const ClientSession& client) {
     if (client.dedicated() != nullptr) shot.servers.push_back(server_row(client, turn_));

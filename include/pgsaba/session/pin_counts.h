@@ -12,6 +12,7 @@ namespace pgsaba::session {
 
 struct PinCount {
   std::uint64_t taken = 0;
+  std::uint64_t ended = 0;
   std::uint64_t kept_us = 0;  // of those that have ended
   std::uint64_t waited = 0;   // for leave to keep a server, and got it
   std::uint64_t wait_us = 0;

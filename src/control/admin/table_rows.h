@@ -32,11 +32,11 @@ Rows topology_rows(const ConsolePicture& picture);
 // table_routes.cc
 Rows route_rows(const ConsolePicture& picture);  // one a database, route and reason
 
-// table_hba.cc
-Rows hba_rows(const ConsolePicture& picture);
-
 // table_pin_totals.cc
 Rows pin_total_rows(const ConsolePicture& picture);  // one a database and reason
+
+// table_hba.cc
+Rows hba_rows(const ConsolePicture& picture);
 
 // table_prepared.cc
 Rows prepared_rows(const ConsolePicture& picture);

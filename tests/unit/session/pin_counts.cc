@@ -21,6 +21,7 @@ TEST_CASE("what happens with pins is counted for each of their reasons") {
   CHECK(counts.of(PinReason::kTemporary).kept_us == 100);
   CHECK(counts.of(PinReason::kTemporary).refused == 0);
   CHECK(counts.of(PinReason::kListen).kept_us == 250);
+  CHECK(counts.of(PinReason::kListen).ended == 1);
   CHECK(counts.of(PinReason::kListen).waited == 1);
   CHECK(counts.of(PinReason::kListen).wait_us == 30);
   CHECK(counts.of(PinReason::kListen).refused == 1);
