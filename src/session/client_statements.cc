@@ -274,8 +274,8 @@ sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view s
   const auto command = sql::prepared_command(sql, dialect_);
   if (command && command->verb == sql::PreparedCommand::Verb::kDeallocate &&
       needed.contains(command->name) && !server_->has_name(command->name))
-    own[command->name] = needed[command->name] =
-        host_.prepared_statements().intern(kEmptyStatement);
+    if (const auto nothing = host_.prepared_statements().intern(kEmptyStatement))
+      own[command->name] = needed[command->name] = nothing;
   // What a plain EXECUTE does not name it cannot use; one that cannot be made any more must not
   // fail the transaction.
   const bool names_all = command && ((effects | found) & sql::effect::kUnknownCode) == 0;

@@ -20,6 +20,8 @@ class Postgres(Suite):
     known = {
         "^guc$": "a prefix is reserved once its library was loaded, which another client may have"
                  " done there; pg_listening_channels() tells of the server process",
+        "^plancache$": "after one cached plan did not fit its table, all statements of the client are"
+                       " planned anew, so that its retry succeeds",
         "^prepare$": "pg_prepared_statements shows the text without PREPARE … AS",
         "^stats$": "each server process counts for itself, and reports it when it comes to it",
         "^temp$": "PREPARE TRANSACTION is refused where a transaction made the temporary schema;"
