@@ -28,13 +28,12 @@ TEST_CASE("the later wish is the stronger one") {
       {RoutePolicy::kPreferReplica, "primary", RouteHint::kReplica, ReadWish::kWillingly},
       {RoutePolicy::kSplit, "replica", RouteHint::kPrimary, ReadWish::kNone},
   };
-  for (const Row& row : kRows)
-    CHECK(wish_of(wish_of(row.route, row.set), row.hint) == row.wish);
+  for (const Row& row : kRows) CHECK(wish_of(wish_of(row.route, row.set), row.hint) == row.wish);
 }
 
 TEST_CASE("no wish sends a write to a standby") {
-  for (const ReadWish wish : {ReadWish::kNone, ReadWish::kInNeed, ReadWish::kProven,
-                              ReadWish::kWillingly}) {
+  for (const ReadWish wish :
+       {ReadWish::kNone, ReadWish::kInNeed, ReadWish::kProven, ReadWish::kWillingly}) {
     CHECK_FALSE(suits_standby(Access::kWrite, wish));
     CHECK_FALSE(suits_standby(Access::kUnknown, wish));
     CHECK_FALSE(suits_standby(Access::kPrimaryRead, wish));

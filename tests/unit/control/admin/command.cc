@@ -251,8 +251,8 @@ TEST_CASE("whoever may only look can change nothing") {
   }
   for (const char* text :
        {"PAUSE", "RESUME a", "RELOAD", "RECONNECT", "KILL", "KILL_CLIENT 1", "DISABLE a",
-        "ENABLE a", "WAIT_CLOSE", "SUSPEND", "SHUTDOWN", "SET pool_size = 1",
-        "DISABLE SERVER a", "ENABLE SERVER a", "SWITCHOVER TO a"}) {
+        "ENABLE a", "WAIT_CLOSE", "SUSPEND", "SHUTDOWN", "SET pool_size = 1", "DISABLE SERVER a",
+        "ENABLE SERVER a", "SWITCHOVER TO a"}) {
     CAPTURE(text);
     CHECK_FALSE(is_harmless(parse_commands(text)->front()));
   }
