@@ -24,8 +24,10 @@ CASES = [
     "stale_plans-sql", "stale_plans-own_change", "stale_plans-type_change",
     # What a server has that is nobody's, or somebody else's.
     "sql_statements-names_of_a_pooler", "views-pg_prepared_statements", "views-pg_listening_channels"]
-# What the server answers depends on what it has loaded before.
-OF_HISTORY = ["bad_set-unknown_in_pg", "temporary-type", "protocol_statements-names_of_a_pooler"]
+# What the server answers depends on what it has loaded before; a custom parameter whose SET was undone
+# is empty where it was set, and null on a server that has never met it.
+OF_HISTORY = ["bad_set-unknown_in_pg", "temporary-type", "protocol_statements-names_of_a_pooler",
+              "custom-undone"]
 # Leaves a parameter of a library that its server has not loaded: whoever loads it there is warned.
 SOILS = ["bad_set-unknown_in_pg"]
 REASON = "the daemon does not keep this yet"
