@@ -63,6 +63,8 @@ void ClientSession::consult_rules() {
   client.physical_replication = replication() == stats::Replication::kPhysical;
   client.tls = tls() != nullptr;
   if (!from.is_unix()) client.address = auth::IpAddress::parse(from.host());
+  // A client that is gone has no address any more: it must not pass for one of this machine.
+  if (!from.is_unix() && !client.address) return end(EndReason::kClientReset);
   client.host_name = login_->host_name ? &*login_->host_name : nullptr;
   const errors::Visitor visitor{from.is_unix() ? "" : from.host(), login_->user, login_->database,
                                 client.physical_replication, client.tls};
