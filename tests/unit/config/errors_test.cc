@@ -1,7 +1,7 @@
 // Every way a file can be wrong, and the exact words for it.
 #include <doctest/doctest.h>
 
-#include "config/problems.h"
+#include "pgsaba/config/problems.h"
 #include "fake_world.h"
 
 using namespace pgsaba;
