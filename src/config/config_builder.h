@@ -11,8 +11,8 @@
 #include "pgsaba/config/config.h"
 #include "pgsaba/config/load.h"
 #include "pgsaba/config/problems.h"
-#include "settings_table.h"
 #include "pgsaba/config/yaml_tree.h"
+#include "settings_table.h"
 
 namespace pgsaba::config {
 
