@@ -106,6 +106,7 @@ Daemon::Daemon(DaemonOptions options)
       manager_(loop_),
       addresses_(loop_, [this] { publish(); }),
       secrets_(loop_, *this),
+      fates_(loop_, *this),
       pages_(*this, options_.version) {}
 
 Daemon::~Daemon() {
@@ -197,6 +198,7 @@ Status Daemon::start() {
       [this](const std::string& database, const std::string& user) {
         secrets_.doubt(database, user);
       });
+  consoles_->on_fates([this](const worker::FateWanted& wanted) { fates_.ask(wanted); });
   process_.control = consoles_.get();
   catalogues_ =
       std::make_unique<CatalogueWatch>(loop_, process_.definitions, [this] { publish(); });
@@ -242,6 +244,7 @@ void Daemon::follow_primaries() {
   for (const auto& [name, positions] : positions_)
     if (const auto* cluster = monitor_->topology()->find(name)) positions->follow(*cluster);
   catalogues_->follow(*monitor_->topology());
+  fates_.follow(monitor_->topology());
 }
 
 void Daemon::positions_wanted(const std::string& cluster) {
@@ -423,6 +426,7 @@ Status Daemon::reload() {
               config.tls.settings.files.certificate);
   picture_ = std::move(next);
   secrets_.forget_all();
+  fates_.forget_all();
   catalogues_->configure(picture_->config);
   start_monitor();
   addresses_.watch(config);

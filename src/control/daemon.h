@@ -14,6 +14,7 @@
 #include "control/cluster_monitor.h"
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
+#include "control/fate_desk.h"
 #include "control/handshake_workshop.h"
 #include "control/http_face.h"
 #include "control/inquiry_workshop.h"
@@ -86,6 +87,7 @@ class Daemon final : public DaemonControls {
   Listeners listeners_;
   AddressBook addresses_;
   SecretDesk secrets_;
+  FateDesk fates_;
   std::unique_ptr<ClusterMonitor> monitor_;
   std::map<std::string, std::unique_ptr<PositionWatch>> positions_;  // by cluster
   std::unique_ptr<CatalogueWatch> catalogues_;
