@@ -12,11 +12,14 @@ using server::ServerConnection;
 namespace {
 
 constexpr Micros kFirstRetryUs = 100 * kMillisecond;
-constexpr Micros kStartingUpRetryUs = 250 * kMillisecond;
+constexpr Micros kSoonUs = 250 * kMillisecond;
 
-// A server that says so exists and will serve in a moment: not a failure.
-bool starting_up(const wire::ErrorFields& error) {
-  return error.sqlstate == wire::sqlstate::kCannotConnectNow;
+// A server that says so at login exists, and it or its successor will serve in a moment: not a
+// failure. What was about to log in when a server was stopped is ended like any other session.
+bool starts_or_stops(const wire::ErrorFields& error) {
+  return error.sqlstate == wire::sqlstate::kCannotConnectNow ||
+         error.sqlstate == wire::sqlstate::kAdminShutdown ||
+         error.sqlstate == wire::sqlstate::kCrashShutdown;
 }
 
 }  // namespace
@@ -96,7 +99,7 @@ void Pool::refuse_standby(ServerConnection& server) {
   failure_ = connect_error(server.address(), "it is a standby now");
   const Micros now = host_.turn().now;
   if (failing_since_ == 0) failing_since_ = now;
-  retry_at_ = now + kStartingUpRetryUs;
+  retry_at_ = now + kSoonUs;
   close(server, CloseReason::kDeposed);
   host_.server_vanished(*this);
 }
@@ -118,8 +121,8 @@ void Pool::server_closed(ServerConnection& server, CloseReason reason) {
     forget(server);
     if (reason == CloseReason::kTlsFailed) {
       login_failed(tls_error(server.address(), tls));
-    } else if (starting_up(error)) {
-      retry_at_ = host_.turn().now + kStartingUpRetryUs;
+    } else if (starts_or_stops(error)) {
+      retry_at_ = host_.turn().now + kSoonUs;
     } else if (reason == CloseReason::kLoginFailed) {
       login_failed(error);
     } else {

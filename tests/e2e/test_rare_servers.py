@@ -42,11 +42,15 @@ def test_a_refused_login_is_told_in_the_servers_words(before_fake, sqlstate, mes
     assert refusal.value.fields["M"] == message
 
 
-def test_a_server_that_starts_up_is_waited_for(before_fake):
-    def starting(connection):
-        connection.send(error("57P03", "the database system is starting up", "FATAL"))
+@pytest.mark.parametrize("sqlstate, message", [
+    ("57P03", "the database system is starting up"),
+    ("57P01", "terminating connection due to administrator command"),
+    ("57P02", "terminating connection because of crash of another server process")])
+def test_a_server_that_starts_or_stops_is_waited_for(before_fake, sqlstate, message):
+    def not_now(connection):
+        connection.send(error(sqlstate, message, "FATAL"))
 
-    pgsaba, fake = before_fake(starting, starting, fake_server.serve)
+    pgsaba, fake = before_fake(not_now, not_now, fake_server.serve)
     with pgsaba.connect() as client:
         assert client.value("select 1") == "select 1"
     assert len(fake.connections) == 3
