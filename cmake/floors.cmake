@@ -1,7 +1,7 @@
 # The house: every folder of src/ is a library on a floor; includes and links go downward only.
 # tests/structure/includes.py reads the same table from here.
 set(PGSABA_FLOORS
-  base:0 wire:1 config:1 stats:1 net:1 sql:2 auth:2 routing:3 server:3 pool:4 session:5 worker:6
+  base:0 wire:1 config:1 stats:1 net:1 sql:2 auth:2 migration:2 routing:3 server:3 pool:4 session:5 worker:6
   control:7)
 
 function(pgsaba_floor_of name out)

@@ -182,6 +182,7 @@ def pgsaba_settings(setup, port, folder):
         "routing": {"read_your_writes": setup.read_your_writes},
         "timeouts": {"query_wait": f"{setup.query_wait_s}s"},
         "limits": {"max_client_connections": MAX_CLIENTS},
+        "log": {"connections": False, "disconnections": False},
     }
 
 

@@ -69,22 +69,36 @@ def versions(programs, peers):
 
 
 def provenance(arguments, programs, peers, load_before):
+    """Stands below each heading, since tables are measured anew one by one."""
     return "\n".join([
-        f"* Command: `{shlex.join(['bench/run'] + arguments)}`",
-        f"* Date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
-        f"* Machine: {os.cpu_count()} cores of {processor()}, Linux {platform.release()}",
-        f"* Load average before the run: {load_before:.1f} (of other programs; near 0 is honest)",
-        f"* Versions: {versions(programs, peers)}",
+        f"`{shlex.join(['bench/run'] + arguments)}`, begun with a load average of {load_before:.1f} "
+        "(other programs; near 0 is honest),",
+        f"ended {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC on "
+        f"{os.cpu_count()} cores of {processor()}, Linux {platform.release()}; "
+        f"{versions(programs, peers)}",
     ])
 
 
+def blocks_of(text):
+    """The parts of a text that begin with a heading, by heading."""
+    parts = re.split(r"^(?=### )", text, flags=re.MULTILINE)
+    return {part.splitlines()[0]: part.strip() for part in parts if part.startswith("### ")}
+
+
+def with_origin(text, origin):
+    """Below each heading where its figures come from."""
+    return "\n\n".join(block.replace(heading, f"{heading}\n\n{origin}", 1)
+                       for heading, block in blocks_of(text).items())
+
+
 def record(path, section, text):
-    """Replaces what stands between the section's markers."""
+    """Tables of the same heading are replaced between the section's markers, others stay."""
     begin, end = f"<!-- {section}:begin -->", f"<!-- {section}:end -->"
     with open(path) as file:
         old = file.read()
-    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-    if not pattern.search(old):
+    found = re.search(re.escape(begin) + "(.*?)" + re.escape(end), old, re.DOTALL)
+    if not found:
         raise SystemExit(f"{path} has no section {begin}")
+    blocks = "\n\n".join((blocks_of(found[1]) | blocks_of(text)).values())
     with open(path, "w") as file:
-        file.write(pattern.sub(lambda _: f"{begin}\n{text}\n{end}", old))
+        file.write(old[:found.start()] + f"{begin}\n{blocks}\n{end}" + old[found.end():])

@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from kit import counters, load, peers
 from kit.report import median, number, ratio_text, table
@@ -189,20 +190,45 @@ def two_workers(bench):
     return "\n\n".join(compare_workers(bench, size) for size in POOL_SIZES)
 
 
+@dataclass
+class Halves:
+    """Two processes of one worker each, that share clients and servers and nothing else: what two
+    of anything cost on these cores, without a tax of threads."""
+    poolers: list
+    name: str = "two processes"
+
+    def measure(self, bench):
+        with ThreadPoolExecutor(len(self.poolers)) as both:
+            clients = BUSY_CLIENT_COUNT // len(self.poolers)
+            reports = list(both.map(lambda pooler: timed(bench, pooler, clients), self.poolers))
+        transactions = sum(report["transactions"] for report in reports)
+        return {"tps": sum(report["tps"] for report in reports),
+                "p99_us": max(report["p99_us"] for report in reports),
+                "cpu_us": sum(report["cpu_us"] * report["transactions"] / transactions
+                              for report in reports)}
+
+
 def compare_workers(bench, pool_size):
     setup = replace(bench.setup, pool_size=pool_size, cpus="0,1")
+    half = replace(setup, pool_size=pool_size // 2)
     with Stage() as stage:
         poolers = [peers.replace_name(peers.start_pgsaba(stage, replace(setup, workers=workers)),
-                                      f"pgsaba, workers: {workers}") for workers in (1, 2)]
-        results = rounds_of(bench, poolers, lambda pooler: timed(bench, pooler, BUSY_CLIENT_COUNT))
-    reference = results[poolers[0].name]
+                                      f"workers: {workers}") for workers in (1, 2)]
+        poolers.append(Halves([peers.start_pgsaba(stage, half) for _ in range(2)]))
+        results = rounds_of(bench, poolers, lambda pooler: pooler.measure(bench)
+                            if isinstance(pooler, Halves)
+                            else timed(bench, pooler, BUSY_CLIENT_COUNT))
+    one, _, halves = results.values()
     lines = [[name, number(median(rounds, "tps"), 0), number(median(rounds, "p99_us"), 0),
-              number(median(rounds, "cpu_us"), 2), ratio_text(rounds, reference, "cpu_us")]
+              number(median(rounds, "cpu_us"), 2), ratio_text(rounds, one, "cpu_us"),
+              ratio_text(rounds, halves, "cpu_us"), ratio_text(rounds, one, "p99_us")]
              for name, rounds in results.items()]
+    for line in lines:
+        bench.progress(f"workers, {pool_size} servers: {line}")
     return (f"### Two workers (simple, {BUSY_CLIENT_COUNT} clients, {pool_size} servers, pgsaba on "
             "both cores)\n\n" +
-            table(["peer", "tps", "p99 µs", "CPU ms per 1,000", "ratio to one worker (spread)"],
-                  lines))
+            table(["pgsaba", "tps", "p99 µs", "CPU ms per 1,000", "ratio to one worker (spread)",
+                   "ratio to two processes", "p99 ratio to one worker"], lines))
 
 
 SCENARIOS = {

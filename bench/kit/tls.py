@@ -89,7 +89,7 @@ def logins(bench, name, key):
 def memory(bench, poolers):
     lines = []
     for pooler in poolers:
-        with load.running_load(bench.programs, pooler, "idle", bench.idle_clients // 2, tls="yes"):
+        with load.running_load(bench.programs, pooler, "idle", bench.idle_clients // 10, tls="yes"):
             time.sleep(SETTLE_S)
             before = counters.resident_bytes(pooler.pid)
             with load.running_load(bench.programs, pooler, "idle", bench.idle_clients, tls="yes"):

@@ -10,9 +10,9 @@
 
 #include "pgsaba/config/config.h"
 #include "pgsaba/config/load.h"
-#include "problems.h"
+#include "pgsaba/config/problems.h"
+#include "pgsaba/config/yaml_tree.h"
 #include "settings_table.h"
-#include "yaml_tree.h"
 
 namespace pgsaba::config {
 

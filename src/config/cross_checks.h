@@ -5,7 +5,7 @@
 
 #include "config_builder.h"
 #include "pgsaba/config/config.h"
-#include "problems.h"
+#include "pgsaba/config/problems.h"
 
 namespace pgsaba::config {
 

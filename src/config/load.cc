@@ -4,7 +4,7 @@
 
 #include "config_builder.h"
 #include "cross_checks.h"
-#include "problems.h"
+#include "pgsaba/config/problems.h"
 #include "source_files.h"
 
 namespace pgsaba::config {

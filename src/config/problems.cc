@@ -1,4 +1,4 @@
-#include "problems.h"
+#include "pgsaba/config/problems.h"
 
 namespace pgsaba::config {
 namespace {

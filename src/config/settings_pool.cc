@@ -57,7 +57,8 @@ constexpr std::array kTimeouts = {
             "How long statements wait for a new primary while there is none."),
     timeout("switchover", "", kTimeout<&Timeouts::switchover_us>,
             "How long SWITCHOVER waits for running transactions and for the standby to catch up, "
-            "while new statements wait. After that everything stays as it is."),
+            "while new statements wait; after that everything stays as it is. And how long it "
+            "waits for a standby that was promoted to be seen as the primary."),
     timeout(
         "shutdown", "", kTimeout<&Timeouts::shutdown_us>,
         "How long a shutdown waits for running transactions, or for clients where it was told to. "

@@ -197,6 +197,13 @@ constexpr std::array kRouting = {
             .help = "How many reads of a cluster may run on the primary at a time because no "
                     "standby is fit, or shows what they have to see. Others wait for a place or a "
                     "standby, up to timeouts.query_wait. 0: no limit."},
+    Setting{.name = "xact_status",
+            .kind = Kind::kBoolean,
+            .access = kMember<&Config::routing, &Routing::xact_status>,
+            .help = "Whether a COMMIT whose server was lost before it answered is looked up, on "
+                    "whoever serves on the same timeline, instead of failing with 08007. It costs "
+                    "a small query in front of each COMMIT of a transaction that has written, in "
+                    "the same packet."},
     Setting{.name = "catalogue_interval",
             .kind = Kind::kDuration,
             .access = kMember<&Config::routing, &Routing::catalogue_interval_us>,

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "pgsaba/config/load.h"
-#include "problems.h"
-#include "yaml_tree.h"
+#include "pgsaba/config/problems.h"
+#include "pgsaba/config/yaml_tree.h"
 
 namespace pgsaba::config {
 

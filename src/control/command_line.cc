@@ -7,6 +7,7 @@
 #include "control/daemon.h"
 #include "control/demo.h"
 #include "control/host_access_file.h"
+#include "control/import_command.h"
 #include "control/privileges.h"
 #include "control/tls_material.h"
 #include "control/user_files.h"
@@ -23,6 +24,8 @@ constexpr std::string_view kHelp =
     "Usage:\n"
     "  pgsaba [serve] [-c FILE]   serve clients; FILE is /etc/pgsaba/pgsaba.yaml by default\n"
     "  pgsaba check [FILE]        check a configuration file; exits with 1 if it has errors\n"
+    "  pgsaba import FILE         write a configuration out of PgBouncer's, Makara's, Rails' or "
+    "pgpool's\n"
     "  pgsaba demo [--check]      a throw-away primary and hot standby with pgsaba in front\n"
     "  pgsaba --version           print the version\n"
     "  pgsaba --help              print this help\n"
@@ -114,6 +117,7 @@ int run_command_line(int count, const char* const* arguments, std::string_view v
   }
   if (command == "serve") return serve(count > 2 ? count - 2 : 0, arguments + 2, version);
   if (command == "check") return check(count - 2, arguments + 2);
+  if (command == "import") return run_import({arguments + 2, arguments + count});
   if (command == "demo") return run_demo(count - 2, arguments + 2);
   if (command.starts_with("-")) return serve(count - 1, arguments + 1, version);
   return wrong("unknown command '" + std::string(command) + "'");

@@ -86,6 +86,12 @@ void ConsoleDesk::secret_doubted(std::string database, std::string user) {
   });
 }
 
+void ConsoleDesk::fate_wanted(worker::FateWanted wanted) {
+  post([this, wanted = std::move(wanted)] {
+    if (on_fate_wanted_) on_fate_wanted_(wanted);
+  });
+}
+
 void ConsoleDesk::catalogue_wanted(const routing::DatabaseName& database) {
   post([this, database] {
     if (on_catalogue_wanted_) on_catalogue_wanted_(database);

@@ -53,6 +53,11 @@ class ConsoleDesk final : public worker::ControlLink {
     on_secret_wanted_ = std::move(wanted);
     on_secret_doubted_ = std::move(doubted);
   }
+  void fate_wanted(worker::FateWanted wanted) override;
+  // Before the first worker starts.
+  void on_fates(std::function<void(const worker::FateWanted&)> wanted) {
+    on_fate_wanted_ = std::move(wanted);
+  }
   void catalogue_wanted(const routing::DatabaseName& database) override;
   void worker_drained(std::size_t worker) override;
 
@@ -92,6 +97,7 @@ class ConsoleDesk final : public worker::ControlLink {
   WorkerDrained on_worker_drained_;
   SecretWanted on_secret_wanted_;
   SecretDoubted on_secret_doubted_;
+  std::function<void(const worker::FateWanted&)> on_fate_wanted_;
   OfCluster on_positions_wanted_;
   OfCluster on_roles_doubted_;
   OfDatabase on_catalogue_wanted_;

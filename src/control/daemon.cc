@@ -1,13 +1,7 @@
 #include "control/daemon.h"
 
-#include <grp.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
-#include <cstring>
 #include <thread>
 
 #include "control/file_limit.h"
@@ -30,6 +24,8 @@ namespace {
 constexpr Micros kPatienceUs = 2 * kSecond;
 
 constexpr std::size_t kWorkersPerHandshakeThread = 4;
+
+constexpr std::string_view kServing = "serving";  // for the service manager
 
 log::Options log_options(const config::Log& from) {
   log::Options options;
@@ -110,8 +106,10 @@ bool told(const routing::Topology& topology) {
 
 Daemon::Daemon(DaemonOptions options)
     : options_(std::move(options)),
+      manager_(loop_),
       addresses_(loop_, [this] { publish(); }),
       secrets_(loop_, *this),
+      fates_(loop_, *this),
       pages_(*this, options_.version) {}
 
 Daemon::~Daemon() {
@@ -121,7 +119,7 @@ Daemon::~Daemon() {
   if (passwords_) passwords_->stop();
   if (handshakes_) handshakes_->stop();
   workers_.clear();
-  close_listeners();
+  listeners_.close();
 }
 
 int Daemon::run() {
@@ -183,7 +181,9 @@ Status Daemon::start() {
   // Whoever sees the sockets may send signals: they must not meet the system's default.
   if (Status signals = watch_signals(); !signals.ok()) return signals;
   if (Status http = start_http(); !http.ok()) return http;
-  if (Status listening = open_listeners(); !listening.ok()) return listening;
+  if (Status listening = listeners_.open(config.listen, config.limits.listen_backlog);
+      !listening.ok())
+    return listening;
   if (Status less = give_up_privileges(config); !less.ok()) return less;
   consoles_ = std::make_unique<ConsoleDesk>(
       loop_, *this, options_.version, [this](std::size_t worker) { worker_drained(worker); },
@@ -202,6 +202,7 @@ Status Daemon::start() {
       [this](const std::string& database, const std::string& user) {
         secrets_.doubt(database, user);
       });
+  consoles_->on_fates([this](const worker::FateWanted& wanted) { fates_.ask(wanted); });
   process_.control = consoles_.get();
   catalogues_ =
       std::make_unique<CatalogueWatch>(loop_, process_.definitions, [this] { publish(); });
@@ -270,6 +271,7 @@ void Daemon::follow_primaries() {
   for (const auto& [name, positions] : positions_)
     if (const auto* cluster = monitor_->topology()->find(name)) positions->follow(*cluster);
   catalogues_->follow(*monitor_->topology());
+  fates_.follow(monitor_->topology());
 }
 
 void Daemon::positions_wanted(const std::string& cluster) {
@@ -306,11 +308,15 @@ Status Daemon::start_workers() {
   passwords_->start();
   handshakes_->start(std::max<std::size_t>(1, count / kWorkersPerHandshakeThread));
   for (const auto& worker : workers_) {
-    for (const Listening& listening : listening_) worker->worker().listen(listening.socket);
+    for (const net::Socket socket : listeners_.sockets()) worker->worker().listen(socket);
     worker->start();
   }
   log::info("pgsaba {} serves with {} {}", options_.version, count,
             count == 1 ? "worker" : "workers");
+  manager_.ready(kServing);
+  manager_.keep_watchdog_quiet([this](std::function<void()> alive) {
+    gather(stats::Detail::kSums, [alive = std::move(alive)](const auto&) { alive(); });
+  });
   return done();
 }
 
@@ -351,59 +357,6 @@ Status Daemon::start_http() {
   return done();
 }
 
-// ---- listening sockets -------------------------------------------------------------------------
-
-Status Daemon::open_listeners() {
-  for (const config::Listener& listener : picture_->config->listen)
-    if (Status opened = open_listener(listener); !opened.ok()) return opened;
-  return done();
-}
-
-Status Daemon::open_listener(const config::Listener& from) {
-  std::string host = from.address;
-  if (host == "*") host = "0.0.0.0";
-  if (host == "localhost") host = "127.0.0.1";
-  const auto address = from.is_unix()
-                           ? net::Address::from_unix_directory(from.unix_directory, from.port)
-                           : net::Address::from_host(host, from.port);
-  if (!address) return address.error();
-  // Nobody may connect to a Unix socket before it has its mode: accepted is what came in until
-  // then.
-  const mode_t before = ::umask(0777);
-  const auto socket = net::listen_on(*address, picture_->config->limits.listen_backlog);
-  ::umask(before);
-  if (!socket) return socket.error();
-  Listening listening{from, *socket, {}};
-  if (from.is_unix() && from.unix_directory.front() != '@') {
-    listening.path = address->host();
-    ::chmod(listening.path.c_str(), from.unix_mode);
-    const group* owner = from.unix_group.empty() ? nullptr : ::getgrnam(from.unix_group.c_str());
-    if (owner != nullptr &&
-        ::chown(listening.path.c_str(), static_cast<uid_t>(-1), owner->gr_gid) != 0)
-      log::warning("{}: cannot give the socket to group {}: {}", listening.path, from.unix_group,
-                   std::strerror(errno));
-  }
-  listening_.push_back(std::move(listening));
-  log::info("listening on {}", address->to_string());
-  return done();
-}
-
-// Whoever comes now is refused instead of waiting for an end; and a successor may listen at once.
-// The sockets stay open: workers may have them in hand.
-void Daemon::stop_listening() {
-  for (Listening& listening : listening_) {
-    ::shutdown(listening.socket, SHUT_RDWR);
-    if (!listening.path.empty()) ::unlink(listening.path.c_str());
-    listening.path.clear();
-  }
-}
-
-void Daemon::close_listeners() {
-  stop_listening();
-  for (const Listening& listening : listening_) ::close(listening.socket);
-  listening_.clear();
-}
-
 // ---- signals -----------------------------------------------------------------------------------
 
 Status Daemon::watch_signals() {
@@ -419,8 +372,7 @@ Status Daemon::watch_signals() {
 void Daemon::on_signal(int number) {
   switch (number) {
     case SIGHUP:
-      if (Status reloaded = reload(); !reloaded.ok())
-        log::error("reload refused, the old settings stay: {}", reloaded.error().message);
+      reload_by_signal();
       break;
     case SIGTERM:
       shutdown(ShutdownMode::kWaitForTransactions);
@@ -441,6 +393,16 @@ void Daemon::on_signal(int number) {
   }
 }
 
+void Daemon::reload_by_signal() {
+  manager_.reloading();
+  const Status reloaded = reload();
+  if (reloaded.ok()) return manager_.ready(kServing);
+  log::error("reload refused, the old settings stay: {}", reloaded.error().message);
+  // The manager shows one line, and has no word for a reload that failed.
+  const std::string& why = reloaded.error().message;
+  manager_.ready("reload refused, the old settings stay: " + why.substr(0, why.find('\n')));
+}
+
 void Daemon::shutdown(ShutdownMode mode) {
   if (stopping_) {
     if (mode == ShutdownMode::kWaitForClients) return;  // what is under way waits for no more
@@ -449,8 +411,9 @@ void Daemon::shutdown(ShutdownMode mode) {
   }
   stopping_ = true;
   shutdown_ = mode;
-  stop_listening();
+  listeners_.stop();
   log::info("shutting down, {}", describe(mode));
+  manager_.stopping("shutting down, " + std::string(describe(mode)));
   tell_workers([mode] { return worker::Shutdown{mode}; });
   if (mode == ShutdownMode::kAtOnce || workers_.empty()) return loop_.stop();
   const Micros limit = picture_->config->timeouts.shutdown_us;
@@ -501,6 +464,7 @@ Status Daemon::reload() {
               config.tls.settings.files.certificate);
   picture_ = std::move(next);
   secrets_.forget_all();
+  fates_.forget_all();
   catalogues_->configure(picture_->config);
   start_monitor();
   addresses_.watch(config);

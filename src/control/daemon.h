@@ -14,13 +14,16 @@
 #include "control/cluster_monitor.h"
 #include "control/console_desk.h"
 #include "control/daemon_controls.h"
+#include "control/fate_desk.h"
 #include "control/handshake_workshop.h"
 #include "control/http_face.h"
 #include "control/inquiry_workshop.h"
 #include "control/key_workshop.h"
+#include "control/listeners.h"
 #include "control/password_workshop.h"
 #include "control/position_watch.h"
 #include "control/secret_desk.h"
+#include "control/service_manager.h"
 #include "control/status_pages.h"
 #include "control/switchover.h"
 #include "control/worker_thread.h"
@@ -60,23 +63,14 @@ class Daemon final : public DaemonControls {
   void lift_switchover() override { switchover_->lift(); }
 
  private:
-  struct Listening {
-    config::Listener from;
-    net::Socket socket = net::kNoSocket;
-    std::string path;  // of a Unix socket, to be removed at the end
-  };
-
   Status start();
   // Into the picture: configuration, users, TLS.
   Status load(worker::Picture& picture) const;
   static Status open_log(const config::Config& config);
   static Status give_up_privileges(const config::Config& config);
-  Status open_listeners();
-  Status open_listener(const config::Listener& from);
-  void stop_listening();
-  void close_listeners();
   Status watch_signals();
   void on_signal(int number);
+  void reload_by_signal();
   void start_monitor();
   void start_workers_when_ready();
   Status start_workers();
@@ -93,9 +87,11 @@ class Daemon final : public DaemonControls {
   net::ControlLoop loop_;
   worker::Process process_;
   std::shared_ptr<const worker::Picture> picture_;
-  std::vector<Listening> listening_;
+  ServiceManager manager_;
+  Listeners listeners_;
   AddressBook addresses_;
   SecretDesk secrets_;
+  FateDesk fates_;
   std::unique_ptr<ClusterMonitor> monitor_;
   std::map<std::string, std::unique_ptr<PositionWatch>> positions_;  // by cluster
   std::unique_ptr<CatalogueWatch> catalogues_;

@@ -21,7 +21,6 @@ namespace sqlstate = wire::sqlstate;
 constexpr Micros kStepUs = 10 * kMillisecond;
 constexpr Micros kAnswerUs = 5 * kSecond;
 constexpr Micros kPromoteUs = 65 * kSecond;  // longer than the server itself waits
-constexpr Micros kConfirmUs = 30 * kSecond;
 
 constexpr std::string_view kCheck =
     "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_promote(boolean,integer)', 'EXECUTE'),"
@@ -202,7 +201,7 @@ void Switchover::on_promoted(const ServerLink::Answer& answer) {
     return fail(answer.sqlstate, target().name + " refuses to be promoted: " + answer.error);
   if (!answer.ok()) log::warning("cluster {}: {}", cluster_, answer.error);
   state_ = State::kConfirming;
-  confirm_until_ = monotonic_now() + kConfirmUs;
+  confirm_until_ = monotonic_now() + controls_.picture().config->timeouts.switchover_us;
   later(0, &Switchover::confirm);
 }
 

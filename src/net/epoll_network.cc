@@ -40,13 +40,6 @@ void apply_options(Socket socket, const SocketOptions& options) {
     set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, options.user_timeout_ms);
 }
 
-sa_family_t family_of(Socket socket) {
-  int domain = AF_UNSPEC;
-  socklen_t length = sizeof domain;
-  ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &length);
-  return static_cast<sa_family_t>(domain);
-}
-
 IoResult failed(int error) {
   if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR)
     return {IoResult::Kind::kWouldBlock, 0, 0};
@@ -149,12 +142,15 @@ void EpollNetwork::watch_listener(Socket socket, Pollable& owner) {
 void EpollNetwork::unwatch(Socket socket) { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr); }
 
 Socket EpollNetwork::accept(Socket listener, const SocketOptions& options) {
-  const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  const int socket = ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &length,
+                               SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (socket < 0) {
     if (errno == EMFILE || errno == ENFILE) turn_away(listener);
     return kNoSocket;
   }
-  if (family_of(socket) != AF_UNIX) apply_options(socket, options);
+  if (peer.ss_family != AF_UNIX) apply_options(socket, options);
   return socket;
 }
 

@@ -148,13 +148,16 @@ void Pool::match() {
 
 // The owner gives, nobody takes: idle servers go to twins whose clients have waited longer.
 void Pool::lend_to_starving() {
-  if (shared_->waiting_workers.load(std::memory_order_relaxed) == 0) return;
+  // Our own clients may wait as well; what the others say of themselves is in their cache lines.
+  int others = shared_->waiting_workers.load(std::memory_order_relaxed) - (waits_shown_ ? 1 : 0);
+  if (others <= 0) return;
   const Micros now = host_.turn().now;
   const Micros own = waiters_.empty() ? now : waiters_.front().waiting_since;
-  for (std::size_t worker = 0; worker < kMaxWorkers && !idle_.empty(); ++worker) {
+  for (std::size_t worker = 0; worker < kMaxWorkers && others > 0 && !idle_.empty(); ++worker) {
     if (worker == host_.worker_index()) continue;
     const Micros since = shared_->faces[worker].waiting_since.load(std::memory_order_relaxed);
     if (since == 0) continue;
+    --others;
     const bool starving = since + kStarvationUs < own;
     const bool to_spare =
         waiters_.empty() && (idle_.size() > 1 || servers_at(Place::kLent).empty());

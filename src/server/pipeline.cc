@@ -234,4 +234,11 @@ std::size_t Pipeline::owed_ready() const {
   return owed;
 }
 
+std::size_t Pipeline::owed() const {
+  std::size_t owed = 0;
+  for (std::size_t i = 0; i < count_; ++i)
+    owed += static_cast<std::size_t>(action_of(at(i).disposition) == Action::kForward);
+  return owed;
+}
+
 }  // namespace pgsaba::server

@@ -5,6 +5,7 @@
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/sqlstate.h"
 #include "session/client_login_state.h"
+#include "session/commit_watch.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
 #include "session/lesson.h"
@@ -146,7 +147,7 @@ void ClientSession::refused(const ErrorFields& error) {
       error.sqlstate != wire::sqlstate::kTooManyConnections)
     return ask_primary();
   read_.drop();
-  parked_at_ = 0;
+  parked_at_ = failed_at_ = 0;
   repeats_ = 0;
   to_primary_ = false;
   ErrorFields of_statement = error;
@@ -236,6 +237,7 @@ void ClientSession::parameter_changed(std::string_view name, std::string_view va
 
 void ClientSession::count_request() {
   repeats_ = 0;
+  failed_at_ = 0;
   stats::TrafficTotals& totals = lease_pool_->totals();
   ++totals.query_count;
   if (request_at_ == 0) return;
@@ -253,6 +255,7 @@ void ClientSession::server_ready() {
   request_at_ = 0;
   idle_since_ = turn().now;
   told_ = pipeline.status();
+  commit_.reset();
   if (idle) {
     stats::TrafficTotals& totals = lease_pool_->totals();
     ++totals.xact_count;
@@ -299,7 +302,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const bool in_transaction = told_ != TransactionStatus::kIdle;
   const State was = state_;
   server_ = nullptr;
-  if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere();
+  if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere(server);
   if (server.has_defined()) note_defined();
   if ((wrote_ || saw_) && account_ != nullptr && account_->reads.clock) note_seen();
   read_.drop();
@@ -325,6 +328,8 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   }
   // The client broke the protocol beyond repair: PostgreSQL's own word and the end, as without us.
   if (server.last_error_told() && was == State::kLinked) return end(EndReason::kProtocolError);
+  if (was == State::kLinked && !mid_frame && may_ask_fate(server)) return seek_fate(what);
+  commit_.reset();
   // What lived in the server's session is gone, and the client has to hear of it.
   const bool in_flight = was == State::kLinked && !pipeline.only_asks();
   const std::string state = lost_state();

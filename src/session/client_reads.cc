@@ -342,18 +342,22 @@ bool ClientSession::runs_elsewhere(const wire::ErrorFields& error) {
 
 // The standby could not, and the primary does it: the client sees a little delay.
 void ClientSession::run_elsewhere(server::ServerConnection& server) {
-  ask_again_elsewhere();
+  ask_again_elsewhere(server);
   server.leave_batch();
   server.taint(server::ServerConnection::Taint::kState);
   lease_pool_->give_back(server);
 }
 
-void ClientSession::ask_again_elsewhere() {
+// A server that stops takes its connections with it one by one, and the read may meet many of them.
+// Those that were there when it failed first may all have the same reason; what is opened later
+// dies for another one.
+void ClientSession::ask_again_elsewhere(const server::ServerConnection& lost) {
   batches_sent_ = batches_answered_ = batches_before_lease_;
   forget_names(request_.view());
   if (traces_) traces_->clear();
   again_ = true;
-  ++repeats_;
+  if (failed_at_ == 0) failed_at_ = turn().now;
+  if (lost.opened_at() > failed_at_) ++repeats_;
   ask_primary();
 }
 
@@ -376,8 +380,7 @@ bool ClientSession::take_again() {
   if (!again_) return true;
   const std::size_t used = consume(request_.view());
   if (state_ == State::kClosed) return false;
-  // A primary that stops takes its connections with it one by one. Not for ever: the read itself
-  // may be what kills servers.
+  // Not for ever: the read itself may be what kills servers.
   constexpr std::uint8_t kMostRepeats = 3;
   const bool sent = used == request_.view().size() && state_ == State::kLinked;
   if (sent && !read_ && repeats_ < kMostRepeats) {
@@ -414,16 +417,19 @@ void ClientSession::note_seen() {
   routing::CausalClock& clock = *account_->reads.clock;
   // What is sent already belongs to a transaction that ends later.
   const bool last = server_ == nullptr || server_->pipeline().empty();
-  if (wrote_) {
-    needs_.written = clock.tick();
-    if (account_->reads.database) account_->reads.database->wrote(needs_.written);
-  }
+  if (wrote_) note_written();
   if (saw_) {
     needs_.seen = clock.now();
     needs_.seen_at = lease_pool_->key().server;
     needs_.seen_life = read_ ? read_.life() : ~std::uint32_t{0};
   }
   if (last) wrote_ = saw_ = false;
+}
+
+void ClientSession::note_written() {
+  if (account_ == nullptr || !account_->reads.clock) return;
+  needs_.written = account_->reads.clock->tick();
+  if (account_->reads.database) account_->reads.database->wrote(needs_.written);
 }
 
 // It heard of what a transaction did that may not have ended for anybody else yet.

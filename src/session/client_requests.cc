@@ -4,6 +4,7 @@
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/frontend.h"
 #include "session/client_login_state.h"
+#include "session/commit_watch.h"
 #include "session/data_access.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
@@ -237,6 +238,13 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     return Taken::kYes;
   }
   if (const auto taken = reserve_pin(piece)) return *taken;
+  if (!account_->asks_fate || !watches_commit(piece)) return send_on(piece);
+  const Taken taken = send_on(piece);
+  if (taken == Taken::kYes && commit_) commit_->sent(piece.tag, piece.body());
+  return taken;
+}
+
+ClientSession::Taken ClientSession::send_on(const Piece& piece) {
   switch (piece.tag) {
     case 'Q':
       return on_query(piece);

@@ -2,6 +2,7 @@
 
 #include "pgsaba/wire/sqlstate.h"
 #include "session/client_login_state.h"
+#include "session/commit_watch.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
 #include "session/lesson.h"
@@ -63,6 +64,7 @@ Phase ClientSession::phase_of(State state) {
     case State::kMatching:
     case State::kLinked:
     case State::kSettling:
+    case State::kDoubt:
     case State::kOrphaned:
       return Phase::kLinked;
     case State::kRelay:
@@ -101,6 +103,7 @@ bool ClientSession::wants_input() const {
     case State::kWaiting:
     case State::kMatching:
     case State::kSettling:
+    case State::kDoubt:
       return carry_bytes() < kMaxAheadBytes;
     case State::kLinked:
       return !leaving_ && carry_bytes() < kMaxAheadBytes && !server_->congested() &&
@@ -137,8 +140,8 @@ void ClientSession::lost_peer() {
 // Whether the next message can be looked at before something else has happened.
 bool ClientSession::takes_messages() const {
   return state_ != State::kWaiting && state_ != State::kParked && state_ != State::kWelcome &&
-         state_ != State::kMatching && state_ != State::kSettling && !waits_for_keys() &&
-         !awaits_answer();
+         state_ != State::kMatching && state_ != State::kSettling && state_ != State::kDoubt &&
+         !waits_for_keys() && !awaits_answer();
 }
 
 bool ClientSession::at_rest() const {
@@ -260,6 +263,7 @@ void ClientSession::check_limits(Micros now) {
     return end(EndReason::kQueryTimeout, errors::query_timeout());
   if (request_at_ == 0 && transaction_at_ != 0 && over(idle_since_, limits.idle_transaction_us))
     return end(EndReason::kIdleTransactionTimeout, errors::idle_transaction_timeout());
+  if (state_ == State::kDoubt) check_doubt(now);
   if (pins_.any() && at_rest()) check_pin_limits(now);
 }
 

@@ -6,6 +6,7 @@
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/sqlstate.h"
 #include "session/client_login_state.h"
+#include "session/commit_watch.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
 #include "session/lesson.h"
@@ -121,6 +122,7 @@ void ClientSession::answer_complete() {
   const auto text = std::move(answer_);
   const Bytes frames = text ? bytes_of(*text) : Bytes();
   if (state_ == State::kMatching) return match_answered(frames);
+  if (state_ == State::kLinked && commit_) commit_asked(frames);
   if (state_ == State::kLinked) deliver_cancel();
   if (state_ != State::kSettling) return;
   if (settling_ == Settling::kRestore) return restored(frames);

@@ -270,4 +270,11 @@ ErrorFields server_lost(std::string_view what, bool in_flight, bool in_transacti
   return error;
 }
 
+ErrorFields commit_lost(std::string_view what, bool rolled_back) {
+  if (!rolled_back) return server_lost(what, true, false);
+  ErrorFields error = server_lost(what, true, true);
+  error.detail = "The transaction is rolled back: its server was asked what had become of it.";
+  return error;
+}
+
 }  // namespace pgsaba::session::errors

@@ -65,5 +65,7 @@ inline constexpr std::string_view kPhysicalReplicationHint =
 wire::ErrorFields replication_mode_unknown(std::string_view value);
 // A server was lost. `in_flight`: a statement ran whose fate is unknown. `what` is the reason.
 wire::ErrorFields server_lost(std::string_view what, bool in_flight, bool in_transaction);
+// In the middle of a COMMIT whose fate was asked for.
+wire::ErrorFields commit_lost(std::string_view what, bool rolled_back);
 
 }  // namespace pgsaba::session::errors

@@ -291,6 +291,10 @@ void Worker::on_mail(PasswordJudged& mail) {
   if (ClientSession* client = find_client(mail.client)) client->password_judged(mail.accepted);
 }
 
+void Worker::on_mail(FateKnown& mail) {
+  if (ClientSession* client = find_client(mail.client)) client->fate_known(mail.xid, mail.fate);
+}
+
 void Worker::on_mail(HandshakeComputed& mail) { turn_.handshakes.deliver(std::move(mail.step)); }
 
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }

@@ -21,6 +21,7 @@ void Worker::refresh_account(session::Account& account) {
   account.limits = config::pool_settings(config, *database, config::find_user(config, server_user));
   account.max_prepared_statements = static_cast<std::size_t>(config.pool.max_prepared_statements);
   account.application_name = database->application_name;
+  account.asks_fate = config.routing.xact_status;
   account.pin_counts = &pin_counts_[account.database];
   refresh_reads(account, *database);
   const Micros idle = account.limits.client_idle_us;

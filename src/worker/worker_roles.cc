@@ -81,6 +81,17 @@ void Worker::leave_disabled(const Picture& before) {
       pool->reconnect(server::CloseReason::kReconnect);
 }
 
+// ---- commits in doubt ---------------------------------------------------------------------------
+
+void Worker::seek_fate(ClientSession& session, const routing::CommitMark& mark,
+                       std::uint32_t server) {
+  const config::DatabaseSettings* database =
+      config::find_database(*picture_->config, session.database());
+  if (process_.control == nullptr || database == nullptr)
+    return mailbox_.post(FateKnown{session.id(), mark.xid, routing::Fate::kUnknown});
+  process_.control->fate_wanted({index_, session.id(), database->cluster, server, mark});
+}
+
 // ---- clients without a route --------------------------------------------------------------------
 
 bool Worker::wait_for_route(ClientSession& session, Micros since) {

@@ -26,6 +26,7 @@ stats::ClientState state_of(const ClientSession& client) {
     case ClientSession::State::kMatching:
     case ClientSession::State::kLinked:
     case ClientSession::State::kSettling:
+    case ClientSession::State::kDoubt:
     case ClientSession::State::kOrphaned:
     case ClientSession::State::kRelay:
     case ClientSession::State::kConsole:

@@ -107,3 +107,25 @@ def test_in_a_read_only_transaction_the_place_is_kept(group, start_pgsaba, pause
         assert codes(other.query("select 1")) == ["53300"]
         one.query("commit")
         assert codes(other.query("select 1")) == []
+
+
+def test_who_is_too_far_behind_gets_no_reads(group, start_pgsaba):
+    """Also where nobody has to see anything in particular; until it has caught up."""
+    changes = {"routing": {"read_your_writes": "off", "max_lag": "500ms"}}
+    daemon = start_pgsaba(split(changes), servers=group.servers)
+    wait_for_both(daemon)
+    late = group.standbys[1]
+
+    def fit():
+        rows = {row["server"]: row for row in daemon.admin("show topology")}
+        return rows[late.name]["fit_for_reads"]
+
+    with daemon.connect() as client:
+        late.sql("select pg_wal_replay_pause()")
+        try:
+            wait_until(lambda: not codes(client.query("update t set v = v + 1")) and
+                       fit() == "no", 20, "its end as a standby")
+            assert {where(client) for _ in range(20)} == {"standby-1"}
+        finally:
+            late.sql("select pg_wal_replay_resume()")
+    wait_for_both(daemon)

@@ -3,6 +3,7 @@ it runs. Whoever only reads, outside of a transaction, does not notice."""
 
 import pytest
 from harness import messages as m
+from harness.cluster import PostgresCluster
 from harness.conversations import tags
 from harness.group import Group, split, wait_for_both, where, where_at_last
 from harness.processes import wait_until
@@ -17,6 +18,7 @@ def group(directory):
                  name="standbys")
     made.primary.sql("create table r as select generate_series(1, 100)")
     made.primary.sql("create table v as select generate_series(1, 100)")
+    made.primary.sql("create table seen as select 0 as number")
     made.wait_for_replay()
     yield made
     made.stop()
@@ -82,6 +84,65 @@ def test_it_is_cut_off(group, daemon):
     assert readers.errors == []
 
 
+def test_it_is_cut_off_from_the_primary(group, daemon):
+    """It is well, and answers; but it hears of nothing any more."""
+    standby = group.standbys[1]
+    name = f"standby-{standby.name[-1]}"
+    standby.sql("alter system set primary_conninfo = 'host=127.0.0.1 port=1'")
+    standby.sql("select pg_reload_conf()")
+    try:
+        wait_until(lambda: {row["server"]: row for row in daemon.admin("show topology")}
+                   [standby.name]["fit_for_reads"] == "no", 20, "its end as a standby")
+        with daemon.connect(timeout=60) as client:
+            for number in range(20):
+                group.primary.sql("update seen set number = %s", (number,))
+                client.query(f"update seen set number = {number}")
+                assert client.value("select number from seen") == str(number)
+                assert where(client) != name
+    finally:
+        standby.follow(group.primary)
+    wait_for_reads_on(standby, daemon)
+
+
+def test_it_is_rebuilt_under_its_address(group, daemon):
+    """What is there now begins anew: nothing that was known of its predecessor counts."""
+    standby = group.standbys[1]
+    with Readers(daemon, 8) as readers, daemon.connect(timeout=60) as client:
+        wait_until(readers.all_go_on(), 60, "reads")
+        standby.rebuild_from(group.primary)
+        for number in range(100, 150):
+            client.query(f"update seen set number = {number}")
+            assert client.value("select number from seen") == str(number)
+        wait_for_reads_on(standby, daemon)
+        for number in range(200, 250):
+            client.query(f"update seen set number = {number}")
+            assert client.value("select number from seen") == str(number)
+    assert readers.errors == []
+
+
+def test_a_stranger_has_its_address(group, directory, start_pgsaba):
+    """A server of another cluster, with a table of that name."""
+    stranger = PostgresCluster(directory, "stranger").initialize().start()
+    standby = group.standbys[1]
+    daemon = start_pgsaba(split(), servers=group.servers)
+    wait_for_both(daemon)
+    standby.stop()
+    here, stranger.port = stranger.port, standby.port
+    try:
+        stranger.stop()
+        stranger.start()
+        stranger.sql("create table r as select 1")
+        with Readers(daemon, 8) as readers, daemon.connect(timeout=60) as client:
+            daemon.wait_for_log(f"server {standby.name} answers again")
+            wait_until(readers.all_go_on(20), 60, "reads")
+            assert codes(client.query("update seen set number = 7")) == []
+        assert readers.errors == []
+    finally:
+        stranger.stop("immediate")
+        stranger.port = here
+        standby.start()
+
+
 def in_transaction_on(standby, client):
     def begins_there():
         client.query("begin read only")
@@ -123,3 +184,53 @@ def runs(standby):
 def conflicts(group):
     return sum(standby.log_path.read_text().count("due to conflict with recovery")
                for standby in group.standbys)
+
+
+def test_a_read_meets_one_dying_connection_after_the_other(group, start_pgsaba):
+    """Of a server that stops. The read waits for a good one, however many die under it; but what dies
+    only since this read runs there may die of it."""
+    daemon = start_pgsaba(split({"routing": {"read_your_writes": "off"}}), servers=group.servers)
+    wait_for_both(daemon)
+    for standby in group.standbys:
+        assert codes(daemon_command(daemon, f"disable server {standby.name}")) == []
+    crowd = [daemon.connect() for _ in range(4)]  # as many connections as the pool may have
+    for client in crowd:
+        client.query("begin")
+        client.query("update seen set number = number where false")
+    for client in crowd:
+        client.query("commit")
+        client.close()
+    with daemon.connect(timeout=60) as client:
+        old = backends(group.primary)
+        assert len(old) == 4
+        client.send(m.query("select 7 from (select pg_sleep(2)) s"))
+        met = {terminate_the_read(group.primary) for _ in old}
+        assert met == old
+        frames = client.read_until_ready()
+        assert codes(frames) == [] and m.row_values(frames[1]) == [b"7"]
+        client.send(m.query("select 8 from (select pg_sleep(2)) s"))
+        for _ in range(10):
+            if not client.is_silent(0.01):
+                break
+            terminate_the_read(group.primary)
+        assert codes(client.read_until_ready()) == ["08007"]
+
+
+def daemon_command(daemon, sql):
+    with daemon.connect(database="pgsaba") as console:
+        return console.query(sql)
+
+
+def backends(server):
+    return {pid for pid, in server.sql(
+        "select pid from pg_stat_activity where backend_type = 'client backend' and "
+        "application_name not like 'pgsaba%' and pid <> pg_backend_pid()")}
+
+
+def terminate_the_read(server):
+    question = ("select pid from pg_stat_activity where state = 'active' and "
+                "query like '%pg_sleep(2)%' and pid <> pg_backend_pid()")
+    wait_until(lambda: server.sql(question), 20, "the read")
+    pid = server.value(question)
+    server.sql("select pg_terminate_backend(%s, 5000)", (pid,))
+    return pid

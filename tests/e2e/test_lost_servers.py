@@ -126,6 +126,35 @@ def test_in_the_middle_of_a_message_that_has_begun_to_pass(before_fake):
         assert other.value("select again") == "select again"
 
 
+@CLOSES
+@pytest.mark.parametrize("in_block", [False, True])
+def test_while_it_becomes_another_user(before_fake, end, in_block):
+    """A server whose last client acted as somebody else is asked to be itself again, and is gone.
+    Nothing of the next client's was sent: another server runs its statement, and it hears nothing."""
+    became = []
+
+    def leaves_instead(connection):
+        connection.welcome()
+        connection.answer(connection.query())
+        assert "current_setting" in connection.query()  # what has become of SET
+        connection.send(row_description("?column?", "?column?", "current_setting"),
+                        data_row("s", "role", "somebody"), complete("SELECT 1"), ready())
+        became.append(connection.read())
+        getattr(connection, end)()
+
+    pgsaba, fake = before_fake(leaves_instead, fake_server.serve,
+                               changes={"databases": {"postgres": {"pool_size": 1}}})
+    with pgsaba.connect() as actor, pgsaba.connect() as client:
+        actor.query("set role somebody")
+        if in_block:
+            assert client.query("begin")[-1].body == b"T"
+        assert client.value("insert") == "insert"
+        if in_block:
+            assert client.query("commit") == [(b"C", b"COMMIT\0"), (b"Z", b"I")]
+    assert became[0].tag == b"Q" and b"RESET ROLE" in became[0].body
+    assert len(fake.connections) == 2
+
+
 def test_right_after_an_answer(before_fake):
     """The answer is whole, so nobody has lost anything."""
     def script(connection):

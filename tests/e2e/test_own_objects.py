@@ -146,3 +146,21 @@ def test_nobody_has_to_look(group, splitter):
         where_at_last(client)
         assert ran_on(group, client, "select * from locks", "blind-") <= STANDBYS
     assert set(WORK_MEM.values()) == {"primary", "standby-1", "standby-2"}
+
+
+def test_a_function_of_postgresql_that_this_server_declares_volatile(group, splitter):
+    """The list was made from another version: what the server itself says is stronger."""
+    daemon = splitter()
+    with daemon.connect() as client:
+        where_at_last(client)
+        assert ran_on(group, client, "select abs(-1)", "mark-abs-1") <= STANDBYS
+    group.primary.sql("update pg_proc set provolatile = 'v' where proname = 'abs'")
+    group.wait_for_replay()
+    try:
+        daemon = splitter()
+        with daemon.connect() as client:
+            where_at_last(client)
+            assert ran_on(group, client, "select abs(-1)", "mark-abs-2") == {"own-group"}
+            assert ran_on(group, client, "select sign(-1)", "mark-sign") <= STANDBYS
+    finally:
+        group.primary.sql("update pg_proc set provolatile = 'i' where proname = 'abs'")

@@ -305,3 +305,51 @@ def test_a_table_that_is_not_yet_replayed(start_split, group):
         finally:
             for standby in group.standbys:
                 standby.sql("select pg_wal_replay_resume()")
+
+
+def test_a_pool_that_is_full_bans_no_standby(start_split, group):
+    """Whoever finds all connections in use waits for one, and afterwards all goes on as before."""
+    daemon = start_split({"databases": {"postgres": {"pool_size": 1}}})
+    busy, waiting = [], [daemon.connect(timeout=30) for _ in range(6)]
+    names = {f"standby-{number}": standby.name for number, standby in enumerate(group.standbys, 1)}
+    with daemon.connect(database="pgsaba") as console:
+        for _ in range(2):  # each keeps the only connection of its standby
+            busy.append(daemon.connect(timeout=30))
+            busy[-1].query("begin read only")
+            console.query(f"disable server {names[where(busy[-1])]}")
+        for name in names.values():
+            assert tags(console.query(f"enable server {name}"))[-1:] == b"Z"
+    for client in waiting:
+        client.send(m.query(LOOK))
+        assert client.is_silent(0.02)
+    for client in busy:
+        client.query("commit")
+    seen = {WORK_MEM[m.row_values(client.read_until_ready()[1])[0].decode()] for client in waiting}
+    assert seen <= set(names)
+    wait_for_both(daemon)
+    for client in busy + waiting:
+        client.close()
+
+
+def test_servers_come_and_go_with_a_reload(group, start_pgsaba):
+    def servers(*members):
+        return {"clusters": {"main": {"servers": [
+            {"name": member.name, "host": member.host, "port": member.port}
+            for member in members]}}}
+
+    def seen_by_new_clients():
+        seen = set()
+        for _ in range(10):
+            with daemon.connect() as client:
+                seen.add(where(client))
+        return seen
+
+    primary, one, two = group.servers
+    daemon = start_pgsaba(split(), servers=[primary, one])
+    wait_until(lambda: seen_by_new_clients() == {"standby-1"}, 20, "reads on one standby")
+    with daemon.connect() as client:
+        daemon.reload(servers(primary, one, two))
+        wait_for_both(daemon)
+        daemon.reload(servers(primary, two))
+        wait_until(lambda: seen_by_new_clients() == {"standby-2"}, 20, "reads on the other one")
+        assert where_at_last(client) == "standby-2"

@@ -6,6 +6,7 @@ import pytest
 from harness import messages as m
 from harness.group import Group, split, wait_for_both, where, where_a_new_client_reads
 from harness.processes import wait_until
+from harness.wire_tap import WireTap
 from harness.workload import Readers, Writers, codes
 
 NAMES = itertools.count()
@@ -170,3 +171,60 @@ def test_a_server_that_is_disabled_gets_nothing_new(short, lasting):
             "an end of its connections")
     assert command(short, f"enable server lasting-{number} in main") == {}
     wait_for_both(short)
+
+
+@pytest.fixture
+def unconfirmed(group, start_pgsaba):
+    """A switchover of which nobody knows whether it has begun: pg_promote was sent, and the connection
+    broke."""
+    tap = WireTap(group.standbys[0], b"pg_promote(true")
+    daemon = start_pgsaba(split({"timeouts": {"switchover": "2s"}}),
+                          servers=[group.primary, tap, group.standbys[1]])
+    wait_for_both(daemon)
+    error = command(daemon, f"switchover to {tap.name}")
+    assert tap.has_broken.is_set()
+    assert error["C"] == "55000" and "is not seen as one" in error["M"] and "RESUME" in error["H"]
+    yield daemon
+    tap.close()
+
+
+def test_a_promotion_that_nobody_confirms(group, unconfirmed):
+    """Nobody writes on a timeline that may be about to be left; once the standby is the primary,
+    what has waited goes on there."""
+    with unconfirmed.connect(timeout=60) as client:
+        client.send(m.query("insert into w values ('waits')"))
+        assert client.is_silent(1)
+        assert "under way" in command(unconfirmed, f"switchover to {group.standbys[1].name}")["M"]
+        group.promote()
+        assert codes(client.read_until_ready()) == []
+    assert group.standbys[0].value("select count(*) from w") == 1
+    assert group.primary.value("select count(*) from w") == 0
+
+
+def test_resume_goes_on_without_that_promotion(group, unconfirmed):
+    with unconfirmed.connect(timeout=60) as client:
+        client.send(m.query("insert into w values ('waits')"))
+        assert client.is_silent(1)
+        assert command(unconfirmed, "resume") == {}
+        assert codes(client.read_until_ready()) == []
+    assert group.primary.value("select count(*) from w") == 1
+
+
+def test_back_again(group, start_pgsaba):
+    """The old primary is made a standby of the new one, and takes over again."""
+    daemon = start_pgsaba(split(), servers=group.servers)
+    wait_for_both(daemon)
+    old, new, other = group.servers
+    with Writers(daemon, 8) as writers, Readers(daemon, 4) as readers:
+        assert command(daemon, f"switchover to {new.name}") == {}
+        other.follow(new)
+        old.rebuild_from(new)
+        wait_until(lambda: roles(daemon)[old.name] == "standby", 20, "a new standby")
+        wait_until(writers.all_go_on(), 60, "writes on the new primary")
+        wait_until(lambda: command(daemon, f"switchover to {old.name}") == {}, 30, "the way back")
+        other.follow(old)
+        wait_until(writers.all_go_on(), 60, "writes on the old primary")
+        wait_until(readers.all_go_on(), 60, "reads")
+    assert writers.errors == [] and readers.errors == []
+    writers.check(old)
+    assert roles(daemon)[old.name] == "primary"

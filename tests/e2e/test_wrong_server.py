@@ -2,14 +2,9 @@
 to the wrong one, and what PostgreSQL's standbys would not refuse. Each runs as a simple query, in the
 extended protocol, and prepared by name; the answer must be that of the primary."""
 
-import itertools
-
 import pytest
-from harness import messages as m
-from harness.client import RawClient
-from harness.group import Group, splitting, where_at_last
-
-NUMBERS = itertools.count(1)
+from harness.group import Group, splitting
+from harness.matrix import LOGGING, WAYS, run, statements
 
 # What is to run on the primary, whatever it looks like. One line each.
 PRIMARY = """
@@ -165,7 +160,7 @@ create cast (text as shade) with function shade_of(text) as implicit
 
 @pytest.fixture(scope="module")
 def group(directory):
-    made = Group(directory, {"log_statement": "all", "log_line_prefix": "%m [%p] "})
+    made = Group(directory, LOGGING)
     made.primary.sql("create table t (id int primary key, v int)")
     made.primary.sql("insert into t select i, 0 from generate_series(1, 10) i")
     made.primary.sql("create sequence s")
@@ -184,71 +179,6 @@ def group(directory):
 def daemon(group, directory, pgsaba_binary):
     with splitting(group, directory, pgsaba_binary, "matrix") as daemon:
         yield daemon
-
-
-def statements(text):
-    """A line that begins a comment belongs to the next one."""
-    lines = [line for line in text.strip("\n").splitlines() if line.strip()]
-    found, pending = [], ""
-    for line in lines:
-        pending += line
-        if line.startswith("--"):
-            pending += "\n"
-        else:
-            found.append(pending)
-            pending = ""
-    return found
-
-
-def simple(client, sql):
-    client.send(m.query(sql))
-    return client.read_until_ready()
-
-
-def parsed(client, sql):
-    client.send(m.parse("", sql), m.bind(), m.execute(), m.sync())
-    return client.read_until_ready()
-
-
-def named(client, sql):
-    name = f"n{next(NUMBERS)}"
-    client.send(m.parse(name, sql), m.sync())
-    frames = client.read_until_ready()
-    client.send(m.bind("", name), m.execute(), m.sync())
-    return [*frames, *client.read_until_ready()]
-
-
-WAYS = {"simple": simple, "parsed": parsed, "named": named}
-
-
-def outcome(frames):
-    """Whether it went well, or how not."""
-    return [m.error_fields(frame)["C"] for frame in frames if frame.tag == b"E"]
-
-
-def reached(group, mark):
-    """Who executed it; a Parse alone does nothing."""
-    def executes(line):
-        return mark in line and ("statement: " in line or "execute " in line)
-    return {server.name for server in group.servers
-            if any(executes(line) for line in whole_lines(server.log_path.read_text()))}
-
-
-def whole_lines(log):
-    """The lines of a statement that has several belong together."""
-    return log.replace("\n\t", " ").splitlines()
-
-
-def run(daemon, group, sql, way):
-    mark = f"mark-{next(NUMBERS)}-"
-    marked = f"{sql} /* {mark} */"
-    with daemon.connect() as client:
-        where_at_last(client)
-        through = outcome(WAYS[way](client, marked))
-    nodes = reached(group, mark)
-    with RawClient((group.primary.host, group.primary.port)) as client:
-        directly = outcome(WAYS[way](client, sql))
-    return nodes, through, directly
 
 
 @pytest.mark.parametrize("way", WAYS)

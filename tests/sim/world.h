@@ -90,6 +90,7 @@ class World {
     void roles_doubted(const std::string&) override {}
     void secret_wanted(std::size_t, std::uint32_t, std::string, std::string) override {}
     void secret_doubted(std::string, std::string) override {}
+    void fate_wanted(worker::FateWanted) override {}
     void worker_drained(std::size_t) override {}
   };
 

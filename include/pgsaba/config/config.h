@@ -235,6 +235,7 @@ struct Routing {
   Micros catalogue_interval_us = 60 * kSecond;  // 0: nobody looks into catalogues
   bool trust_declarations = false;
   std::int32_t max_spilled_reads = 0;
+  bool xact_status = false;
   // Names as they are written in SQL (catalog_name.h); a function may have a schema.
   std::vector<std::string> allow_functions = {};
   std::vector<std::string> deny_functions = {};

@@ -121,6 +121,8 @@ class Pipeline {
   void disown();
   // How many ReadyForQuery the client is still owed.
   std::size_t owed_ready() const;
+  // How many messages the client still waits for a reply to.
+  std::size_t owed() const;
   // The last word on this connection cannot be known to have been spoken: close it after use.
   bool doubtful() const { return doubtful_; }
 

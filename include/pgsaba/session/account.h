@@ -53,6 +53,7 @@ struct Account {
   Micros unrouted_since = 0;  // no server serves it, but one may soon; 0: one does, or never will
   ReadRules reads;
   std::shared_ptr<const sql::AccessRules> rules;  // that statements are judged by; null: none
+  bool asks_fate = false;           // of a COMMIT that is under way when its server is lost
   PinCounts* pin_counts = nullptr;  // of the database, in this worker; never null for a session
   std::size_t clients = 0;          // of this worker
 

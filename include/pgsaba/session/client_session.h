@@ -14,6 +14,8 @@
 //   kSettling: the transaction is over, and the server is asked what is left of it.
 //   kLinked beyond a transaction: the client is pinned to its server (pin.h).
 //   kRelay: it has a server of its own for replication (relay.h), from kWelcome on to the end.
+//   kDoubt: its server died in the middle of a COMMIT, and is asked whether that took effect
+//   (client_commit.cc).
 //   kOrphaned: its server died inside a transaction; until the client ends the transaction it gets
 //   the answers that a failed transaction gives (orphaned_transaction.h).
 //   Every state can end in kClosed; the session is destroyed when the turn ends.
@@ -33,6 +35,7 @@
 #include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
+#include "pgsaba/routing/commit_fate.h"
 #include "pgsaba/routing/read_wish.h"
 #include "pgsaba/routing/spill.h"
 #include "pgsaba/session/named_statements.h"
@@ -46,6 +49,7 @@
 
 namespace pgsaba::session {
 
+class CommitWatch;
 class LeaseTraces;
 class OrphanedTransaction;
 class Relay;
@@ -96,6 +100,7 @@ class ClientSession final : public net::Connection,
     kMatching,
     kLinked,
     kSettling,
+    kDoubt,
     kOrphaned,
     kRelay,
     kConsole,
@@ -144,6 +149,8 @@ class ClientSession final : public net::Connection,
   void follow_route();
   // What it is parked for may have come, or time has passed: it asks for a server anew.
   void unpark();
+  // What `SessionHost::seek_fate` was asked for.
+  void fate_known(std::uint64_t xid, routing::Fate fate);
   // What `SessionHost::inquire` was asked for.
   void inquiry_answered(const std::string& answer);
   // What `SessionHost::seek_secret` was asked for; null: there is no such user. `error`: nobody
@@ -272,6 +279,7 @@ class ClientSession final : public net::Connection,
   bool begin_later(std::string_view sql);
   bool end_unbegun(std::string_view sql);
   Taken on_linked(const wire::Piece& piece, Bytes ahead);
+  Taken send_on(const wire::Piece& piece);
   Taken on_query(const wire::Piece& piece);
   void on_body(const wire::Piece& piece);
   void forward(server::Request request, const wire::Piece& piece);
@@ -342,7 +350,7 @@ class ClientSession final : public net::Connection,
   void keep_request(const ReadRequest& read, Bytes ahead);
   void forget_request();
   void run_elsewhere(server::ServerConnection& server);
-  void ask_again_elsewhere();
+  void ask_again_elsewhere(const server::ServerConnection& lost);
   void forget_names(Bytes batch);
   bool take_again();
   bool prefers_serializable() const;
@@ -360,8 +368,17 @@ class ClientSession final : public net::Connection,
   void ask_primary();
   void note_access(sql::Access access);
   void note_seen();
+  void note_written();
   void note_defined();
   void note_notified();
+
+  // client_commit.cc
+  std::string_view text_of_request(const wire::Piece& piece) const;
+  bool watches_commit(const wire::Piece& piece);
+  void commit_asked(Bytes frames);
+  bool may_ask_fate(const server::ServerConnection& server) const;
+  void seek_fate(std::string what);
+  void check_doubt(Micros now);
 
   // client_state.cc
   LeaseTraces& traces();
@@ -452,7 +469,7 @@ class ClientSession final : public net::Connection,
   pool::Pool* lease_pool_ = nullptr;  // where the server comes from, or is waited for
   Buffer request_;                    // a read that can be run elsewhere, as it came
   bool request_seen_ = false;         // whether it can was looked at
-  std::uint8_t repeats_ = 0;          // of `request_`, so far
+  std::uint8_t repeats_ = 0;          // of `request_`, after servers opened since `failed_at_`
   bool again_ = false;                // `request_` is to be looked at before what comes now
   routing::LeaseReason lease_reason_ =
       routing::LeaseReason::kRead;  // of the lease that is asked for
@@ -460,9 +477,11 @@ class ClientSession final : public net::Connection,
   routing::SpillTicket spill_;      // it is of the primary, for want of a standby
   routing::ReadNeeds needs_;        // of the next read
   server::SettingsRef settings_;
-  server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
-  std::string begin_sql_;               // the BEGIN that waits; empty: none does
-  std::unique_ptr<Lesson> lesson_;      // in a lease that shows what a statement is answered
+  server::SettingsRef login_settings_;   // of the startup packet: its session's defaults
+  std::string begin_sql_;                // the BEGIN that waits; empty: none does
+  std::unique_ptr<CommitWatch> commit_;  // while one is under way whose fate would be asked for
+  std::unique_ptr<std::string> loss_;    // in kDoubt: how its server was lost
+  std::unique_ptr<Lesson> lesson_;       // in a lease that shows what a statement is answered
   std::unique_ptr<LeaseTraces> traces_;
   server::PreparedTable::HeldNames prepared_;  // by SQL
   std::unique_ptr<UnnamedStatement> unnamed_;
@@ -485,6 +504,7 @@ class ClientSession final : public net::Connection,
   Micros connected_at_ = 0;
   Micros request_at_ = 0;      // the statement that runs now began; 0: none runs
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
+  Micros failed_at_ = 0;       // `request_` failed for the first time; 0: it did not
   Micros idle_since_ = 0;
   Micros pinned_at_ = 0;  // 0: it is not pinned
   Micros parked_at_ = 0;  // waits for a standby or a route since; 0: does not

@@ -17,6 +17,7 @@
 #include "pgsaba/auth/userlist.h"
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/connection.h"
+#include "pgsaba/routing/commit_fate.h"
 #include "pgsaba/session/account.h"
 #include "pgsaba/wire/error_fields.h"
 
@@ -100,6 +101,11 @@ class SessionHost {
   // `since`, hears `unpark` when it is worth asking again. False: it has waited long enough, or in
   // vain.
   virtual bool wait_for_route(ClientSession& session, Micros since) = 0;
+
+  // What has become of a COMMIT that was under way on that server of the account's cluster is asked
+  // for: the session hears `fate_known`.
+  virtual void seek_fate(ClientSession& session, const routing::CommitMark& mark,
+                         std::uint32_t server) = 0;
 
   virtual void cancel(const wire::CancelKey& key) = 0;
   // PostgreSQL does not see that a connection was closed until it has something to say: what runs

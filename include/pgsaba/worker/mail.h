@@ -15,6 +15,7 @@
 #include "pgsaba/net/handshake_desk.h"
 #include "pgsaba/net/mailbox.h"
 #include "pgsaba/pool/pool.h"
+#include "pgsaba/routing/commit_fate.h"
 #include "pgsaba/server/server_connection.h"
 #include "pgsaba/stats/snapshot.h"
 #include "pgsaba/wire/cancel_key.h"
@@ -36,6 +37,12 @@ struct SecretFound {
   std::uint32_t client = 0;
   std::string secret;  // as in a user list; empty: there is no such user, or none with a password
   std::string error;   // not empty: nobody could be asked
+};
+// What has become of the COMMIT that a client waits for.
+struct FateKnown {
+  std::uint32_t client = 0;
+  std::uint64_t xid = 0;
+  routing::Fate fate = routing::Fate::kUnknown;
 };
 struct ConsoleOutput {
   std::uint32_t client = 0;
@@ -121,11 +128,20 @@ struct ServerArrives {
   net::Socket socket = net::kNoSocket;
 };
 
-using Mail = std::variant<NewPicture, SecretFound, StandbyProgress, SnapshotRequest, ConsoleOutput,
-                          Reconnect, Kill, Shutdown, KeysDerived, InquiryAnswered, PasswordJudged,
-                          HandshakeComputed, NewClient, CancelOrder, ListenOrder, ListenAnswer,
-                          Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
+using Mail =
+    std::variant<NewPicture, SecretFound, StandbyProgress, SnapshotRequest, FateKnown,
+                 ConsoleOutput, Reconnect, Kill, Shutdown, KeysDerived, InquiryAnswered,
+                 PasswordJudged, HandshakeComputed, NewClient, CancelOrder, ListenOrder,
+                 ListenAnswer, Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
+
+struct FateWanted {
+  std::size_t worker = 0;
+  std::uint32_t client = 0;
+  std::string cluster;
+  std::uint32_t server = 0;  // where the COMMIT was under way
+  routing::CommitMark mark;
+};
 
 // Implemented by the control thread; every call may come from any worker's thread.
 class ControlLink {
@@ -148,6 +164,8 @@ class ControlLink {
                              std::string user) = 0;
   // A login failed with it: it may have been changed.
   virtual void secret_doubted(std::string database, std::string user) = 0;
+  // What has become of a COMMIT is to be asked for; the answer is FateKnown.
+  virtual void fate_wanted(FateWanted wanted) = 0;
   // The worker has nobody left that its shutdown waits for.
   virtual void worker_drained(std::size_t worker) = 0;
 };

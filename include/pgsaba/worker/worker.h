@@ -82,6 +82,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void spill_ended() override;
   void wait_for_standby(session::ClientSession& session) override;
   bool wait_for_route(session::ClientSession& session, Micros since) override;
+  void seek_fate(session::ClientSession& session, const routing::CommitMark& mark,
+                 std::uint32_t server) override;
   void cancel(const wire::CancelKey& key) override;
   void stop_statement(const server::ServerConnection& server) override;
   void cancel_due(session::ClientSession& session) override;
@@ -131,6 +133,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(InquiryAnswered& mail);
   void on_mail(PasswordJudged& mail);
   void on_mail(SecretFound& mail);
+  void on_mail(FateKnown& mail);
   void on_mail(HandshakeComputed& mail);
   void on_mail(NewClient& mail);
   void on_mail(CancelOrder& mail);

@@ -84,6 +84,15 @@ class PostgresCluster:
         """Replaces pg_hba.conf; reload() makes a running server follow."""
         (self.data / "pg_hba.conf").write_text("\n".join(lines) + "\n")
 
+    def rebuild_from(self, primary):
+        """Its data is gone; what runs at its address from now on is a new standby."""
+        self.stop("immediate")
+        for path in self.data.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        self._run("pg_basebackup", "-D", self.data, "-h", primary.host, "-p", primary.port, "-U",
+                  SUPERUSER, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        return self.start()
+
     def make_twin(self, name):
         """A copy that believes to be this server, on the same timeline, not started yet."""
         twin = PostgresCluster(self._directory, name, self.settings)

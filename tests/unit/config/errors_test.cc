@@ -1,8 +1,8 @@
 // Every way a file can be wrong, and the exact words for it.
 #include <doctest/doctest.h>
 
-#include "config/problems.h"
 #include "fake_world.h"
+#include "pgsaba/config/problems.h"
 
 using namespace pgsaba;
 using namespace pgsaba::config;

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "problems.h"
+#include "pgsaba/config/problems.h"
 
 namespace pgsaba::config {
 

@@ -1,0 +1,130 @@
+#include "control/listeners.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "pgsaba/base/log.h"
+#include "pgsaba/net/epoll_network.h"
+
+namespace pgsaba::control {
+namespace {
+
+constexpr int kFirstPassed = 3;  // SD_LISTEN_FDS_START
+constexpr int kMostPassed = 1'024;
+
+Result<net::Address> address_of(const config::Listener& from) {
+  if (from.is_unix()) return net::Address::from_unix_directory(from.unix_directory, from.port);
+  std::string host = from.address;
+  if (host == "*") host = "0.0.0.0";
+  if (host == "localhost") host = "127.0.0.1";
+  return net::Address::from_host(host, from.port);
+}
+
+bool listens(int fd) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value == 1;
+}
+
+net::Address name_of(int fd) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  auto* to = reinterpret_cast<sockaddr*>(&name);
+  return ::getsockname(fd, to, &size) == 0 ? net::Address::from_sockaddr(to, size) : net::Address();
+}
+
+void give_to_group(const std::string& path, const std::string& name) {
+  const group* owner = name.empty() ? nullptr : ::getgrnam(name.c_str());
+  if (owner != nullptr && ::chown(path.c_str(), static_cast<uid_t>(-1), owner->gr_gid) != 0)
+    log::warning("{}: cannot give the socket to group {}: {}", path, name, std::strerror(errno));
+}
+
+}  // namespace
+
+std::vector<int> passed_sockets(const char* for_pid, const char* count, int pid) {
+  if (for_pid == nullptr || count == nullptr || std::atoi(for_pid) != pid) return {};
+  const int number = std::clamp(std::atoi(count), 0, kMostPassed);
+  std::vector<int> sockets;
+  for (int i = 0; i < number; ++i) sockets.push_back(kFirstPassed + i);
+  return sockets;
+}
+
+void Listeners::inherit() {
+  const auto passed =
+      passed_sockets(std::getenv("LISTEN_PID"), std::getenv("LISTEN_FDS"), ::getpid());
+  // They are ours alone, not those of programs that we start.
+  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(name);
+  for (const int fd : passed) {
+    if (!listens(fd)) {
+      log::warning("the socket {} that was passed to pgsaba does not listen; it is not used", fd);
+      continue;
+    }
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+    listening_.push_back({.address = name_of(fd), .socket = fd, .inherited = true});
+  }
+}
+
+Status Listeners::open(const std::vector<config::Listener>& wanted, int backlog) {
+  inherit();
+  for (const config::Listener& listener : wanted)
+    if (Status opened = open_one(listener, backlog); !opened.ok()) return opened;
+  for (const Listening& listening : listening_)
+    log::info("listening on {}{}", listening.address.to_string(),
+              listening.inherited ? ", a socket that was passed on" : "");
+  return done();
+}
+
+Status Listeners::open_one(const config::Listener& from, int backlog) {
+  const auto address = address_of(from);
+  if (!address) return address.error();
+  const bool passed = std::ranges::any_of(listening_, [&](const Listening& listening) {
+    return listening.inherited && listening.address == *address;
+  });
+  if (passed) return done();
+  // Nobody may connect to a Unix socket before it has its mode: accepted is what came in until
+  // then.
+  const mode_t before = ::umask(0777);
+  const auto socket = net::listen_on(*address, backlog);
+  ::umask(before);
+  if (!socket) return socket.error();
+  Listening listening{.address = *address, .socket = *socket};
+  if (from.is_unix() && from.unix_directory.front() != '@') {
+    listening.path = address->host();
+    ::chmod(listening.path.c_str(), from.unix_mode);
+    give_to_group(listening.path, from.unix_group);
+  }
+  listening_.push_back(std::move(listening));
+  return done();
+}
+
+void Listeners::stop() {
+  for (Listening& listening : listening_) {
+    if (listening.inherited) continue;
+    ::shutdown(listening.socket, SHUT_RDWR);
+    if (!listening.path.empty()) ::unlink(listening.path.c_str());
+    listening.path.clear();
+  }
+}
+
+void Listeners::close() {
+  stop();
+  for (const Listening& listening : listening_) ::close(listening.socket);
+  listening_.clear();
+}
+
+std::vector<net::Socket> Listeners::sockets() const {
+  std::vector<net::Socket> sockets;
+  for (const Listening& listening : listening_) sockets.push_back(listening.socket);
+  return sockets;
+}
+
+}  // namespace pgsaba::control

@@ -1,0 +1,50 @@
+// Listeners: the sockets that clients come to. They are opened as the configuration says, unless
+// the service manager has opened them already (systemd's socket units): an inherited socket serves
+// the entry of `listen` with its address, or is served besides. Control thread; closes what it has.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pgsaba/base/result.h"
+#include "pgsaba/config/config.h"
+#include "pgsaba/net/address.h"
+#include "pgsaba/net/network.h"
+
+namespace pgsaba::control {
+
+class Listeners {
+ public:
+  Listeners() = default;
+  Listeners(const Listeners&) = delete;
+  Listeners& operator=(const Listeners&) = delete;
+  ~Listeners() { close(); }
+
+  // Opens all of them, or fails with the reason.
+  Status open(const std::vector<config::Listener>& wanted, int backlog);
+  // Whoever comes now is refused instead of waiting for an end; and a successor may listen at once.
+  // The sockets stay open: workers may have them in hand. Inherited ones go on queueing clients,
+  // for whoever inherits them next.
+  void stop();
+  void close();
+  std::vector<net::Socket> sockets() const;
+
+ private:
+  struct Listening {
+    net::Address address;
+    net::Socket socket = net::kNoSocket;
+    std::string path = {};  // of a Unix socket of ours, to be removed at the end
+    bool inherited = false;
+  };
+
+  Status open_one(const config::Listener& from, int backlog);
+  void inherit();
+
+  std::vector<Listening> listening_;
+};
+
+// The sockets passed by the protocol of sd_listen_fds(3) to the process `pid`, from its environment
+// (null where a variable is not set).
+std::vector<int> passed_sockets(const char* for_pid, const char* count, int pid);
+
+}  // namespace pgsaba::control

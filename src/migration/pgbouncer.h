@@ -1,0 +1,56 @@
+// PgbouncerMigration: gathers the lines of a pgbouncer.ini, then writes what they mean. Lives for
+// one migration.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "migration/draft.h"
+#include "migration/ini_file.h"
+
+namespace pgsaba::migration {
+
+class PgbouncerMigration {
+ public:
+  explicit PgbouncerMigration(std::string path);
+
+  Result<Migrated> run(const std::vector<IniLine>& lines);
+
+ private:
+  struct Database {
+    IniLine line;
+    std::map<std::string, std::string, std::less<>> values;
+  };
+
+  Status take(const IniLine& line);
+  Status take_database(const IniLine& line);
+  Status take_user(const IniLine& line);
+
+  // As it is set, or PgBouncer's default.
+  std::string value_of(std::string_view name) const;
+  static std::string from(const IniLine& line);
+  Status write_setting(const Counterpart& setting, const IniLine& line);
+  void write_listeners();
+  void write_users();
+  void finish_login();
+
+  // pgbouncer_databases.cc
+  void write_clusters();
+  void write_databases();
+  void write_database(const Database& database);
+  FlowMap cluster_tls();
+  std::string server_list(const Database& database, bool& several) const;
+  std::string where(const Database& database) const;
+
+  std::string path_;
+  Draft draft_;
+  std::map<std::string, IniLine, std::less<>> settings_;  // [pgbouncer], the last of each
+  std::vector<Database> databases_;
+  std::vector<std::pair<IniLine, FlowMap>> users_;
+  std::map<std::string, std::string> clusters_;  // by where(): its name
+};
+
+}  // namespace pgsaba::migration
