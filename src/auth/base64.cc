@@ -1,4 +1,4 @@
-#include "base64.h"
+#include <pgsaba/auth/base64.h>
 
 #include <array>
 #include <cstdint>

@@ -25,6 +25,7 @@ std::optional<std::string_view> read_string(std::string_view payload) {
 }
 
 std::string_view why_doomed(ClientAuthMethod method, bool known, const Secret& secret) {
+  if (method == ClientAuthMethod::kForeign) return {};
   if (!known) return "The user is not known.";
   if (std::holds_alternative<NoSecret>(secret)) return "The user has no password.";
   if (method == ClientAuthMethod::kScramSha256 && std::holds_alternative<Md5Secret>(secret)) {
@@ -80,7 +81,8 @@ ClientLoginStep ClientLogin::start() {
     if (known_) return finish(std::nullopt);
     return fail({kInvalidAuthorization, "role \"" + user_ + "\" does not exist"});
   }
-  if (method_ == ClientAuthMethod::kPassword) return start_password();
+  if (method_ == ClientAuthMethod::kPassword || method_ == ClientAuthMethod::kForeign)
+    return start_password();
   return uses_scram() ? start_scram() : start_md5();
 }
 
@@ -106,10 +108,18 @@ ClientLoginStep ClientLogin::provide_keys(const ScramKeys& keys) {
   assert(state_ == State::kAwaitPasswordKeys || state_ == State::kAwaitScramKeys);
   const bool is_password = state_ == State::kAwaitPasswordKeys;
   key_request_ = {};
-  if (is_password) return judge(stored_key_of(keys.client_key) == verifier_.stored_key);
+  if (is_password) {
+    if (stored_key_of(keys.client_key) == verifier_.stored_key) return judge(true);
+    return take_previous() ? check_password() : judge(false);
+  }
   verifier_.stored_key = stored_key_of(keys.client_key);
   verifier_.server_key = keys.server_key;
   return finish_scram();
+}
+
+ClientLoginStep ClientLogin::provide_verdict(std::optional<LoginError> refusal) {
+  assert(state_ == State::kAwaitVerdict);
+  return refusal ? fail(std::move(*refusal)) : finish(std::nullopt);
 }
 
 ClientLoginStep ClientLogin::start_password() {
@@ -140,18 +150,38 @@ ClientLoginStep ClientLogin::on_password(std::string_view payload) {
     return fail({kInvalidPassword, "empty password returned by client"});
   }
   if (password->size() > kMaxPasswordBytes) return fail(protocol_violation("password too long"));
+  if (method_ == ClientAuthMethod::kForeign) {
+    password_ = SecretBytes(*password);
+    state_ = State::kAwaitVerdict;
+    return {Step::Kind::kNeedsVerdict};
+  }
   if (!doomed_because_.empty()) return judge(false);
+  password_ = SecretBytes(*password);
+  return check_password();
+}
+
+ClientLoginStep ClientLogin::check_password() {
+  if (const auto* stored = std::get_if<ScramVerifier>(&secret_)) {
+    verifier_ = *stored;
+    return need_keys({password_, verifier_.salt, verifier_.iterations, false},
+                     State::kAwaitPasswordKeys);
+  }
+  bool right = false;
   if (const auto* plain = std::get_if<PlainSecret>(&secret_)) {
-    return judge(same_password(*password, plain->password.text()));
-  }
-  if (const auto* md5 = std::get_if<Md5Secret>(&secret_)) {
-    const auto hash = md5_hex(*password, user_);
+    right = same_password(password_.text(), plain->password.text());
+  } else if (const auto* md5 = std::get_if<Md5Secret>(&secret_)) {
+    const auto hash = md5_hex(password_.text(), user_);
     if (!hash) return fail({kInternalError, hash.error().message});
-    return judge(*hash == md5->hash);
+    right = *hash == md5->hash;
   }
-  verifier_ = std::get<ScramVerifier>(secret_);
-  return need_keys({SecretBytes(*password), verifier_.salt, verifier_.iterations, false},
-                   State::kAwaitPasswordKeys);
+  return !right && take_previous() ? check_password() : judge(right);
+}
+
+bool ClientLogin::take_previous() {
+  if (!previous_) return false;
+  secret_ = std::move(*previous_);
+  previous_.reset();
+  return true;
 }
 
 ClientLoginStep ClientLogin::on_md5_response(std::string_view payload) {
@@ -160,10 +190,15 @@ ClientLoginStep ClientLogin::on_md5_response(std::string_view payload) {
   if (response->empty()) {
     return fail({kInvalidPassword, "empty password returned by client"});
   }
-  const auto expected = expected_md5();
-  if (!expected) return fail({kInternalError, "MD5 is not available"});
-  return judge(response->starts_with("md5") &&
-               constant_time_equal(response->substr(3), expected->text()));
+  bool right = false;
+  do {
+    if (std::holds_alternative<ScramVerifier>(secret_)) continue;
+    const auto expected = expected_md5();
+    if (!expected) return fail({kInternalError, "MD5 is not available"});
+    right =
+        response->starts_with("md5") && constant_time_equal(response->substr(3), expected->text());
+  } while (!right && take_previous());
+  return judge(right);
 }
 
 ClientLoginStep ClientLogin::on_sasl_initial(std::string_view payload) {
@@ -185,6 +220,10 @@ ClientLoginStep ClientLogin::on_client_first(std::string_view message) {
 
 ClientLoginStep ClientLogin::on_client_final(std::string_view message) {
   if (auto error = scram_->read_client_final(message)) return fail(std::move(*error));
+  return check_proof();
+}
+
+ClientLoginStep ClientLogin::check_proof() {
   if (const auto* plain = std::get_if<PlainSecret>(&secret_)) {
     return need_keys({plain->password, verifier_.salt, verifier_.iterations, true},
                      State::kAwaitScramKeys);
@@ -195,6 +234,13 @@ ClientLoginStep ClientLogin::on_client_final(std::string_view message) {
 ClientLoginStep ClientLogin::finish_scram() {
   // The proof of a doomed exchange is computed all the same, for the same time.
   const bool matches = scram_->proof_matches(verifier_.stored_key);
+  if (!matches && doomed_because_.empty() && take_previous()) {
+    const auto* stored = std::get_if<ScramVerifier>(&secret_);
+    const bool same_salt = stored != nullptr && stored->salt == verifier_.salt &&
+                           stored->iterations == verifier_.iterations;
+    if (same_salt) verifier_ = *stored;
+    if (same_salt || std::holds_alternative<PlainSecret>(secret_)) return check_proof();
+  }
   if (!matches || !doomed_because_.empty()) return judge(false);
   if (std::holds_alternative<ScramVerifier>(secret_)) {
     pass_through_ = {

@@ -67,11 +67,6 @@ bool fits_address(const HbaRule& rule, const HbaClient& client, std::span<const 
 
 }  // namespace
 
-std::string not_served(const HbaRule& rule) {
-  if (rule.method != HbaMethod::kPam && rule.method != HbaMethod::kLdap) return {};
-  return "authentication method \"" + std::string(text_of(rule.method)) + "\" is not supported";
-}
-
 // The last one counts.
 std::string_view HbaRule::option(std::string_view name) const {
   std::string_view value;
@@ -91,9 +86,8 @@ Result<HbaRules> HbaRules::load(const std::string& path, const RuleFiles& files)
 
 std::optional<Error> HbaRules::first_error() const {
   for (const HbaRule& rule : rules_) {
-    const std::string why = rule.error.empty() ? not_served(rule) : rule.error;
-    if (!why.empty())
-      return Error{rule.file + ":" + std::to_string(rule.line) + ": " + why, rule.hint};
+    if (!rule.error.empty())
+      return Error{rule.file + ":" + std::to_string(rule.line) + ": " + rule.error, rule.hint};
   }
   if (rules_.empty()) return Error{path_ + ": has no rules, nobody could log in"};
   return std::nullopt;

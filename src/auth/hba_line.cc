@@ -258,21 +258,18 @@ class HbaLineReader {
         return fail("the method cert works on hostssl lines only");
       rule_.certificate = ClientCertificate::kVerifyFull;
     }
-    return rule_.method != HbaMethod::kLdap || check_ldap();
+    return rule_.method != HbaMethod::kLdap || read_ldap();
   }
 
-  bool check_ldap() {
-    const auto has = [&](std::string_view name) { return !rule_.option(name).empty(); };
-    const bool simple = has("ldapprefix") || has("ldapsuffix");
-    const bool search = has("ldapurl") || has("ldapbasedn") || has("ldapbinddn") ||
-                        has("ldapbindpasswd") || has("ldapsearchattribute") ||
-                        has("ldapsearchfilter");
-    if (simple && search)
-      return fail("ldapprefix and ldapsuffix cannot stand beside the options of a search");
-    if (!simple && !has("ldapbasedn") && !has("ldapurl"))
-      return fail("the method ldap needs ldapbasedn, ldapprefix or ldapsuffix");
-    if (has("ldapsearchattribute") && has("ldapsearchfilter"))
-      return fail("ldapsearchattribute cannot stand beside ldapsearchfilter");
+  bool read_ldap() {
+    auto settings = read_ldap_settings(rule_.options);
+    if (!settings) return fail(settings.error().message, settings.error().hint);
+    rule_.ldap = std::make_shared<const LdapSettings>(std::move(*settings));
+    for (auto& [name, value] : rule_.options) {
+      if (name != "ldapbindpasswd") continue;
+      wipe(value.data(), value.size());
+      value = "****";
+    }
     return true;
   }
 

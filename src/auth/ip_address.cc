@@ -36,6 +36,15 @@ bool IpAddress::bit(unsigned number) const {
   return ((bytes_[number / 8] >> (7 - number % 8)) & 1) != 0;
 }
 
+IpAddress IpAddress::prefix(unsigned length) const {
+  IpAddress first = *this;
+  for (unsigned bit = length; bit < bits(); ++bit) {
+    std::uint8_t& byte = first.bytes_[bit / 8];
+    byte = static_cast<std::uint8_t>(byte & ~(0x80U >> bit % 8));
+  }
+  return first;
+}
+
 std::string IpAddress::to_string() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(v6_ ? AF_INET6 : AF_INET, bytes_.data(), text.data(), text.size());

@@ -1,11 +1,11 @@
 #include "scram_client.h"
 
+#include <pgsaba/auth/base64.h>
 #include <pgsaba/auth/digest.h>
 
 #include <algorithm>
 #include <charconv>
 
-#include "base64.h"
 #include "login_errors.h"
 #include "scram_message.h"
 

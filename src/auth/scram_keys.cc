@@ -1,11 +1,14 @@
 #include <pgsaba/auth/digest.h>
 #include <pgsaba/auth/scram_keys.h>
 
+#include "saslprep.h"
+
 namespace pgsaba::auth {
 
 ScramKeys derive_keys(const ScramKeyRequest& request) {
+  const SecretBytes password = saslprep(request.password);
   const Sha256Digest salted =
-      pbkdf2_sha256(request.password.text(), request.salt.text(), request.iterations);
+      pbkdf2_sha256(password.text(), request.salt.text(), request.iterations);
   return {hmac_sha256(salted.bytes(), bytes_of("Client Key")),
           hmac_sha256(salted.bytes(), bytes_of("Server Key"))};
 }

@@ -1,11 +1,10 @@
 #include "scram_message.h"
 
+#include <pgsaba/auth/base64.h>
 #include <pgsaba/auth/digest.h>
 
 #include <algorithm>
 #include <array>
-
-#include "base64.h"
 
 namespace pgsaba::auth {
 namespace {

@@ -1,10 +1,10 @@
 #include "scram_server.h"
 
+#include <pgsaba/auth/base64.h>
 #include <pgsaba/auth/digest.h>
 
 #include <algorithm>
 
-#include "base64.h"
 #include "login_errors.h"
 #include "scram_message.h"
 

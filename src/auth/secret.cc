@@ -1,9 +1,8 @@
+#include <pgsaba/auth/base64.h>
 #include <pgsaba/auth/secret.h>
 
 #include <charconv>
 #include <optional>
-
-#include "base64.h"
 
 namespace pgsaba::auth {
 namespace {

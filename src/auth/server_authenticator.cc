@@ -119,6 +119,11 @@ ServerAuthStep ServerAuthenticator::on_cleartext() {
   if (binding_.wish == config::ChannelBinding::kRequire) return unbound();
   const auto* plain = std::get_if<PlainSecret>(&credentials_);
   if (plain == nullptr) return cannot("the password in clear text");
+  if (!binding_.may_show_password)
+    return fail({kInvalidAuthorization,
+                 "the server asks for the password in clear text, but there is no TLS",
+                 "TLS to servers is the matter of server_tls; auth.plain_passwords allows it "
+                 "without."});
   return send(zero_terminated(plain->password.text()), State::kAnswered);
 }
 

@@ -96,6 +96,22 @@ std::vector<std::string> UserList::changed_since(const UserList& before) const {
   return changed;
 }
 
+Status check_previous(const UserList& previous, const UserList& present) {
+  for (const auto& [user, secret] : previous.secrets_) {
+    const auto* old = std::get_if<ScramVerifier>(&secret);
+    const Secret* now = present.find(user);
+    if (old == nullptr || now == nullptr) continue;
+    const auto* stored = std::get_if<ScramVerifier>(now);
+    if (stored != nullptr && stored->salt == old->salt && stored->iterations == old->iterations)
+      continue;
+    return Error{"auth.previous_file: the SCRAM secret of \"" + user +
+                     "\" has another salt or number of iterations than its present one",
+                 "A client is shown one salt: store one of the two in plain text, or make both "
+                 "with the same salt."};
+  }
+  return done();
+}
+
 Result<UserList> parse_userlist(std::string_view text, std::string_view file_name,
                                 const UserListLimits& limits) {
   UserList users;

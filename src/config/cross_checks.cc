@@ -1,9 +1,11 @@
 #include "cross_checks.h"
 
+#include <algorithm>
 #include <set>
 
 #include "pgsaba/config/catalog_name.h"
 #include "pgsaba/config/pool_settings.h"
+#include "settings_table.h"
 #include "suggestion.h"
 
 namespace pgsaba::config {
@@ -181,20 +183,35 @@ void check_tls_settings(const TlsSettings& tls, const std::string& where, const 
     problems.error(place_of(places, where + ".mode"), where + ".ca is missing",
                    "without it no certificate can be verified");
   }
+  const bool revokes = !tls.crl.empty() || !tls.crl_directory.empty();
+  if (revokes && tls.ca.empty()) {
+    problems.error(place_of(places, where + (tls.crl.empty() ? ".crl_directory" : ".crl")),
+                   where + " has revoked certificates but no ca",
+                   "only what ca has signed is looked up in a list of revoked certificates");
+  }
 }
 
 void check_server_tls(const TlsSettings& tls, const std::string& where, const Places& places,
                       Problems& problems) {
   check_tls_settings(tls, where, places, problems);
-  if (tls.ca.empty() || tls.verifies()) return;
+  if (tls.ca.empty() || !places.contains(where + ".ca") || tls.verifies()) return;
   problems.warning(place_of(places, where + ".ca"),
                    where + ": ca is not used, for the mode verifies nothing",
                    "verify-full is what keeps out whoever stands in between");
 }
 
+// What a cluster does not say of TLS, the process says for all.
+void inherit_tls(const std::string& name, Cluster& cluster, Config& config, const Places& places) {
+  const auto own = cluster_tls_settings();
+  const auto general = server_tls_settings();
+  for (std::size_t i = 0; i < own.size(); ++i)
+    if (!places.contains("clusters." + name + ".tls." + std::string(own[i].name)))
+      own[i].access.store(&cluster.tls, general[i].access.load(&config));
+}
+
 }  // namespace
 
-void complete(Config& config) {
+void complete(Config& config, const Places& places) {
   if (config.listen.empty()) config.listen.push_back({.address = "127.0.0.1"});
   for (auto& [name, cluster] : config.clusters) {
     for (ServerAddress& server : cluster.servers) {
@@ -210,6 +227,7 @@ void complete(Config& config) {
     cluster.anonymous = true;
     cluster.servers = {{.name = database.cluster, .host = database.host, .port = database.port}};
   }
+  for (auto& [name, cluster] : config.clusters) inherit_tls(name, cluster, config, places);
 }
 
 void check_listeners(const Config& config, const Places& places, Problems& problems) {
@@ -247,7 +265,8 @@ void check_clusters(const Config& config, const Places& places, Problems& proble
       }
     }
     check_two_passwords(places, where + ".monitor", problems);
-    check_server_tls(cluster.tls.settings, where + ".tls", places, problems);
+    if (places.contains(where + ".tls"))
+      check_server_tls(cluster.tls.settings, where + ".tls", places, problems);
     check_catalogue_user(cluster.monitor, where + ".monitor", places, problems);
   }
 }
@@ -261,8 +280,37 @@ void check_databases(const Config& config, const Places& places, Problems& probl
   }
 }
 
+namespace {
+
+// What a type that stands for a rule needs to let anybody in.
+void check_type(const Config& config, const Places& places, Problems& problems) {
+  const AuthType type = config.auth.type;
+  const bool certificates = config.tls.offered() && !config.tls.settings.ca.empty();
+  if (type == AuthType::kCert && !certificates)
+    problems.error(place_of(places, "auth.type"),
+                   "auth.type is cert, but tls has no certificate or no ca",
+                   "without them no client can show a certificate");
+  if (type == AuthType::kPeer && std::ranges::none_of(config.listen, &Listener::is_unix))
+    problems.error(place_of(places, "auth.type"),
+                   "auth.type is peer, but nobody listens on a Unix socket",
+                   "only there is known whose process a client is");
+}
+
+}  // namespace
+
 void check_login(const Config& config, const Places& places, Problems& problems) {
   check_two_passwords(places, "auth", problems);
+  check_two_passwords(places, "http", problems);
+  if (const auto file = places.find("auth.options_file");
+      file != places.end() && places.contains("auth.options"))
+    problems.error(file->second, "auth has either options or an options_file, not both");
+  if (config.http.user.empty() != config.http.password.empty())
+    problems.error(place_of(places, "http.user"), config.http.user.empty()
+                                                      ? "http has a password but no user"
+                                                      : "http has a user but no password");
+  if (!config.auth.options.empty() && !stands_for_rule(config.auth.type))
+    problems.warning(place_of(places, "auth.options"),
+                     "auth.options is for the types cert, peer, pam and ldap");
   if (config.auth.type == AuthType::kHba) {
     if (config.auth.hba_file.empty())
       problems.error(place_of(places, "auth.type"), "auth.hba_file is missing",
@@ -272,6 +320,7 @@ void check_login(const Config& config, const Places& places, Problems& problems)
   if (!config.auth.hba_file.empty())
     problems.warning(place_of(places, "auth.hba_file"),
                      "the rules in auth.hba_file are not asked: auth.type is not hba");
+  if (stands_for_rule(config.auth.type)) return check_type(config, places, problems);
   if (config.auth.type != AuthType::kTrust) {
     if (config.auth.file.empty() && config.auth.user.empty()) {
       problems.error(place_of(places, "auth.type"), "auth.file is missing",
@@ -289,6 +338,7 @@ void check_login(const Config& config, const Places& places, Problems& problems)
 }
 
 void check_tls(const Config& config, const Places& places, Problems& problems) {
+  check_server_tls(config.server_tls.settings, "server_tls", places, problems);
   const ClientTls& tls = config.tls;
   check_tls_settings(tls.settings, "tls", places, problems);
   for (std::size_t i = 0; i < tls.more.size(); ++i) {

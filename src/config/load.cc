@@ -42,7 +42,7 @@ Loaded load_with_problems(const std::string& path, const Environment& environmen
   config.path = path;
   // A file that could not be read as meant would only draw more complaints.
   const bool readable = !problems.full() && !(files.entries().empty() && problems.has_errors());
-  complete(config);
+  complete(config, builder.places());
   if (readable) check_all(config, builder.places(), problems);
   Loaded loaded;
   if (!problems.has_errors()) loaded.config = std::make_shared<const Config>(std::move(config));

@@ -8,7 +8,9 @@ namespace {
 
 using table::kMember;
 
-constexpr std::string_view kAuthTypes[] = {"trust", "plain", "md5", "scram-sha-256", "hba"};
+constexpr std::string_view kAuthTypes[] = {"trust", "plain", "md5", "scram-sha-256", "hba",
+                                           "cert",  "peer",  "pam", "ldap"};
+constexpr std::string_view kPlainPasswords[] = {"protected", "always"};
 constexpr std::string_view kReadYourWrites[] = {"off", "session", "database"};
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 constexpr std::string_view kLogFormats[] = {"text", "json"};
@@ -20,6 +22,18 @@ constexpr std::array kTopLevel = {
             .maximum = 1024,
             .changeable = Changeable::kStart,
             .help = "Threads that serve clients; auto is one per core."},
+    Setting{.name = "user",
+            .pgbouncer = "user",
+            .access = kMember<&Config::user>,
+            .changeable = Changeable::kStart,
+            .help = "Started as root, pgsaba becomes this user once it listens and has read keys "
+                    "and secrets. What a reload reads must be readable for that user."},
+    Setting{.name = "core_dumps",
+            .kind = Kind::kBoolean,
+            .access = kMember<&Config::core_dumps>,
+            .changeable = Changeable::kStart,
+            .help = "Whether the process may leave a core file, and debuggers of its own user may "
+                    "look into it. Passwords and keys are in its memory."},
 };
 
 constexpr std::array kAuth = {
@@ -29,13 +43,50 @@ constexpr std::array kAuth = {
             .access = kMember<&Config::auth, &Auth::type>,
             .choices = kAuthTypes,
             .help = "How clients prove who they are. With md5, users whose stored secret is a "
-                    "SCRAM one are asked for SCRAM. hba: the rules in hba_file decide."},
+                    "SCRAM one are asked for SCRAM. hba: the rules in hba_file decide. cert: by a "
+                    "certificate that is signed by tls.ca and made out to the user. peer: on Unix "
+                    "sockets, by being that user of this machine. pam, ldap: by a password that "
+                    "PAM or a directory judges."},
+    Setting{.name = "options",
+            .pgbouncer = "auth_ldap_options",
+            .kind = Kind::kSecret,
+            .access = kMember<&Config::auth, &Auth::options>,
+            .help = "For the types cert, peer, pam and ldap: what a rule with such a method would "
+                    "have behind it. clientname=DN map=people, pamservice=pgsaba, "
+                    "ldapserver=ldap.example.org ldapprefix=\"uid=\" "
+                    "ldapsuffix=\",ou=people,dc=example,dc=org\"."},
+    Setting{.name = "options_file",
+            .kind = Kind::kSecretFile,
+            .access = kMember<&Config::auth, &Auth::options>,
+            .help = "A file that holds them instead."},
+    Setting{.name = "plain_passwords",
+            .kind = Kind::kChoice,
+            .access = kMember<&Config::auth, &Auth::plain_passwords>,
+            .choices = kPlainPasswords,
+            .help = "From whom a password in clear text is taken, where one is asked for (plain, "
+                    "pam, ldap, the method password). protected: over TLS, over Unix sockets and "
+                    "from this machine. always: from everybody, for whoever is on the way to read. "
+                    "Servers get one in the same way."},
+    Setting{.name = "failure_pause",
+            .kind = Kind::kDuration,
+            .access = kMember<&Config::auth, &Auth::failure_pause_us>,
+            .maximum = 60 * kSecond,
+            .help = "After three wrong passwords of a user from one address, the next logins of "
+                    "that user from there follow one another with a pause, which grows up to this. "
+                    "Others are let alone. Not for Unix sockets and whoever connects from the very "
+                    "address that we listen on, as a proxy on this machine does. 0: no pause."},
     Setting{.name = "file",
             .pgbouncer = "auth_file",
             .kind = Kind::kPath,
             .access = kMember<&Config::auth, &Auth::file>,
             .help = "The users and their secrets, in the format of PgBouncer's userlist.txt. "
-                    "Needed unless the type is trust."},
+                    "Needed unless the type is one that asks for no secret of ours."},
+    Setting{.name = "previous_file",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::auth, &Auth::previous_file>,
+            .help = "A second list in the same format, whose secrets let its users in as well: the "
+                    "old passwords, while new ones make their way. Servers get those of file. A "
+                    "SCRAM secret needs the salt and iterations of the one in file."},
     Setting{.name = "hba_file",
             .pgbouncer = "auth_hba_file",
             .kind = Kind::kPath,
@@ -89,6 +140,12 @@ constexpr std::array kAdmin = {
             .kind = Kind::kStringList,
             .access = kMember<&Config::admin, &Admin::stats_users>,
             .help = "Who may use SHOW in the admin console."},
+    Setting{.name = "hba_file",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::admin, &Admin::hba_file>,
+            .help =
+                "From where they may, and how they prove who they are, whatever auth.type says: "
+                "in the format of pg_hba.conf. Empty: as everybody else."},
 };
 
 constexpr std::array kHttp = {
@@ -102,6 +159,18 @@ constexpr std::array kHttp = {
             .maximum = 65535,
             .changeable = Changeable::kStart,
             .help = "The port for it; 0 serves no HTTP."},
+    Setting{.name = "user",
+            .access = kMember<&Config::http, &Http::user>,
+            .help = "Who may look, by basic authentication; /healthz and /readyz are for "
+                    "everybody. Empty: everybody may."},
+    Setting{.name = "password",
+            .kind = Kind::kSecret,
+            .access = kMember<&Config::http, &Http::password>,
+            .help = "That user's password."},
+    Setting{.name = "password_file",
+            .kind = Kind::kSecretFile,
+            .access = kMember<&Config::http, &Http::password>,
+            .help = "A file that holds the password instead."},
 };
 
 constexpr std::array kRouting = {

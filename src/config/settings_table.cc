@@ -30,6 +30,11 @@ constexpr std::string_view kAuthExample = R"(auth:
   type: scram-sha-256
   file: userlist.txt
 )";
+constexpr std::string_view kHttpExample = R"(http:
+  # port: 9127
+  # user: zabbix
+  # password_file: http.password
+)";
 constexpr std::string_view kUsersExample = R"(users:
   #worker: {pool_size: 10, max_user_client_connections: 200}
 )";
@@ -55,8 +60,10 @@ std::span<const Section> sections() {
        server_settings(), &server_defaults, kClustersExample},
       {"clusters.*.monitor", "How the servers of a cluster are watched.", monitor_settings(),
        &monitor_defaults},
-      {"clusters.*.tls", "TLS to the servers of a cluster; never on Unix sockets.",
-       server_tls_settings(), &server_tls_defaults},
+      {"clusters.*.tls",
+       "TLS to the servers of a cluster; never on Unix sockets. What is not set here is as in "
+       "server_tls.",
+       cluster_tls_settings(), &server_tls_defaults},
       {"databases.*",
        "The databases clients may ask for; '*' stands for every other name. What is not set here "
        "comes from the user or from pool, timeouts and limits.",
@@ -71,10 +78,13 @@ std::span<const Section> sections() {
        tls_settings(), &config_defaults},
       {"tls.certificates[]", "More certificates, for clients that ask for other names (SNI).",
        tls_files_settings(), &tls_files_defaults, kTlsFilesExample},
+      {"server_tls",
+       "TLS to all servers, as far as a cluster has no settings of its own; never on Unix sockets.",
+       server_tls_settings(), &config_defaults},
       {"auth", "How clients log in.", auth_settings(), &config_defaults, kAuthExample},
       {"admin", "Who may use the admin console, the database pgsaba (or pgbouncer).",
        admin_settings(), &config_defaults},
-      {"http", "Metrics and health over HTTP.", http_settings(), &config_defaults},
+      {"http", "Metrics and health over HTTP.", http_settings(), &config_defaults, kHttpExample},
       {"routing", "Reads on standbys.", routing_settings(), &config_defaults},
       {"timeouts", "How long things may take.", timeouts_settings(), &config_defaults},
       {"pool", "Server connections.", pool_default_settings(), &config_defaults},

@@ -113,6 +113,7 @@ std::span<const Setting> user_settings();
 std::span<const Setting> listener_settings();
 std::span<const Setting> server_settings();
 std::span<const Setting> monitor_settings();
+std::span<const Setting> cluster_tls_settings();
 std::span<const Setting> server_tls_settings();
 
 // The words of the enums, in the order of their enumerators.

@@ -8,8 +8,9 @@
 #include "control/demo.h"
 #include "control/host_access_file.h"
 #include "control/import_command.h"
+#include "control/privileges.h"
 #include "control/tls_material.h"
-#include "pgsaba/auth/userlist.h"
+#include "control/user_files.h"
 #include "pgsaba/config/load.h"
 
 namespace pgsaba::control {
@@ -76,10 +77,11 @@ bool files_are_usable(const std::string& path) {
   const auto config = config::load(path, config::system_environment());
   if (!config) return false;
   const config::Auth& auth = (*config)->auth;
-  const bool users = auth.file.empty() || usable(auth::load_userlist(auth.file));
-  const bool rules = usable(load_host_access(auth));
+  const bool users = usable(load_users(**config));
+  const bool rules = usable(load_host_access(auth)) && usable(load_console_access(**config));
+  const bool user = (*config)->user.empty() || usable(find_system_user((*config)->user));
   const bool tls = usable(load_tls(**config, {}));
-  return users && rules && tls;
+  return users && rules && tls && user;
 }
 
 int check(int count, const char* const* arguments) {

@@ -145,7 +145,7 @@ ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket ticket, const admin::Sho
                      subject = command.subject](std::vector<stats::WorkerSnapshot> workers) {
                       const Picture& now = services.controls.picture();
                       ConsoleFacts facts = services.facts();
-                      if (subject == admin::Subject::kHba) facts.hba = hba_infos(now.config->auth);
+                      if (subject == admin::Subject::kHba) facts.hba = hba_infos(*now.config);
                       if (subject == admin::Subject::kPrepared)
                         facts.prepared = services.controls.prepared_statements();
                       if (subject == admin::Subject::kMem)

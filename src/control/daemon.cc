@@ -7,7 +7,10 @@
 #include "control/file_limit.h"
 #include "control/host_access_file.h"
 #include "control/monitor_target.h"
+#include "control/password_judges.h"
+#include "control/privileges.h"
 #include "control/tls_material.h"
+#include "control/user_files.h"
 #include "pgsaba/auth/digest.h"
 #include "pgsaba/base/log.h"
 #include "pgsaba/config/compare.h"
@@ -113,6 +116,7 @@ Daemon::~Daemon() {
   http_.reset();
   if (keys_) keys_->stop();
   if (inquiries_) inquiries_->stop();
+  if (passwords_) passwords_->stop();
   if (handshakes_) handshakes_->stop();
   workers_.clear();
   listeners_.close();
@@ -144,19 +148,19 @@ Status Daemon::load(worker::Picture& picture) const {
     }
   }
   if (!loaded.config) return Error{errors};
-  auto list = std::make_shared<auth::UserList>();
-  if (!loaded.config->auth.file.empty()) {
-    auto read = auth::load_userlist(loaded.config->auth.file);
-    if (!read) return read.error();
-    *list = std::move(*read);
-  }
+  auto users = load_users(*loaded.config);
+  if (!users) return users.error();
   auto access = load_host_access(loaded.config->auth);
   if (!access) return access.error();
+  auto console_access = load_console_access(*loaded.config);
+  if (!console_access) return console_access.error();
   auto tls = load_tls(*loaded.config, {picture.client_tls, picture.server_tls});
   if (!tls) return tls.error();
   picture.config = std::move(loaded.config);
-  picture.users = std::move(list);
+  picture.users = std::move(users->present);
+  picture.previous_users = std::move(users->previous);
   picture.host_access = std::move(*access);
+  picture.console_access = std::move(*console_access);
   picture.client_tls = std::move(tls->clients);
   picture.server_tls = std::move(tls->servers);
   return done();
@@ -165,9 +169,8 @@ Status Daemon::load(worker::Picture& picture) const {
 Status Daemon::start() {
   auto picture = std::make_shared<worker::Picture>();
   if (Status read = load(*picture); !read.ok()) return read;
-  if (Status opened = log::configure(log_options(picture->config->log)); !opened.ok())
-    return opened;
   const config::Config& config = *picture->config;
+  if (Status opened = open_log(config); !opened.ok()) return opened;
   raise_file_limit(config, picture->users->size(), worker_count(config));
   if (Status random = auth::random_bytes({process_.login_settings.mock_key.data(), 32});
       !random.ok())
@@ -181,6 +184,7 @@ Status Daemon::start() {
   if (Status listening = listeners_.open(config.listen, config.limits.listen_backlog);
       !listening.ok())
     return listening;
+  if (Status less = give_up_privileges(config); !less.ok()) return less;
   consoles_ = std::make_unique<ConsoleDesk>(
       loop_, *this, options_.version, [this](std::size_t worker) { worker_drained(worker); },
       [this](const std::string& cluster) { positions_wanted(cluster); },
@@ -212,6 +216,29 @@ Status Daemon::start() {
     if (!serving_ && !start_workers().ok()) loop_.stop();
   });
   start_workers_when_ready();
+  return done();
+}
+
+// Root would make a file that a lesser user cannot write to later.
+Status Daemon::open_log(const config::Config& config) {
+  if (!config.user.empty() && ::geteuid() == 0) {
+    const auto user = find_system_user(config.user);
+    if (!user) return user.error();
+    if (!config.log.file.empty())
+      if (Status given = make_file(config.log.file, *user); !given.ok()) return given;
+  }
+  return log::configure(log_options(config.log));
+}
+
+// Before there are threads that could do anything for a client.
+Status Daemon::give_up_privileges(const config::Config& config) {
+  if (!config.user.empty()) {
+    const auto user = find_system_user(config.user);
+    if (!user) return user.error();
+    if (Status became = become(*user); !became.ok()) return became;
+  }
+  if (::geteuid() == 0) log::warning("runs as root: the setting user names whom it should become");
+  if (!config.core_dumps) forbid_core_dumps();
   return done();
 }
 
@@ -267,6 +294,34 @@ Status Daemon::start_workers() {
   serving_ = true;
   patience_.reset();
   change_picture([](worker::Picture&) {});
+  start_workshops();
+  const std::size_t count = worker_count(*picture_->config);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto worker = WorkerThread::create(i, process_, picture_);
+    if (!worker) return worker.error();
+    workers_.push_back(std::move(*worker));
+    process_.mailboxes.push_back(&workers_.back()->worker().mailbox());
+    process_.loads.push_back(std::make_unique<std::atomic<std::int32_t>>(0));
+  }
+  keys_->start();
+  inquiries_->start();
+  passwords_->start();
+  handshakes_->start(std::max<std::size_t>(1, count / kWorkersPerHandshakeThread));
+  for (const auto& worker : workers_) {
+    for (const net::Socket socket : listeners_.sockets()) worker->worker().listen(socket);
+    worker->start();
+  }
+  log::info("pgsaba {} serves with {} {}", options_.version, count,
+            count == 1 ? "worker" : "workers");
+  manager_.ready(kServing);
+  manager_.keep_watchdog_quiet([this](std::function<void()> alive) {
+    gather(stats::Detail::kSums, [alive = std::move(alive)](const auto&) { alive(); });
+  });
+  return done();
+}
+
+// What would take a worker too long.
+void Daemon::start_workshops() {
   keys_ = std::make_unique<KeyWorkshop>([this](std::size_t worker, worker::KeysDerived letter) {
     process_.mailboxes[worker]->post(std::move(letter));
   });
@@ -281,28 +336,11 @@ Status Daemon::start_workers() {
         process_.mailboxes[worker]->post(std::move(letter));
       });
   process_.handshake_maker = handshakes_.get();
-  const std::size_t count = worker_count(*picture_->config);
-  for (std::size_t i = 0; i < count; ++i) {
-    auto worker = WorkerThread::create(i, process_, picture_);
-    if (!worker) return worker.error();
-    workers_.push_back(std::move(*worker));
-    process_.mailboxes.push_back(&workers_.back()->worker().mailbox());
-    process_.loads.push_back(std::make_unique<std::atomic<std::int32_t>>(0));
-  }
-  keys_->start();
-  inquiries_->start();
-  handshakes_->start(std::max<std::size_t>(1, count / kWorkersPerHandshakeThread));
-  for (const auto& worker : workers_) {
-    for (const net::Socket socket : listeners_.sockets()) worker->worker().listen(socket);
-    worker->start();
-  }
-  log::info("pgsaba {} serves with {} {}", options_.version, count,
-            count == 1 ? "worker" : "workers");
-  manager_.ready(kServing);
-  manager_.keep_watchdog_quiet([this](std::function<void()> alive) {
-    gather(stats::Detail::kSums, [alive = std::move(alive)](const auto&) { alive(); });
-  });
-  return done();
+  passwords_ = std::make_unique<PasswordWorkshop>(
+      judge, [this](std::size_t worker, worker::PasswordJudged letter) {
+        process_.mailboxes[worker]->post(std::move(letter));
+      });
+  process_.password_judge = passwords_.get();
 }
 
 Status Daemon::start_http() {

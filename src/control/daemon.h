@@ -20,6 +20,7 @@
 #include "control/inquiry_workshop.h"
 #include "control/key_workshop.h"
 #include "control/listeners.h"
+#include "control/password_workshop.h"
 #include "control/position_watch.h"
 #include "control/secret_desk.h"
 #include "control/service_manager.h"
@@ -65,12 +66,15 @@ class Daemon final : public DaemonControls {
   Status start();
   // Into the picture: configuration, users, TLS.
   Status load(worker::Picture& picture) const;
+  static Status open_log(const config::Config& config);
+  static Status give_up_privileges(const config::Config& config);
   Status watch_signals();
   void on_signal(int number);
   void reload_by_signal();
   void start_monitor();
   void start_workers_when_ready();
   Status start_workers();
+  void start_workshops();
   Status start_http();
   void worker_drained(std::size_t worker);
   void start_positions();
@@ -95,6 +99,7 @@ class Daemon final : public DaemonControls {
   std::unique_ptr<ConsoleDesk> consoles_;
   std::unique_ptr<KeyWorkshop> keys_;
   std::unique_ptr<InquiryWorkshop> inquiries_;
+  std::unique_ptr<PasswordWorkshop> passwords_;
   std::unique_ptr<HandshakeWorkshop> handshakes_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<net::Watch> signals_;

@@ -55,7 +55,7 @@ admin::HbaInfo info_of(const auth::HbaRule& rule) {
   admin::HbaInfo info;
   info.file = rule.file;
   info.line = static_cast<std::uint32_t>(rule.line);
-  info.error = rule.error.empty() ? auth::not_served(rule) : rule.error;
+  info.error = rule.error;
   if (!info.error.empty()) return info;
   info.type = text_of(rule.type);
   info.databases = joined(rule.databases);
@@ -63,38 +63,91 @@ admin::HbaInfo info_of(const auth::HbaRule& rule) {
   info.address = address_of(rule);
   info.method = text_of(rule.method);
   for (const auto& [name, value] : rule.options) {
-    const bool secret = name == "ldapbindpasswd";
-    info.options += (info.options.empty() ? "" : ",") + name + "=" + (secret ? "****" : value);
+    info.options += (info.options.empty() ? "" : ",") + name + "=" + value;
   }
   return info;
 }
 
-}  // namespace
+constexpr std::string_view kOptions = "auth.options";  // in place of a file's name
 
-std::vector<admin::HbaInfo> hba_infos(const config::Auth& auth) {
-  std::vector<admin::HbaInfo> infos;
-  if (auth.type != config::AuthType::kHba) return infos;
-  const auto rules = auth::HbaRules::load(auth.hba_file, auth::disk_files());
+// The rules that such a type stands for.
+std::string rules_of(const config::Auth& auth) {
+  const std::string local = "local all,replication all ";
+  const std::string host = "all,replication all all ";
+  switch (auth.type) {
+    case config::AuthType::kCert:
+      return "hostssl " + host + "cert " + auth.options;
+    case config::AuthType::kPeer:
+      return local + "peer " + auth.options;
+    case config::AuthType::kPam:
+      return local + "pam " + auth.options + "\nhost " + host + "pam " + auth.options;
+    case config::AuthType::kLdap:
+      return local + "ldap " + auth.options + "\nhost " + host + "ldap " + auth.options;
+    default:
+      return {};
+  }
+}
+
+Result<auth::HbaRules> read_rules(const config::Auth& auth) {
+  auth::RuleFiles files = auth::disk_files();
+  if (!config::stands_for_rule(auth.type)) return auth::HbaRules::load(auth.hba_file, files);
+  if (auth.options.find('\n') != std::string::npos)
+    return Error{"auth.options has more than one line"};
+  files.read = [&auth, disk = files.read](const std::string& path) {
+    return path == kOptions ? Result<std::string>(rules_of(auth)) : disk(path);
+  };
+  return auth::HbaRules::load(std::string(kOptions), files);
+}
+
+bool has_rules(const config::Auth& auth) {
+  return auth.type == config::AuthType::kHba || config::stands_for_rule(auth.type);
+}
+
+void add_infos(const config::Auth& auth, std::vector<admin::HbaInfo>& infos) {
+  if (!has_rules(auth)) return;
+  const auto rules = read_rules(auth);
   if (!rules) {
     infos.emplace_back().file = auth.hba_file;
     infos.back().error = rules.error().message;
-    return infos;
+    return;
   }
   for (const auth::HbaRule& rule : rules->rules()) infos.push_back(info_of(rule));
+}
+
+// What admin.hba_file is among rules.
+config::Auth of_console(const config::Config& config) {
+  config::Auth auth;
+  if (config.admin.hba_file.empty()) return auth;
+  auth.type = config::AuthType::kHba;
+  auth.hba_file = config.admin.hba_file;
+  auth.ident_file = config.auth.ident_file;
+  return auth;
+}
+
+}  // namespace
+
+std::vector<admin::HbaInfo> hba_infos(const config::Config& config) {
+  std::vector<admin::HbaInfo> infos;
+  add_infos(config.auth, infos);
+  add_infos(of_console(config), infos);
   return infos;
 }
 
+Result<std::shared_ptr<const auth::HostAccess>> load_console_access(const config::Config& config) {
+  return load_host_access(of_console(config));
+}
+
 Result<std::shared_ptr<const auth::HostAccess>> load_host_access(const config::Auth& auth) {
-  if (auth.type != config::AuthType::kHba) return std::shared_ptr<const auth::HostAccess>();
-  const auth::RuleFiles files = auth::disk_files();
-  auto rules = auth::HbaRules::load(auth.hba_file, files);
+  if (!has_rules(auth)) return std::shared_ptr<const auth::HostAccess>();
+  auto rules = read_rules(auth);
   if (!rules) return rules.error();
   if (auto error = rules->first_error()) return *error;
   auto access = std::make_shared<auth::HostAccess>();
   access->rules = std::move(*rules);
   access->own = own_networks();
+  access->from_type = config::stands_for_rule(auth.type);
   if (auth.ident_file.empty()) return std::shared_ptr<const auth::HostAccess>(std::move(access));
-  auto maps = auth::IdentMaps::load(auth.ident_file, files);
+  auto maps = auth::IdentMaps::load(auth.ident_file, auth::disk_files());
   if (!maps) return maps.error();
   if (auto error = maps->first_error()) return *error;
   access->maps = std::move(*maps);

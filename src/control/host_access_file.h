@@ -12,9 +12,11 @@ namespace pgsaba::control {
 
 // Null if the configuration wants none. The first error of the files refuses them whole.
 Result<std::shared_ptr<const auth::HostAccess>> load_host_access(const config::Auth& auth);
+// The same for admin.hba_file.
+Result<std::shared_ptr<const auth::HostAccess>> load_console_access(const config::Config& config);
 
 // What SHOW HBA lists: the rules as the file has them now, with what is wrong with each; a file
 // that cannot be read is one line. Empty if the configuration wants none.
-std::vector<admin::HbaInfo> hba_infos(const config::Auth& auth);
+std::vector<admin::HbaInfo> hba_infos(const config::Config& config);
 
 }  // namespace pgsaba::control

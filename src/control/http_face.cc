@@ -35,6 +35,8 @@ std::string_view reason_of(int status) {
   switch (status) {
     case 200:
       return "OK";
+    case 401:
+      return "Unauthorized";
     case 404:
       return "Not Found";
     case 405:
@@ -50,6 +52,8 @@ int answer(mg_connection* connection, const HttpReply& reply, bool with_body) {
   head += "\r\nContent-Type: " + reply.type +
           "\r\nContent-Length: " + std::to_string(reply.body.size()) +
           "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  if (reply.status == 401)
+    head += "WWW-Authenticate: Basic realm=\"pgsaba\", charset=\"UTF-8\"\r\n";
   if (reply.status == 405) head += "Allow: GET, HEAD\r\n";
   head += "\r\n";
   if (with_body) head += reply.body;
@@ -99,7 +103,11 @@ class HttpFace::Server final : private CivetHandler {
 
   bool serve(mg_connection* connection, bool with_body) {
     const mg_request_info* info = ::mg_get_request_info(connection);
-    answer(connection, face_.ask({info->local_uri, parameters_of(info->query_string)}), with_body);
+    const char* shown = ::mg_get_header(connection, "Authorization");
+    answer(connection,
+           face_.ask(
+               {info->local_uri, parameters_of(info->query_string), shown == nullptr ? "" : shown}),
+           with_body);
     return true;
   }
   static bool refuse(mg_connection* connection) {

@@ -17,6 +17,7 @@ namespace pgsaba::control {
 struct HttpRequest {
   std::string path;
   std::map<std::string, std::string> query;  // ?role=replica
+  std::string authorization = {};            // the header of that name
 };
 
 struct HttpReply {

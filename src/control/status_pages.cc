@@ -3,6 +3,8 @@
 #include "control/console_picture.h"
 #include "control/metrics.h"
 #include "control/readiness.h"
+#include "pgsaba/auth/base64.h"
+#include "pgsaba/auth/secret_bytes.h"
 
 namespace pgsaba::control {
 namespace {
@@ -14,6 +16,16 @@ std::string parameter(const HttpRequest& request, const std::string& name) {
   return found == request.query.end() ? std::string() : found->second;
 }
 
+// Those that say how it is, not only that it is.
+bool is_for_everybody(const std::string& path) { return path == "/healthz" || path == "/readyz"; }
+
+bool may_look(const HttpRequest& request, const config::Http& http) {
+  if (http.user.empty() || is_for_everybody(request.path)) return true;
+  const std::string wanted =
+      "Basic " + auth::encode_base64(bytes_of(http.user + ":" + http.password));
+  return auth::constant_time_equal(request.authorization, wanted);
+}
+
 }  // namespace
 
 // Whoever knows what is asked for is asked first: an answer says that it is alive.
@@ -21,6 +33,8 @@ void StatusPages::serve(const HttpRequest& request, std::function<void(HttpReply
   const bool known =
       request.path == "/metrics" || request.path == "/healthz" || request.path == "/readyz";
   if (!known) return done({.status = 404, .body = "there are /metrics, /healthz and /readyz\n"});
+  if (!may_look(request, controls_.picture().config->http))
+    return done({.status = 401, .body = "a name and a password are needed\n"});
   controls_.gather(stats::Detail::kSums, [this, request, done = std::move(done)](
                                              std::vector<stats::WorkerSnapshot> workers) {
     done(page(request, std::move(workers)));

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -45,6 +47,29 @@ net::TlsVersion version_of(config::TlsVersion version) {
   return version == config::TlsVersion::k12 ? net::TlsVersion::k12 : net::TlsVersion::k13;
 }
 
+// All lists of revoked certificates, one behind the other.
+Status read_revoked(const config::TlsSettings& tls, net::TlsOptions& options) {
+  std::vector<std::string> paths;
+  if (!tls.crl.empty()) paths.push_back(tls.crl);
+  if (!tls.crl_directory.empty()) {
+    std::error_code error;
+    std::filesystem::directory_iterator at(tls.crl_directory, error);
+    for (const std::filesystem::directory_iterator end; !error && at != end; at.increment(error))
+      if (at->is_regular_file(error)) paths.push_back(at->path().string());
+    if (error) return Error{"cannot read \"" + tls.crl_directory + "\": " + error.message()};
+    std::ranges::sort(paths);
+    if (paths.empty())
+      return Error{"there is no list of revoked certificates in \"" + tls.crl_directory + "\""};
+  }
+  for (const std::string& path : paths) {
+    auto pem = read_file(path);
+    if (!pem) return pem.error();
+    options.crl_name += (options.crl_name.empty() ? "" : ", ") + path;
+    options.crl_pem += *pem + "\n";
+  }
+  return done();
+}
+
 Result<net::TlsOptions> read_options(const config::TlsSettings& tls) {
   net::TlsOptions options;
   options.minimum = version_of(tls.minimum_version);
@@ -63,6 +88,7 @@ Result<net::TlsOptions> read_options(const config::TlsSettings& tls) {
     options.ca_name = tls.ca;
     options.ca_pem = std::move(*ca);
   }
+  if (Status revoked = read_revoked(tls, options); !revoked.ok()) return revoked.error();
   return options;
 }
 

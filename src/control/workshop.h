@@ -11,6 +11,7 @@
 #include <csignal>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -25,65 +26,89 @@ class Workshop {
   using Work = std::function<void(Order)>;
 
   // `name` is the threads', at most 15 bytes.
-  Workshop(std::string name, Work work) : name_(std::move(name)), work_(std::move(work)) {}
+  Workshop(std::string name, Work work)
+      : name_(std::move(name)), bench_(std::make_shared<Bench>(std::move(work))) {}
   ~Workshop() { stop(); }
   Workshop(const Workshop&) = delete;
   Workshop& operator=(const Workshop&) = delete;
 
   void start(std::size_t threads = 1) {
     while (threads_.size() < threads) {
-      threads_.emplace_back([this] { run(); });
+      threads_.emplace_back([bench = bench_] { bench->run(); });
       ::pthread_setname_np(threads_.back().native_handle(), name_.c_str());
     }
   }
 
-  // Drops what is ordered, now and from now on.
+  // Drops what is ordered, now and from now on, and waits for what is being done.
   void stop() {
-    std::deque<Order> dropped;
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-      dropped.swap(orders_);
-    }
-    changed_.notify_all();
+    bench_->close();
     for (std::thread& thread : threads_)
       if (thread.joinable()) thread.join();
   }
 
-  void take(Order order) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (stopping_) return;
-      orders_.push_back(std::move(order));
-    }
-    changed_.notify_one();
+  // The same without waiting: for work that may take for ever, and must not touch anything of ours
+  // afterwards.
+  void leave() {
+    bench_->close();
+    for (std::thread& thread : threads_)
+      if (thread.joinable()) thread.detach();
   }
+
+  void take(Order order) { bench_->take(std::move(order)); }
 
  private:
   static constexpr int kNiceness = 10;
 
-  void run() {
-    sigset_t all;  // signals are the control thread's business
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-    ::setpriority(PRIO_PROCESS, 0, kNiceness);  // of this thread alone, on Linux
-    for (std::unique_lock lock(mutex_);;) {
-      changed_.wait(lock, [this] { return stopping_ || !orders_.empty(); });
-      if (stopping_) return;
-      Order order = std::move(orders_.front());
-      orders_.pop_front();
-      lock.unlock();
-      work_(std::move(order));
-      lock.lock();
+  // What the threads need: it lives as long as one of them.
+  class Bench {
+   public:
+    explicit Bench(Work work) : work_(std::move(work)) {}
+
+    void take(Order order) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return;
+        orders_.push_back(std::move(order));
+      }
+      changed_.notify_one();
     }
-  }
+
+    void close() {
+      std::deque<Order> dropped;
+      {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        dropped.swap(orders_);
+      }
+      changed_.notify_all();
+    }
+
+    void run() {
+      sigset_t all;  // signals are the control thread's business
+      ::sigfillset(&all);
+      ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+      ::setpriority(PRIO_PROCESS, 0, kNiceness);  // of this thread alone, on Linux
+      for (std::unique_lock lock(mutex_);;) {
+        changed_.wait(lock, [this] { return stopping_ || !orders_.empty(); });
+        if (stopping_) return;
+        Order order = std::move(orders_.front());
+        orders_.pop_front();
+        lock.unlock();
+        work_(std::move(order));
+        lock.lock();
+      }
+    }
+
+   private:
+    Work work_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<Order> orders_;
+    bool stopping_ = false;
+  };
 
   std::string name_;
-  Work work_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Order> orders_;
-  bool stopping_ = false;
+  std::shared_ptr<Bench> bench_;
   std::vector<std::thread> threads_;
 };
 

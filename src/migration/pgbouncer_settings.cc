@@ -6,8 +6,6 @@
 namespace pgsaba::migration {
 namespace {
 
-constexpr std::string_view kNoLdap =
-    "there is no LDAP: use SCRAM secrets, auth.query or certificates.";
 constexpr std::string_view kCiphers =
     "PgBouncer's words for lists of ciphers (default, secure, fast, normal, all) have no "
     "counterpart; "
@@ -29,7 +27,7 @@ constexpr std::array kSettings = {
     Counterpart{"auth_file", "", "auth.file", ""},
     Counterpart{"auth_hba_file", "", "auth.hba_file", ""},
     Counterpart{"auth_ident_file", "", "auth.ident_file", ""},
-    Counterpart{"auth_ldap_options", "", "", kNoLdap},
+    Counterpart{"auth_ldap_options", "", "auth.options", ""},
     Counterpart{
         "auth_query",
         "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END FROM "

@@ -76,18 +76,13 @@ Translated auth_type(const std::string& value) {
         "written in admin.users.";
     return result;
   }
-  if (value == "cert" || value == "pam" || value == "ldap") {
-    Translated result = one("type", "scram-sha-256");
-    result.note =
-        value == "cert"
-            ? "certificates are asked for by rules: auth.type: hba, and in auth.hba_file the line "
-              "\"hostssl all all all cert\". Until then passwords are."
-            : "there is no " + value + ": passwords are asked for, by auth.file or auth.query.";
-    result.warnings.push_back("auth_type " + value +
-                              " is not taken over; see the end of this file");
+  if (value == "pam") {
+    Translated result = one("type", value);
+    result.settings.emplace_back("options", "pamservice=pgbouncer");
     return result;
   }
-  static const std::set<std::string_view> kSame = {"trust", "plain", "md5", "scram-sha-256", "hba"};
+  static const std::set<std::string_view> kSame = {"trust", "plain", "md5", "scram-sha-256",
+                                                   "hba",   "cert",  "ldap"};
   if (!kSame.contains(value)) return {{}, {}, {}, "no such auth_type: " + value};
   return one("type", value);
 }

@@ -22,6 +22,13 @@ void Connection::attach_connecting(Socket socket) {
   attach(socket);
 }
 
+void Connection::connect_anew(Socket socket) {
+  close();
+  readable_ = hangup_ = ended_ = broken_ = congestion_reported_ = gathered_in_place_ = false;
+  gathered_ = {};
+  attach_connecting(socket);
+}
+
 Socket Connection::detach() {
   flush();  // TLS may have an answer of its own
   assert(out_.empty() && carry_.empty());

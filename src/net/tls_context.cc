@@ -1,11 +1,17 @@
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 
+#include "net/ticket_keys.h"
 #include "net/tls_bytes.h"
+#include "pgsaba/base/clock.h"
 #include "pgsaba/net/tls.h"
 
 namespace pgsaba::net {
@@ -93,6 +99,27 @@ Status trust(SSL_CTX* context, const TlsOptions& options) {
   return done();
 }
 
+// As PostgreSQL does: every certificate of a chain is looked up, so every signer needs its list.
+Status revoke(SSL_CTX* context, const TlsOptions& options) {
+  if (options.crl_name.empty()) return done();
+  X509_STORE* store = ::SSL_CTX_get_cert_store(context);
+  ::ERR_clear_error();
+  const Owned<BIO> reader = reader_of(options.crl_pem);
+  int count = 0;
+  while (X509_CRL* one = ::PEM_read_bio_X509_CRL(reader.get(), nullptr, nullptr, nullptr)) {
+    const int added = ::X509_STORE_add_crl(store, one);
+    ::X509_CRL_free(one);
+    if (added != 1) return Error{"cannot use \"" + options.crl_name + "\": " + tls_error_text()};
+    ++count;
+  }
+  if (ERR_GET_REASON(::ERR_peek_last_error()) != PEM_R_NO_START_LINE || count == 0)
+    return Error{"cannot read the lists of revoked certificates in \"" + options.crl_name + "\"",
+                 "They have to be in PEM form: -----BEGIN X509 CRL-----"};
+  ::ERR_clear_error();
+  ::X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  return done();
+}
+
 int verify_mode(TlsContext::Side side, TlsVerify verify) {
   if (verify == TlsVerify::kNothing) return SSL_VERIFY_NONE;
   if (side == TlsContext::Side::kToServers) return SSL_VERIFY_PEER;
@@ -162,7 +189,36 @@ std::string tls_error_text() {
 
 void TlsContext::FreeContext::operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
 
+TlsContext::TlsContext(Side side, TlsOptions options)
+    : side_(side), options_(std::move(options)), tickets_(std::make_unique<TicketKeys>()) {}
+
 TlsContext::~TlsContext() = default;
+
+// 1: sealed or opened with this key. 2: opened, but the client is to have a ticket of the newest
+// key. 0: the key is unknown, so that there is a whole handshake.
+int TlsContext::use_ticket_key(SSL* session, unsigned char* name, unsigned char* iv,
+                               EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int sealing) {
+  auto& keys = *static_cast<TicketKeys*>(SSL_CTX_get_app_data(::SSL_get_SSL_CTX(session)));
+  TicketKey key;
+  bool newest = true;
+  if (sealing != 0) {
+    if (!keys.current(monotonic_now(), key)) return -1;
+    std::copy(key.name.begin(), key.name.end(), name);
+    if (::RAND_bytes(iv, EVP_MAX_IV_LENGTH) != 1) return -1;
+  } else if (!keys.find({name, key.name.size()}, monotonic_now(), key, newest)) {
+    return 0;
+  }
+  char digest[] = "SHA256";
+  const OSSL_PARAM with[] = {
+      ::OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac.data(), key.mac.size()),
+      ::OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      ::OSSL_PARAM_construct_end()};
+  if (::EVP_MAC_CTX_set_params(mac, with) != 1 ||
+      ::EVP_CipherInit_ex(cipher, ::EVP_aes_256_cbc(), nullptr, key.cipher.data(), iv, sealing) !=
+          1)
+    return -1;
+  return newest ? 1 : 2;
+}
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::make(Side side, TlsOptions options) {
   std::shared_ptr<TlsContext> made(new TlsContext(side, std::move(options)));
@@ -196,8 +252,12 @@ Result<TlsContext::Handle> TlsContext::build(const TlsIdentity* identity) const 
     if (Status used = use_identity(context.get(), *identity); !used.ok()) return used.error();
   if (options_.verify != TlsVerify::kNothing)
     if (Status trusted = trust(context.get(), options_); !trusted.ok()) return trusted.error();
+  if (options_.verify != TlsVerify::kNothing)
+    if (Status revoked = revoke(context.get(), options_); !revoked.ok()) return revoked.error();
   if (to_clients) {
     serve_clients(context.get());
+    SSL_CTX_set_app_data(context.get(), tickets_.get());
+    ::SSL_CTX_set_tlsext_ticket_key_evp_cb(context.get(), &TlsContext::use_ticket_key);
   } else {
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     ::SSL_CTX_set_alpn_protos(context.get(), kProtocolList.data(), kProtocolList.size());

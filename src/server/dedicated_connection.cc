@@ -23,7 +23,7 @@ Status DedicatedConnection::open_connection(const net::Address& address,
 
 void DedicatedConnection::agreed() {
   std::string first;
-  login_.start(first, server_end_point());
+  login_.start(first, binding(address_, target_->tls));
   send(first);
 }
 
@@ -55,6 +55,11 @@ void DedicatedConnection::step() {
     used = input.size();
   }
   retain(used);
+  if (std::exchange(refused_over_tls_, false)) {
+    login_.restart();
+    if (!retry_without_tls()) lose(CloseReason::kConnectFailed);
+    return;
+  }
   if (state_ == State::kClosed || (!broken() && !ended())) return;
   if (state_ == State::kLogin) return not_agreed();
   lose(CloseReason::kServerClosed);
@@ -92,8 +97,12 @@ void DedicatedConnection::step_login(Bytes input, std::size_t& used) {
     if (piece.tag == 'E') refusal_ = text_of(piece.bytes);
   }
   send(out);
-  if (outcome == ServerLogin::Outcome::kFailed) return lose(CloseReason::kLoginFailed);
+  if (outcome == ServerLogin::Outcome::kFailed) {
+    refused_over_tls_ = may_do_without_tls(login_.error());
+    return refused_over_tls_ ? void() : lose(CloseReason::kLoginFailed);
+  }
   if (outcome != ServerLogin::Outcome::kDone) return;
+  keep_connection();
   state_ = State::kRelay;
   holder_.dedicated_ready(*this);
 }

@@ -1,6 +1,7 @@
 #include "pgsaba/server/outgoing_connection.h"
 
 #include "pgsaba/wire/frontend.h"
+#include "pgsaba/wire/sqlstate.h"
 
 namespace pgsaba::server {
 
@@ -15,6 +16,7 @@ Status OutgoingConnection::begin_connecting(const net::Address& address,
     return done();
   }
   wish_ = wish;
+  if (!wish.required) fallback_ = std::make_unique<Fallback>(Fallback{address, options});
   phase_ = Phase::kAsked;
   std::string request;
   wire::append_ssl_request(request);
@@ -44,11 +46,41 @@ void OutgoingConnection::on_answer(std::uint8_t first, std::size_t count) {
   if (wish_.required) return refuse("server does not support SSL, but SSL was required");
   phase_ = Phase::kAgreed;
   wish_ = {};
+  keep_connection();
   agreed();
 }
 
+auth::ServerBinding OutgoingConnection::binding(const net::Address& address,
+                                                const TlsWish& wish) const {
+  auth::ServerBinding binding;
+  if (tls() != nullptr) binding.end_point = tls()->server_end_point();
+  binding.may_show_password = tls() != nullptr || address.is_loopback() || wish.shows_passwords;
+  return binding;
+}
+
+bool OutgoingConnection::may_do_without_tls(const wire::ErrorFields& refusal) const {
+  return fallback_ != nullptr && refusal.sqlstate == wire::sqlstate::kInvalidAuthorization;
+}
+
+bool OutgoingConnection::retry_without_tls() {
+  const std::unique_ptr<Fallback> fallback = std::move(fallback_);
+  if (!fallback) return false;
+  const auto socket = turn().network.connect(fallback->address, fallback->options);
+  if (!socket) return false;
+  phase_ = Phase::kAgreed;
+  wish_ = {};
+  connect_anew(*socket);
+  agreed();
+  return true;
+}
+
 void OutgoingConnection::secured() {
-  if (!tls_failure().empty()) return ended() ? not_agreed() : refuse(std::string(tls_failure()));
+  if (!tls_failure().empty()) {
+    const std::string why(tls_failure());
+    const bool closed = ended();
+    if (retry_without_tls()) return;
+    return closed ? not_agreed() : refuse(why);
+  }
   phase_ = Phase::kAgreed;
   wish_ = {};
   agreed();

@@ -38,7 +38,7 @@ Status ServerConnection::open_connection(const net::Address& address,
 
 void ServerConnection::agreed() {
   std::string first;
-  login_.start(first, server_end_point());
+  login_.start(first, binding(address_, target_->tls));
   send(first);
 }
 

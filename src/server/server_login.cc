@@ -12,8 +12,16 @@ ServerLogin::ServerLogin(std::shared_ptr<const ServerTarget> target,
 
 ServerLogin::~ServerLogin() = default;
 
-void ServerLogin::start(std::string& out, std::string end_point) {
-  end_point_ = std::move(end_point);
+void ServerLogin::restart() {
+  authenticator_.reset();
+  parameters_.clear();
+  cancel_key_ = {};
+  error_ = {};
+}
+
+void ServerLogin::start(std::string& out, auth::ServerBinding binding) {
+  binding_ = std::move(binding);
+  binding_.wish = target_->tls.channel_binding;
   wire::ParameterList parameters = {{"user", target_->user}, {"database", target_->database}};
   parameters.insert(parameters.end(), target_->startup.begin(), target_->startup.end());
   wire::append_startup(out, wire::kProtocol30, parameters);
@@ -78,9 +86,8 @@ ServerLogin::Outcome ServerLogin::on_authentication(Bytes body, std::string& out
   if (!request)
     return fail(wire::sqlstate::kProtocolViolation, "broken authentication request of the server");
   if (!authenticator_)
-    authenticator_ = std::make_unique<auth::ServerAuthenticator>(
-        target_->user, credentials(),
-        auth::ServerBinding{std::move(end_point_), target_->tls.channel_binding});
+    authenticator_ = std::make_unique<auth::ServerAuthenticator>(target_->user, credentials(),
+                                                                 std::move(binding_));
   return follow(authenticator_->on_authentication(static_cast<std::int32_t>(request->code),
                                                   bytes_of(request->payload)),
                 out);

@@ -43,6 +43,11 @@ void ServerConnection::step() {
   if (state_ == State::kLogin) step_login(input, used);
   if (state_ != State::kLogin && state_ != State::kClosed) step_replies(input, used);
   retain(used);
+  if (std::exchange(refused_over_tls_, false)) {
+    login_.restart();
+    if (!retry_without_tls()) lost(CloseReason::kConnectFailed);
+    return;
+  }
   if (state_ == State::kClosed || (!broken() && !ended())) return;
   if (state_ == State::kLogin) return not_agreed();
   lost(CloseReason::kServerClosed);
@@ -84,8 +89,12 @@ void ServerConnection::step_login(Bytes input, std::size_t& used) {
     if (outcome == ServerLogin::Outcome::kNeedsKeys) outcome = ask_for_keys(out);
   }
   send(out);
-  if (outcome == ServerLogin::Outcome::kFailed) return login_failed();
+  if (outcome == ServerLogin::Outcome::kFailed) {
+    refused_over_tls_ = may_do_without_tls(login_.error());
+    return refused_over_tls_ ? void() : login_failed();
+  }
   if (outcome != ServerLogin::Outcome::kDone) return;
+  keep_connection();
   state_ = State::kIdle;
   idle_since = turn().now;
   owner_->server_logged_in(*this);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "pgsaba/auth/client_login.h"
@@ -25,9 +26,17 @@ struct ClientSession::Login {
   bool asked_gss = false;   // a GSSENCRequest was
   bool direct_tls = false;  // it began with TLS at once
   auth::ClientAuthMethod method = auth::ClientAuthMethod::kScramSha256;
+  bool has_waited = false;      // the brake was asked
+  bool braked = false;          // it said that this login has to wait
   bool secret_awaited = false;  // from a server
   bool secret_found = false;
   std::unique_ptr<auth::ClientLogin> proof;
+  // With the method kForeign: who judges the password, and, while that takes, what tells whoever
+  // does it that somebody still waits.
+  std::variant<auth::PamCheck, auth::LdapCheck> judge;
+  std::string judge_name;
+  auth::SecretBytes password;
+  std::shared_ptr<const bool> verdict_awaited;
   // What rules about logins depend on, once it is known; empty: there is none.
   std::optional<std::string> host_name;
   std::optional<std::string> system_user;

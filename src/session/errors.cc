@@ -100,9 +100,26 @@ ErrorFields user_not_looked_up() {
                "No server answered auth.query; pgsaba's log says why.");
 }
 
-ErrorFields method_not_served(std::string_view method) {
-  return fatal(sqlstate::kInvalidAuthorization,
-               "authentication method \"" + std::string(method) + "\" is not served");
+ErrorFields not_by_type(const Visitor& visitor, config::AuthType type) {
+  if (type == config::AuthType::kCert && visitor.tls) return certificate_missing();
+  const bool peer = type == config::AuthType::kPeer;
+  return fatal(sqlstate::kInvalidAuthorization, "nobody may log in from " + describe(visitor),
+               peer ? "pgsaba's auth.type is peer: connect through its Unix socket."
+                    : "pgsaba's auth.type is cert: connect over TCP with sslmode=require, sslcert "
+                      "and sslkey.");
+}
+
+ErrorFields password_in_clear() {
+  return fatal(sqlstate::kInvalidAuthorization, "passwords in clear text are not taken without TLS",
+               "Connect with sslmode=require or a stricter one. On the server's side "
+               "auth.plain_passwords allows it.");
+}
+
+ErrorFields too_many_failures(std::string_view user) {
+  return fatal(sqlstate::kTooManyConnections,
+               "too many logins of user \"" + std::string(user) +
+                   "\" from this address have failed, or wait for others that may",
+               "Try again later. The setting is auth.failure_pause.");
 }
 
 ErrorFields no_user_name() {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "pgsaba/config/config.h"
 #include "pgsaba/wire/error_fields.h"
 
 namespace pgsaba::session::errors {
@@ -30,7 +31,11 @@ wire::ErrorFields rejected_by_rule(const Visitor& visitor);
 wire::ErrorFields certificate_missing();
 wire::ErrorFields wrong_peer(std::string_view user);
 wire::ErrorFields user_not_looked_up();
-wire::ErrorFields method_not_served(std::string_view method);
+// auth.type stands for rules, none of which is for such a visitor.
+wire::ErrorFields not_by_type(const Visitor& visitor, config::AuthType type);
+wire::ErrorFields password_in_clear();
+// So many logins of the user from this address wait already that this one would never begin.
+wire::ErrorFields too_many_failures(std::string_view user);
 wire::ErrorFields startup_option(std::string_view option);
 wire::ErrorFields client_idle_timeout();
 wire::ErrorFields idle_transaction_timeout();

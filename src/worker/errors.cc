@@ -59,6 +59,12 @@ wire::ErrorFields too_many_logins() {
       "The one that had taken longest was closed; limits.max_client_connections bounds them.");
 }
 
+wire::ErrorFields too_many_logins_from(std::string_view address, long limit) {
+  return fatal(sqlstate::kTooManyConnections,
+               "too many connections from " + std::string(address) + " are logging in",
+               "limits.max_logins_per_address is " + std::to_string(limit) + ".");
+}
+
 wire::ErrorFields too_many_clients(std::string_view setting, long limit) {
   return fatal(
       sqlstate::kTooManyConnections,

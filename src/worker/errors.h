@@ -16,6 +16,7 @@ wire::ErrorFields killed();
 wire::ErrorFields canceled();
 wire::ErrorFields login_timeout();
 wire::ErrorFields too_many_logins();
+wire::ErrorFields too_many_logins_from(std::string_view address, long limit);
 wire::ErrorFields too_many_clients(std::string_view setting, long limit);
 wire::ErrorFields no_route(std::string_view cluster, std::string_view why);
 wire::ErrorFields unresolved(std::string_view host);

@@ -109,6 +109,7 @@ void Worker::tick() {
   wake_spilling(spilling_.size());
   ask_for_roles();
   expire_sessions();
+  release_brakes();
   report_tls_failures();
   start_cancels();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);
@@ -284,6 +285,10 @@ void Worker::on_mail(KeysDerived& mail) { scram_keys_.deliver(mail.order, mail.k
 
 void Worker::on_mail(InquiryAnswered& mail) {
   if (ClientSession* client = find_client(mail.client)) client->inquiry_answered(mail.answer);
+}
+
+void Worker::on_mail(PasswordJudged& mail) {
+  if (ClientSession* client = find_client(mail.client)) client->password_judged(mail.accepted);
 }
 
 void Worker::on_mail(FateKnown& mail) {

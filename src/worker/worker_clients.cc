@@ -73,7 +73,20 @@ void Worker::add_client(net::Socket socket) {
   const std::uint32_t id = new_client_id();
   auto client = std::make_unique<ClientSession>(*this, id, socket);
   sessions_in(Phase::kLogin).push_back(*client);
-  clients_.emplace(id, std::move(client));
+  ClientSession& session = *clients_.emplace(id, std::move(client)).first->second;
+  count_login(session);
+}
+
+// Until it has logged in.
+void Worker::count_login(ClientSession& session) {
+  const std::int32_t limit = picture_->config->limits.max_logins_per_address;
+  if (limit == 0) return;
+  const net::Address from = turn_.network.peer_address(session.socket());
+  if (from.is_unix()) return;
+  if (!process_.logins.take(from.host(), limit))
+    return session.end(session::EndReason::kLimit,
+                       errors::too_many_logins_from(from.host(), limit));
+  counted_logins_.emplace(session.id(), from.host());
 }
 
 std::uint32_t Worker::new_client_id() {
@@ -157,17 +170,23 @@ void Worker::on_mail(SecretFound& mail) {
   if (client == nullptr) return;
   auto secret = auth::parse_secret(mail.secret);
   const bool usable = !mail.secret.empty() && secret.ok();
-  if (usable) {
-    const std::pair who(client->database(), client->user());
-    const auto known = found_secrets_.find(who);
-    if (known == found_secrets_.end() || !(known->second == *secret)) {
-      found_secrets_.insert_or_assign(who, *secret);
-      for (const auto& [key, pool] : pools_)
-        if (key.database == who.first && key.user == who.second)
-          if (auto target = target_of(key)) pool->reconfigure(std::move(target), policy_of(key));
-    }
-  }
+  if (usable) keep_secret(*client, *secret);
   client->secret_found(usable ? &*secret : nullptr, mail.error);
+}
+
+void Worker::keep_secret(const ClientSession& session, const auth::Secret& secret) {
+  const std::pair who(session.database(), session.user());
+  const auto known = found_secrets_.find(who);
+  if (known != found_secrets_.end() && known->second == secret) return;
+  found_secrets_.insert_or_assign(who, secret);
+  for (const auto& [key, pool] : pools_)
+    if (key.database == who.first && key.user == who.second)
+      if (auto target = target_of(key)) pool->reconfigure(std::move(target), policy_of(key));
+}
+
+// Its servers may want the same.
+void Worker::password_known(const ClientSession& session, auth::SecretBytes password) {
+  keep_secret(session, auth::PlainSecret{std::move(password)});
 }
 
 void Worker::inquire(ClientSession& session, const auth::Inquiry& inquiry) {
@@ -176,9 +195,59 @@ void Worker::inquire(ClientSession& session, const auth::Inquiry& inquiry) {
   mailbox_.post(InquiryAnswered{session.id(), auth::answer(inquiry)});
 }
 
+void Worker::check_password(ClientSession& session, auth::PasswordCheck check,
+                            std::weak_ptr<const bool> wanted) {
+  if (process_.password_judge == nullptr) return mailbox_.post(PasswordJudged{session.id(), false});
+  process_.password_judge->check_password(index_, session.id(), std::move(check),
+                                          std::move(wanted));
+}
+
+// ---- the brake ---------------------------------------------------------------------------------
+
+// Empty: not braked. A proxy of this machine stands for many, as a Unix socket does.
+std::string Worker::brake_name(const ClientSession& session) const {
+  const net::Address from = turn_.network.peer_address(session.socket());
+  if (from.is_unix() || from.family() == net::Address::Family::kNone) return {};
+  const std::string host = from.host();
+  if (host == turn_.network.local_address(session.socket()).host()) return {};
+  return auth::brake_name(host, session.user());
+}
+
+session::SessionHost::Brake Worker::brake(ClientSession& session) {
+  const Micros longest = picture_->config->auth.failure_pause_us;
+  const std::string name = longest == 0 ? std::string() : brake_name(session);
+  if (name.empty()) return Brake::kNone;
+  constexpr Micros kPatience = 60 * kSecond;
+  const Micros limit = picture_->config->timeouts.client_login_us;
+  const auto wait = process_.brake.admit(name, turn_.now, longest, limit > 0 ? limit : kPatience);
+  if (!wait) return Brake::kRefuse;
+  if (*wait == 0) return Brake::kNone;
+  braked_.emplace(turn_.now + *wait, session.id());
+  return Brake::kWait;
+}
+
+void Worker::password_was(const ClientSession& session, bool right) {
+  const Micros longest = picture_->config->auth.failure_pause_us;
+  const std::string name = longest == 0 ? std::string() : brake_name(session);
+  if (name.empty()) return;
+  if (right) return process_.brake.passed(name);
+  process_.brake.failed(name, turn_.now, longest);
+}
+
+void Worker::release_brakes() {
+  while (!braked_.empty() && braked_.begin()->first <= turn_.now) {
+    const std::uint32_t id = braked_.begin()->second;
+    braked_.erase(braked_.begin());
+    if (ClientSession* client = find_client(id)) client->brake_released();
+  }
+}
+
 // ---- lists and departure -----------------------------------------------------------------------
 
 void Worker::phase_changed(ClientSession& session, Phase from, Phase to) {
+  if (from == Phase::kLogin && !counted_logins_.empty())
+    if (const auto counted = counted_logins_.extract(session.id()); !counted.empty())
+      process_.logins.give(counted.mapped());
   sessions_in(from).remove(session);
   sessions_in(to).push_back(session);
 }

@@ -110,7 +110,8 @@ std::shared_ptr<const server::ServerTarget> Worker::target_of(const pool::PoolKe
   const auto tls = picture_->server_tls.find(database->cluster);
   target.tls = {tls == picture_->server_tls.end() ? nullptr : tls->second,
                 wanted.settings.mode >= config::TlsMode::kRequire,
-                cluster->second.servers[key.server].host, wanted.channel_binding};
+                cluster->second.servers[key.server].host, wanted.channel_binding,
+                config.auth.plain_passwords == config::PlainPasswords::kAlways};
   if (!database->password.empty()) {
     if (auto secret = auth::parse_secret(database->password)) target.secret = std::move(*secret);
   } else if (const auth::Secret* secret = picture_->users->find(key.user)) {

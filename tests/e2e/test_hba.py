@@ -234,7 +234,7 @@ def test_a_reload_changes_the_rules_and_a_bad_file_does_not(start):
 
 
 @pytest.mark.parametrize("rules, words", [
-    ("host all all trust\n", "hba.conf:1: "), ("", "has no rules"), ("local all all pam\n", "pam"),
+    ("host all all trust\n", "hba.conf:1: "), ("", "has no rules"), ("local all all radius\n", "radius"),
     ("include nothing\n", "nothing")])
 def test_check_refuses_broken_rules(pgsaba_binary, directory, rules, words):
     folder = directory.make(f"hba_{next(FILES)}")

@@ -1,6 +1,7 @@
 """Metrics and health over HTTP, for Prometheus and load balancers."""
 # ctest-labels: threads
 
+import base64
 import http.client
 import re
 import subprocess
@@ -22,6 +23,7 @@ def start(start_pgsaba):
         port = free_port()
         daemon = start_pgsaba({"http": {"address": "127.0.0.1", "port": port}, **(changes or {})},
                               **arguments)
+        port = daemon.config["http"]["port"]
         daemon.http = f"http://127.0.0.1:{port}"
         daemon.http_port = port
         wait_until(lambda: get(daemon, "/healthz")[0] == 200, 20, "health")
@@ -210,3 +212,30 @@ def test_haproxy_follows_the_servers(group, start_pgsaba, tmp_path):
     finally:
         proxy.terminate()
         proxy.wait(10)
+
+
+def test_a_name_and_a_password(start):
+    """For what tells something; whether it is alive and ready is for everybody."""
+    daemon = start({"http": {"address": "127.0.0.1", "port": free_port(), "user": "zabbix",
+                             "password": "pass:wörd"}})
+
+    def status(path, name=None, password=None):
+        request = urllib.request.Request(daemon.http + path)
+        if name is not None:
+            token = base64.b64encode(f"{name}:{password}".encode()).decode()
+            request.add_header("Authorization", f"Basic {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            assert error.headers["WWW-Authenticate"].startswith('Basic realm="pgsaba"')
+            return error.code
+
+    assert status("/healthz") == status("/readyz") == 200
+    assert status("/metrics", "zabbix", "pass:wörd") == 200
+    for wrong in [(), ("zabbix", ""), ("zabbix", "pass"), ("", "pass:wörd"), ("Zabbix", "pass:wörd")]:
+        assert status("/metrics", *wrong) == 401
+    daemon.reload({"http": {"password": "another"}})
+    daemon.wait_for_log("configuration reloaded")
+    assert status("/metrics", "zabbix", "another") == 200
+    assert "another" not in daemon.log and "pass:" not in daemon.log

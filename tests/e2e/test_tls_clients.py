@@ -135,6 +135,60 @@ def test_the_refusals_say_what_is_missing(start_pgsaba, authority, certificate, 
     daemon.wait_for_log("TLS failed: .*(self-signed|unable to get local issuer)")
 
 
+def test_certificates_that_were_revoked(start_pgsaba, directory, authority, certificate, shown,
+                                        oracle, roles):
+    """As at PostgreSQL; a reload reads the list again, and nobody's session is resumed past it."""
+    user = USERS["verify-ca"]
+    good, bad = authority.issue(user, names="", file="good"), authority.issue(user, names="", file="bad")
+    crl = directory.path / "revoked.crl"
+    shutil.copyfile(authority.revoke(), crl)
+    daemon = start_pgsaba(tls_of(certificate, mode="verify-ca", ca=authority.certificate,
+                                 crl=str(crl)))
+    where = (oracle.host, oracle.port)
+
+    def both(files):
+        here = verdict(daemon.where, user, "require", authority.certificate, files)
+        assert here == verdict(where, user, "require", authority.certificate, files)
+        return here
+
+    def tell_oracle(path):
+        shutil.copyfile(path, oracle.data / "root.crl")
+        (oracle.data / "root.crl").chmod(0o644)
+        oracle.sql("alter system set ssl_crl_file = 'root.crl'")
+        oracle.sql("select pg_reload_conf()")
+        oracle.sql("select pg_sleep(0.3)")
+
+    assert (both(good), both(bad)) == ("TLS", "TLS")
+    tls = context(certificate=bad)
+    with socket.create_connection(daemon.where, 10) as plain, wrap(plain, tls) as made:
+        made.sendall(m.startup({"user": user, "database": "postgres"}))
+        assert made.recv(1) == b"R"
+        session = made.session
+    shutil.copyfile(authority.revoke(bad), crl)
+    tell_oracle(crl)
+    try:
+        daemon.reload()
+        daemon.wait_for_log("reload: new clients get the TLS certificate")
+        assert (both(good), both(bad)) == ("TLS", "refused")
+        with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+            with socket.create_connection(daemon.where, 10) as plain:
+                with wrap(plain, tls, session=session) as made:
+                    made.sendall(m.startup({"user": user, "database": "postgres"}))
+                    assert made.recv(1) == b"R"
+        daemon.wait_for_log("TLS failed: .*revoked")
+        folder = directory.make("crls")
+        shutil.copyfile(crl, folder / "one.crl")
+        daemon.reload({"tls": {"crl": None, "crl_directory": str(folder)}})
+        wait_until(lambda: daemon.log.count("reload: new clients get") == 2, 10, "the reload")
+        assert (both(good), both(bad)) == ("TLS", "refused")
+        (folder / "broken.crl").write_text("-----BEGIN X509 CRL-----\nnonsense\n")
+        daemon.reload()
+        daemon.wait_for_log("reload refused.*cannot read the lists of revoked certificates")
+    finally:
+        oracle.sql("alter system reset ssl_crl_file")
+        oracle.sql("select pg_reload_conf()")
+
+
 def test_unix_sockets_have_no_tls_and_need_none(start_pgsaba, certificate):
     daemon = start_pgsaba(tls_of(certificate, mode="require"))
     with RawClient(daemon.unix_socket, login=False) as client:

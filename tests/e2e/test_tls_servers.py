@@ -40,7 +40,7 @@ def good(authority):
 def secure(directory, authority, good):
     """PostgreSQL with TLS: by_cert has to show a certificate, by_scram to know a password."""
     lines = ["local all all trust", "hostssl all by_cert 127.0.0.1/32 cert",
-             "hostssl all only_tls 127.0.0.1/32 trust", "hostnossl all no_tls 127.0.0.1/32 trust",
+             "hostssl all only_tls 127.0.0.1/32 trust", "hostssl all no_tls 127.0.0.1/32 reject",
              "host all by_scram 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 trust",
              "host replication all 127.0.0.1/32 trust"]
     made = PostgresCluster(directory, "secure", hba=lines).initialize()
@@ -258,6 +258,91 @@ def test_prefer_goes_on_without(before_fake):
         "clusters": {"main": {"tls": {"mode": "prefer"}}}})
     with daemon.connect() as client:
         assert client.value("select 1")
+
+
+def test_prefer_is_the_default_and_does_without_as_libpq_does(start_pgsaba, secure):
+    """Also in a database with a host of its own, and where a server refuses TLS or what it is with."""
+    own = {"own": {"host": secure.host, "port": secure.port, "dbname": "postgres"}}
+    daemon = start_pgsaba({"databases": own}, [secure])
+    sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
+
+    def used(daemon, user, database="own"):
+        with daemon.connect(database=database, user=user) as client:
+            return client.value(sql) == "t"
+
+    def libpq_uses(user, **arguments):
+        with psycopg.connect(host=secure.host, port=secure.port, user=user, dbname="postgres",
+                             **arguments) as connection:
+            return connection.pgconn.ssl_in_use
+
+    for user in ("postgres", "only_tls", "no_tls"):
+        assert used(daemon, user) == used(daemon, user, "postgres") == libpq_uses(user)
+    assert used(daemon, "only_tls") and not used(daemon, "no_tls")
+    required = start_pgsaba({"databases": own, "server_tls": {"mode": "require"}}, [secure])
+    assert used(required, "postgres")
+    assert refusal(required.where, database="own", user="no_tls")["C"] == "28000"
+    # The handshake fails: the two have no version in common.
+    secure.sql("alter system set ssl_max_protocol_version = 'TLSv1.2'")
+    secure.sql("select pg_reload_conf()")
+    try:
+        wait_until(lambda: not libpq_uses("postgres", ssl_min_protocol_version="TLSv1.3"), 10,
+                   "the setting")
+        newer = start_pgsaba({"databases": own, "server_tls": {"minimum_version": "1.3"}}, [secure])
+        assert used(newer, "postgres") is libpq_uses("postgres", ssl_min_protocol_version="TLSv1.3")
+        assert not used(newer, "postgres")
+        strict = start_pgsaba({"databases": own, "server_tls": {
+            "minimum_version": "1.3", "mode": "require"}, "timeouts": {"failover_wait": "500ms"}},
+            [secure])
+        assert "TLS failed" in refusal(strict.where, database="own")["M"]
+    finally:
+        secure.sql("alter system reset ssl_max_protocol_version")
+        secure.sql("select pg_reload_conf()")
+
+
+def test_clusters_say_otherwise(start_pgsaba, secure, authority):
+    """server_tls is for all; what a cluster sets is stronger, setting by setting."""
+    daemon = start_pgsaba({
+        "server_tls": {"mode": "verify-full", "ca": authority.certificate},
+        "clusters": {"main": {"servers": [{"name": "db", "host": "localhost", "port": secure.port}]},
+                     "plain": cluster_of(secure, "localhost", mode="disable"),
+                     "older": cluster_of(secure, "localhost", maximum_version="1.2")},
+        "databases": {name: {"cluster": name, "dbname": "postgres"} for name in ("plain", "older")}},
+        [secure])
+    sql = "select coalesce(version, 'none') from pg_stat_ssl where pid = pg_backend_pid()"
+    versions = {}
+    for name in ("postgres", "plain", "older"):
+        with daemon.connect(database=name) as client:
+            versions[name] = client.value(sql)
+    assert versions == {"postgres": "TLSv1.3", "plain": "none", "older": "TLSv1.2"}
+
+
+def test_servers_whose_certificate_was_revoked(start_pgsaba, secure, directory, authority, good):
+    bad = authority.issue("localhost", file="revoked")
+    crl = authority.revoke(bad)
+    daemon = start_pgsaba({
+        "server_tls": {"mode": "verify-full", "ca": authority.certificate, "crl": crl},
+        "clusters": {"main": {"servers": [{"name": "db", "host": "localhost", "port": secure.port}]}},
+        "timeouts": {"server_login_retry": "10ms", "failover_wait": "500ms"}}, [secure])
+    assert daemon.connect().value("select 1") == "1"
+    secure.use_certificate(bad)
+    daemon.admin("reconnect")
+    try:
+        wait_until(lambda: "TLS failed" in refusal_of(daemon), 20, "the refusal")
+        daemon.wait_for_log("TLS failed: .*revoked")
+        with pytest.raises(psycopg.OperationalError, match="certificate"):
+            psycopg.connect(host="localhost", port=secure.port, user="postgres", dbname="postgres",
+                            sslmode="verify-full", sslrootcert=authority.certificate, sslcrl=crl)
+    finally:
+        secure.use_certificate(good)
+
+
+def refusal_of(daemon):
+    try:
+        with daemon.connect() as client:
+            client.value("select 1")
+            return ""
+    except ServerError as error:
+        return error.fields["M"]
 
 
 @pytest.mark.parametrize("answer", [None, b"S"], ids=["silence", "S and then silence"])

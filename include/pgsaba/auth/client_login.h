@@ -2,6 +2,7 @@
 //
 //   start() ──> kSend ──> (caller frames and sends, reads one 'p' message) ──> on_message() ──> …
 //          └──> kDone (trust)      on_message() ──> kNeedsKeys ──> provide_keys() ──> …
+//                                  on_message() ──> kNeedsVerdict ──> provide_verdict() ──> …
 //
 // The payloads are contents without tag and length: what follows the int32 code of an
 // Authentication message, and what follows the length of a 'p' message. After kDone the caller
@@ -36,6 +37,7 @@ enum class ClientAuthMethod : std::uint8_t {
   kPassword,     // clear text; any stored secret
   kMd5,          // md5 for plain and md5 secrets, SCRAM for SCRAM secrets
   kScramSha256,  // plain and SCRAM secrets
+  kForeign,      // clear text, which somebody else judges: PAM, a directory
 };
 
 struct ClientLoginSettings {
@@ -48,7 +50,7 @@ struct ClientLoginSettings {
 };
 
 struct ClientLoginStep {
-  enum class Kind : std::uint8_t { kSend, kNeedsKeys, kDone, kFailed };
+  enum class Kind : std::uint8_t { kSend, kNeedsKeys, kNeedsVerdict, kDone, kFailed };
   Kind kind = Kind::kFailed;
   std::optional<AuthenticationMessage> message = {};  // kSend: always; kDone: maybe
   LoginError error = {};                              // kFailed
@@ -66,12 +68,19 @@ class ClientLogin {
   ClientLogin& operator=(const ClientLogin&) = delete;
   ~ClientLogin();
 
+  // A second secret that lets the user in as well. One of SCRAM counts if it has the salt and
+  // iterations of the first: the client is shown one salt.
+  void also_accept(const Secret& previous) { previous_ = previous; }
+
   ClientLoginStep start();
   ClientLoginStep on_message(Bytes payload);
   // After kNeedsKeys: what derive_keys() or a ScramKeyCache is to be asked, on any thread, at
   // leisure.
   const ScramKeyRequest& key_request() const { return key_request_; }
   ClientLoginStep provide_keys(const ScramKeys& keys);
+  // After kNeedsVerdict: the password to be judged, once, and what became of it.
+  SecretBytes take_password() { return std::move(password_); }
+  ClientLoginStep provide_verdict(std::optional<LoginError> refusal);
 
   // After kDone of a SCRAM exchange with a stored SCRAM secret.
   const std::optional<ScramPassThrough>& pass_through() const { return pass_through_; }
@@ -80,7 +89,7 @@ class ClientLogin {
   // kIdle ─start─> kAwaitPassword | kAwaitMd5 | kAwaitSaslInitial | kDone | kFailed
   // kAwaitSaslInitial ─> kAwaitClientFirst (no initial response) | kAwaitClientFinal
   // kAwaitClientFirst ─> kAwaitClientFinal;  kAwaitClientFinal ─> kAwaitScramKeys | kDone
-  // kAwaitPassword ─> kAwaitPasswordKeys | kDone;  every state ─> kFailed
+  // kAwaitPassword ─> kAwaitPasswordKeys | kAwaitVerdict | kDone;  every state ─> kFailed
   enum class State : std::uint8_t {
     kIdle,
     kAwaitPassword,
@@ -90,6 +99,7 @@ class ClientLogin {
     kAwaitClientFinal,
     kAwaitPasswordKeys,
     kAwaitScramKeys,
+    kAwaitVerdict,
     kDone,
     kFailed,
   };
@@ -103,7 +113,10 @@ class ClientLogin {
   Step on_sasl_initial(std::string_view payload);
   Step on_client_first(std::string_view message);
   Step on_client_final(std::string_view message);
+  Step check_password();
+  Step check_proof();
   Step finish_scram();
+  bool take_previous();
   Step judge(bool matches);
   bool uses_scram() const;
   std::string mock_salt() const;
@@ -120,6 +133,7 @@ class ClientLogin {
   std::string user_;
   bool known_;
   Secret secret_;
+  std::optional<Secret> previous_;  // until it is taken, when the first was not the one
   ClientLoginSettings settings_;
   std::string end_point_;
   // Not empty: the exchange is a mock, to be refused at its end for this reason.
@@ -128,6 +142,7 @@ class ClientLogin {
   std::unique_ptr<ScramServer> scram_;
   ScramVerifier verifier_;
   ScramKeyRequest key_request_;
+  SecretBytes password_;
   std::optional<ScramPassThrough> pass_through_;
 };
 

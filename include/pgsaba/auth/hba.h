@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "pgsaba/auth/ip_address.h"
+#include "pgsaba/auth/ldap_settings.h"
 #include "pgsaba/auth/name_pattern.h"
 #include "pgsaba/auth/rule_lines.h"
 
@@ -60,19 +62,17 @@ struct HbaRule {
   IpNetwork network;      // kNetwork
   std::string host_name;  // kHostName; ".example.com" stands for all names that end so
   HbaMethod method = HbaMethod::kReject;
-  std::vector<std::pair<std::string, std::string>> options;  // as written
+  std::vector<std::pair<std::string, std::string>> options;  // as written, without secrets
   ClientCertificate certificate = ClientCertificate::kAny;   // clientcert
   bool by_distinguished_name = false;                        // clientname=DN
   std::string map;                                           // of pg_ident.conf; cert and peer
+  std::shared_ptr<const LdapSettings> ldap;                  // kLdap
   std::string error = {};  // not empty: what is wrong with the line; the rest means nothing
   std::string hint = {};
 
   // An option's value; empty if it is not there.
   std::string_view option(std::string_view name) const;
 };
-
-// Why a rule that PostgreSQL would follow cannot be followed here; empty if it can.
-std::string not_served(const HbaRule& rule);
 
 // What a client is known by when it asks for a database.
 struct HbaClient {

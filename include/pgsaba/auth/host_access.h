@@ -14,6 +14,7 @@ struct HostAccess {
   HbaRules rules;
   IdentMaps maps;
   std::vector<IpNetwork> own;  // for samehost and samenet
+  bool from_type = false;      // auth.type stands for the one rule: nobody has written any
 
   HbaVerdict match(const HbaClient& client) const { return rules.match(client, own); }
 };

@@ -21,6 +21,8 @@ class IpAddress {
   unsigned bits() const { return v6_ ? 128 : 32; }
   bool bit(unsigned number) const;  // 0 is the highest
   std::string to_string() const;
+  // The same with only its first `length` bits.
+  IpAddress prefix(unsigned length) const;
 
   friend bool operator==(const IpAddress&, const IpAddress&) = default;
 

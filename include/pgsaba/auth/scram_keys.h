@@ -2,10 +2,7 @@
 // Any thread; value types and pure functions. derive_keys() is the only slow one (1.5 ms at 4,096
 // iterations): run it away from threads that serve queries.
 //
-// A password is hashed as it stands. SASLprep (RFC 4013) leaves ASCII as it is, and PostgreSQL
-// (common/saslprep.c) takes the raw bytes of what is not UTF-8 or contains a prohibited character:
-// those agree. Left out is the NFKC normalisation of other UTF-8, so that a non-ASCII password has
-// to be stored in NFKC form (which keyboards and password managers produce) to work with SCRAM.
+// Passwords are prepared by SASLprep first, as PostgreSQL and its clients do.
 #pragma once
 
 #include <pgsaba/auth/secret_bytes.h>

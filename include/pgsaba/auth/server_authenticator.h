@@ -8,7 +8,7 @@
 // Owned by one server connection, on one thread; destroyed when the login ends.
 //
 //   have \ asked    password  md5  scram-sha-256
-//   PlainSecret     yes       yes  yes
+//   PlainSecret     yes       yes  yes    (password: if the binding allows it)
 //   Md5Secret       -         yes  -
 //   ScramPassThrough -        -    if the server stores the same secret
 //
@@ -41,9 +41,11 @@ ServerCredentials credentials_of(const Secret& secret);
 // 4,096 take 1.5 ms; a server may not make us spin for longer than about 40.
 inline constexpr std::uint32_t kMaxServerScramIterations = 100'000;
 
-// Over TLS, the hash of the server's certificate, and whether the login has to be bound to it.
+// Over TLS, the hash of the server's certificate, and whether the login has to be bound to it. And
+// whether a password may be sent in clear text: nobody can read it on its way, or nobody minds.
 struct ServerBinding {
   std::string end_point = {};
+  bool may_show_password = true;
   config::ChannelBinding wish = config::ChannelBinding::kPrefer;
 };
 

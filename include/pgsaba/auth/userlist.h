@@ -40,6 +40,7 @@ class UserList {
   bool mostly_scram() const;
   // The users that came, went or have another secret than in `before`, sorted; for a reload.
   std::vector<std::string> changed_since(const UserList& before) const;
+  friend Status check_previous(const UserList& previous, const UserList& present);
 
   friend bool operator==(const UserList&, const UserList&) = default;
 
@@ -52,6 +53,10 @@ class UserList {
   };
   std::unordered_map<std::string, Secret, Hash, std::equal_to<>> secrets_;
 };
+
+// Why a list of previous secrets cannot be what it is meant for: a SCRAM secret that has another
+// salt than the user's present one would never be asked for.
+Status check_previous(const UserList& previous, const UserList& present);
 
 // `file_name` is for error messages only.
 Result<UserList> parse_userlist(std::string_view text, std::string_view file_name,

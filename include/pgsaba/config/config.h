@@ -31,7 +31,19 @@ enum class RoutePolicy : std::uint8_t {
 // What is done about code that may change a session out of sight: nothing, ask, or clean.
 enum class UnknownCode : std::uint8_t { kTrust, kProbe, kReset };
 enum class ApplicationName : std::uint8_t { kFollow, kForce, kAddHost };
-enum class AuthType : std::uint8_t { kTrust, kPlain, kMd5, kScramSha256, kHba };
+enum class AuthType : std::uint8_t {
+  kTrust,
+  kPlain,
+  kMd5,
+  kScramSha256,
+  kHba,
+  kCert,
+  kPeer,
+  kPam,
+  kLdap,
+};
+// From whom a password in clear text is taken: from those whom nobody can listen to, or anybody.
+enum class PlainPasswords : std::uint8_t { kProtected, kAlways };
 enum class ReadYourWrites : std::uint8_t { kOff, kSession, kDatabase };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 enum class LogFormat : std::uint8_t { kText, kJson };
@@ -94,6 +106,8 @@ struct TlsSettings {
   TlsMode mode = TlsMode::kPrefer;
   TlsFiles files = {};
   std::string ca = {};
+  std::string crl = {};
+  std::string crl_directory = {};
   TlsVersion minimum_version = TlsVersion::k12;
   TlsVersion maximum_version = TlsVersion::k13;
   std::string ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -118,7 +132,7 @@ struct ClientTls {
 
 // To the servers of a cluster.
 struct ServerTls {
-  TlsSettings settings = {.mode = TlsMode::kDisable};
+  TlsSettings settings = {};
   ChannelBinding channel_binding = ChannelBinding::kPrefer;
 
   bool operator==(const ServerTls&) const = default;
@@ -176,9 +190,19 @@ struct UserSettings {
   bool operator==(const UserSettings&) const = default;
 };
 
+// The types that stand for a rule instead of a secret of ours: HostAccess has that rule.
+inline bool stands_for_rule(AuthType type) {
+  return type == AuthType::kCert || type == AuthType::kPeer || type == AuthType::kPam ||
+         type == AuthType::kLdap;
+}
+
 struct Auth {
   AuthType type = AuthType::kScramSha256;
+  std::string options = {};  // what a rule with this type as its method would have behind it
+  PlainPasswords plain_passwords = PlainPasswords::kProtected;
+  Micros failure_pause_us = 5 * kSecond;  // the longest; 0: none
   std::string file = {};
+  std::string previous_file = {};
   std::string hba_file = {};
   std::string ident_file = {};
   // Users that the file does not list are asked for on a server, by this user; empty: they are not.
@@ -194,11 +218,14 @@ struct Auth {
 struct Admin {
   std::vector<std::string> users = {};
   std::vector<std::string> stats_users = {};
+  std::string hba_file = {};
 };
 
 struct Http {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: no HTTP
+  std::string user = {};   // empty: everybody may look
+  std::string password = {};
 };
 
 struct Routing {
@@ -222,6 +249,7 @@ struct Timeouts {
   Micros idle_transaction_us = 0;
   Micros transaction_us = 0;
   Micros client_login_us = 60 * kSecond;
+  Micros password_check_us = 10 * kSecond;
   Micros server_connect_us = 15 * kSecond;
   Micros server_login_retry_us = 15 * kSecond;
   Micros server_lifetime_us = 3600 * kSecond;  // 0: a server connection is used once
@@ -256,6 +284,7 @@ struct PoolDefaults {
 // The client side, and what bounds our memory.
 struct Limits {
   std::int32_t max_client_connections = 1000;
+  std::int32_t max_logins_per_address = 0;
   std::int32_t max_db_client_connections = 0;
   std::int32_t max_user_client_connections = 0;
   std::int32_t max_cancel_requests = 100;
@@ -302,12 +331,15 @@ struct NameHash {
 struct Config {
   std::string path = {};     // the file given to load()
   std::int32_t workers = 0;  // 0: one per core
+  std::string user = {};     // whom root becomes; empty: nobody
+  bool core_dumps = false;
   std::vector<Listener> listen = {};
   std::map<std::string, Cluster, std::less<>> clusters = {};
   std::map<std::string, DatabaseSettings, std::less<>> databases = {};
   // One entry per user with settings of its own, not per known user.
   std::unordered_map<std::string, UserSettings, NameHash, std::equal_to<>> users = {};
   ClientTls tls = {};
+  ServerTls server_tls = {};  // of clusters and databases that do not say otherwise
   Auth auth = {};
   Admin admin = {};
   Http http = {};

@@ -85,6 +85,8 @@ class Connection : public Pollable {
   ListHook dirty_hook;
 
  protected:
+  // Gives up the socket for one that still connects: all that was said on the old one is forgotten.
+  void connect_anew(Socket socket);
   // Asks for `drained` once more, also below the high mark.
   void watch_sending() { congestion_reported_ = true; }
   void move_to(Turn& turn) { turn_ = &turn; }

@@ -20,6 +20,8 @@
 
 struct ssl_st;      // OpenSSL's SSL
 struct ssl_ctx_st;  // OpenSSL's SSL_CTX
+struct evp_cipher_ctx_st;
+struct evp_mac_ctx_st;
 
 namespace pgsaba::net {
 
@@ -47,6 +49,8 @@ struct TlsOptions {
   std::vector<TlsIdentity> identities = {};  // to clients: the first one serves unknown names
   std::string ca_name = {};                  // what messages call the certificates in ca_pem
   std::string ca_pem = {};
+  std::string crl_name = {};  // the lists of revoked certificates, if there are any
+  std::string crl_pem = {};
   TlsVerify verify = TlsVerify::kNothing;
   TlsVersion minimum = TlsVersion::k12;
   TlsVersion maximum = TlsVersion::k13;
@@ -57,6 +61,7 @@ struct TlsOptions {
   bool operator==(const TlsOptions&) const = default;
 };
 
+class TicketKeys;
 class TlsSession;
 
 class TlsContext : public std::enable_shared_from_this<TlsContext> {
@@ -83,13 +88,16 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
   };
   using Handle = std::unique_ptr<ssl_ctx_st, FreeContext>;
 
-  TlsContext(Side side, TlsOptions options) : side_(side), options_(std::move(options)) {}
+  TlsContext(Side side, TlsOptions options);
   Result<Handle> build(const TlsIdentity* identity) const;
+  static int use_ticket_key(ssl_st* session, unsigned char* name, unsigned char* iv,
+                            evp_cipher_ctx_st* cipher, evp_mac_ctx_st* mac, int sealing);
   static int choose_identity(ssl_st* session, int* alert, void* context);
 
   Side side_;
   TlsOptions options_;
   std::vector<Handle> contexts_;  // one an identity; at least one
+  const std::unique_ptr<TicketKeys> tickets_;
 };
 
 class TlsSession {

@@ -75,6 +75,7 @@ class DedicatedConnection final : public OutgoingConnection, private auth::Scram
   net::Address address_;
   auth::ScramKeyDesk& keys_;
   ServerLogin login_;
+  bool refused_over_tls_ = false;  // the login; it may do without
   std::uint64_t id_;
   State state_ = State::kLogin;
   wire::FrameReader reader_{wire::Direction::kFromServer};

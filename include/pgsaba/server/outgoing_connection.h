@@ -4,6 +4,9 @@
 //   connect ─▶ kAsked ──'S'──▶ kShaking ──▶ kAgreed
 //                 └──'N', where TLS is not required ──▶ kAgreed
 //   without a wish for TLS: kAgreed at once
+//   kShaking ──fails, where TLS is not required──▶ a new connection, without TLS: kAgreed
+//
+// The last, and that a server which refuses a login over TLS is asked without, is libpq's `prefer`.
 //
 // Owned by one worker's thread. Source: "SSL Session Encryption" of the protocol chapter.
 #pragma once
@@ -11,8 +14,10 @@
 #include <memory>
 #include <string>
 
+#include "pgsaba/auth/server_authenticator.h"
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/connection.h"
+#include "pgsaba/wire/error_fields.h"
 
 namespace pgsaba::server {
 
@@ -22,6 +27,7 @@ struct TlsWish {
   bool required = false;                                // or not at all, if the server has no TLS
   std::string host = {};                                // as the configuration calls it
   config::ChannelBinding channel_binding = config::ChannelBinding::kPrefer;
+  bool shows_passwords = false;  // also where somebody may read them: auth.plain_passwords
 
   bool operator==(const TlsWish&) const = default;
 };
@@ -44,11 +50,18 @@ class OutgoingConnection : public net::Connection {
   virtual void agreed() = 0;
   // It was lost before that, or TLS cannot be had as wished: then `tls_error` tells.
   virtual void not_agreed() = 0;
+  // The server's refusal may be about TLS, as a rule for hostnossl would have it.
+  bool may_do_without_tls(const wire::ErrorFields& refusal) const;
+  // The server will not have the login over TLS. True: it is tried again without, on a new
+  // connection; `agreed` follows, or has. Only if TLS is not required, and once.
+  bool retry_without_tls();
+  // The login is over: nothing is tried again.
+  void keep_connection() { fallback_.reset(); }
   // It broke: because of TLS? Then `tls_error` tells. (That a certificate of ours is missing or bad
   // is heard only after the handshake.)
   bool broken_by_tls();
-  // What a login can be bound to; empty without TLS.
-  std::string server_end_point() const { return tls() ? tls()->server_end_point() : std::string(); }
+  // What a login at this address can be bound to, and whether it may show its password.
+  auth::ServerBinding binding(const net::Address& address, const TlsWish& wish) const;
 
  private:
   enum class Phase : std::uint8_t { kAsked, kShaking, kAgreed };
@@ -57,8 +70,15 @@ class OutgoingConnection : public net::Connection {
   void on_answer(std::uint8_t first, std::size_t count);
   void refuse(std::string why);
 
+  // What it takes to connect again.
+  struct Fallback {
+    net::Address address;
+    net::SocketOptions options;
+  };
+
   Phase phase_ = Phase::kAgreed;
-  TlsWish wish_;  // while it is agreed upon
+  std::unique_ptr<Fallback> fallback_;  // while it may be tried again without TLS
+  TlsWish wish_;                        // while it is agreed upon
   std::string tls_error_;
 };
 

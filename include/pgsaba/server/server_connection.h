@@ -285,6 +285,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   net::Address address_;
   auth::ScramKeyDesk& keys_;
   ServerLogin login_;
+  bool refused_over_tls_ = false;  // the login; it may do without
   std::uint64_t id_;
   State state_ = State::kLogin;
   LeaseHolder* holder_ = nullptr;

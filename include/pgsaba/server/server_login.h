@@ -39,8 +39,10 @@ class ServerLogin {
   ServerLogin(std::shared_ptr<const ServerTarget> target, const auth::ScramKeyCache& keys);
   ~ServerLogin();
 
-  // The first bytes to send. `end_point`: over TLS, the hash of the server's certificate.
-  void start(std::string& out, std::string end_point = {});
+  // Everything begins anew, on another connection: `start` follows.
+  void restart();
+  // The first bytes to send, and what the login is bound to; the target's wish is added.
+  void start(std::string& out, auth::ServerBinding binding = {});
   // A message of the server; what is to be sent is appended to `out`.
   Outcome on_message(char tag, Bytes body, std::string& out);
   const auth::ScramKeyRequest& key_request() const { return authenticator_->key_request(); }
@@ -61,7 +63,7 @@ class ServerLogin {
 
   std::shared_ptr<const ServerTarget> target_;
   const auth::ScramKeyCache& keys_;
-  std::string end_point_;
+  auth::ServerBinding binding_;
   std::unique_ptr<auth::ServerAuthenticator> authenticator_;
   wire::ParameterList parameters_;
   wire::CancelKey cancel_key_;

@@ -156,6 +156,10 @@ class ClientSession final : public net::Connection,
   // What `SessionHost::seek_secret` was asked for; null: there is no such user. `error`: nobody
   // could be asked.
   void secret_found(const auth::Secret* secret, const std::string& error);
+  // What `SessionHost::brake` had wait may go on.
+  void brake_released();
+  // What `SessionHost::check_password` was asked for.
+  void password_judged(bool accepted);
   void console_output(Bytes bytes, bool last);
 
   // Its own server has logged in, or is gone.
@@ -243,11 +247,17 @@ class ClientSession final : public net::Connection,
   // client_authentication.cc
   void begin_authentication();
   void authenticate(auth::ClientAuthMethod method);
+  bool must_wait();
   void begin_proof(const auth::Secret* secret);
+  const auth::HostAccess* access() const;
   void consult_rules();
   void follow_rule(const auth::HbaRule& rule);
   bool certificate_satisfies(const auth::HbaRule& rule);
   void check_peer(const auth::HbaRule& rule);
+  void check_by_pam(const auth::HbaRule& rule);
+  void check_elsewhere(std::variant<auth::PamCheck, auth::LdapCheck> by, std::string_view who);
+  void ask_for_verdict();
+  bool hides_passwords() const;
   void inquire(const auth::Inquiry& inquiry, std::optional<std::string>& answer);
   bool awaits_answer() const;
   void on_login_frame(const wire::Piece& piece);

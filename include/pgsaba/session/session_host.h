@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "pgsaba/auth/client_login.h"
 #include "pgsaba/auth/host_access.h"
 #include "pgsaba/auth/inquiry.h"
+#include "pgsaba/auth/password_check.h"
 #include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/auth/userlist.h"
 #include "pgsaba/config/config.h"
@@ -46,8 +48,11 @@ class SessionHost {
   virtual net::Turn& turn() = 0;
   virtual const config::Config& config() = 0;
   virtual const auth::UserList& users() = 0;
-  // The rules that decide about logins; null: auth.type is not hba. Good for this turn.
-  virtual const auth::HostAccess* host_access() = 0;
+  // Their secrets of before, which are good as well.
+  virtual const auth::UserList& previous_users() = 0;
+  // The rules that decide about logins, or about those to the console; null: there are none. Good
+  // for this turn.
+  virtual const auth::HostAccess* host_access(bool console) = 0;
   // Whether users of the database that are not listed are asked for on a server; if so, the answer
   // to `seek_secret` is a later `secret_found`.
   virtual bool seeks_secrets(std::string_view database) = 0;
@@ -55,6 +60,17 @@ class SessionHost {
   virtual void doubt_secret(const ClientSession& session) = 0;
   // Asks the system; the answer is a later `inquiry_answered`.
   virtual void inquire(ClientSession& session, const auth::Inquiry& inquiry) = 0;
+  // Has PAM or a directory judge it; the answer is a later `password_judged`, which is not needed
+  // once nobody else holds `wanted`.
+  virtual void check_password(ClientSession& session, auth::PasswordCheck check,
+                              std::weak_ptr<const bool> wanted) = 0;
+  // Whether the login may go on, after failures of the same user from the same address. kWait: it
+  // hears `brake_released`.
+  enum class Brake : std::uint8_t { kNone, kWait, kRefuse };
+  virtual Brake brake(ClientSession& session) = 0;
+  virtual void password_was(const ClientSession& session, bool right) = 0;
+  // PAM or a directory has taken this password of the session's user.
+  virtual void password_known(const ClientSession& session, auth::SecretBytes password) = 0;
   virtual const auth::ClientLoginSettings& login_settings() = 0;
   // What clients are offered; null: no TLS. Good for this turn.
   virtual const net::TlsContext* client_tls() = 0;

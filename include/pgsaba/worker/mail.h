@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pgsaba/auth/inquiry.h"
+#include "pgsaba/auth/password_check.h"
 #include "pgsaba/auth/scram_keys.h"
 #include "pgsaba/net/handshake_desk.h"
 #include "pgsaba/net/mailbox.h"
@@ -77,6 +78,12 @@ struct InquiryAnswered {
   std::string answer;
 };
 
+// --- from the threads that have passwords judged ---
+struct PasswordJudged {
+  std::uint32_t client = 0;
+  bool accepted = false;
+};
+
 // --- from the threads that compute TLS handshakes ---
 struct HandshakeComputed {
   net::HandshakeStep step;
@@ -121,10 +128,11 @@ struct ServerArrives {
   net::Socket socket = net::kNoSocket;
 };
 
-using Mail = std::variant<NewPicture, SecretFound, StandbyProgress, SnapshotRequest, FateKnown,
-                          ConsoleOutput, Reconnect, Kill, Shutdown, KeysDerived, InquiryAnswered,
-                          HandshakeComputed, NewClient, CancelOrder, ListenOrder, ListenAnswer,
-                          Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
+using Mail =
+    std::variant<NewPicture, SecretFound, StandbyProgress, SnapshotRequest, FateKnown,
+                 ConsoleOutput, Reconnect, Kill, Shutdown, KeysDerived, InquiryAnswered,
+                 PasswordJudged, HandshakeComputed, NewClient, CancelOrder, ListenOrder,
+                 ListenAnswer, Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
 
 struct FateWanted {
@@ -177,6 +185,15 @@ class Inquirer {
  public:
   virtual ~Inquirer() = default;
   virtual void inquire(std::size_t worker, std::uint32_t client, const auth::Inquiry& inquiry) = 0;
+};
+
+// Has passwords judged away from the threads that serve queries; every call may come from any
+// worker's thread, the answer is PasswordJudged, unless nobody holds `wanted` any more.
+class PasswordJudge {
+ public:
+  virtual ~PasswordJudge() = default;
+  virtual void check_password(std::size_t worker, std::uint32_t client, auth::PasswordCheck check,
+                              std::weak_ptr<const bool> wanted) = 0;
 };
 
 // Computes steps of TLS handshakes away from the threads that serve queries; every call may come

@@ -26,7 +26,9 @@ struct Picture {
   std::uint64_t generation = 1;
   std::shared_ptr<const config::Config> config;
   std::shared_ptr<const auth::UserList> users;
-  std::shared_ptr<const auth::HostAccess> host_access;  // null: auth.type is not hba
+  std::shared_ptr<const auth::UserList> previous_users = std::make_shared<auth::UserList>();
+  std::shared_ptr<const auth::HostAccess> host_access;     // null: auth.type needs no rules
+  std::shared_ptr<const auth::HostAccess> console_access;  // null: the same as for everybody
   // To clients (null: no TLS is offered), and to servers by cluster (none: none is asked for).
   std::shared_ptr<const net::TlsContext> client_tls;
   std::map<std::string, std::shared_ptr<const net::TlsContext>, std::less<>> server_tls;

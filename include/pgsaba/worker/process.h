@@ -7,9 +7,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "pgsaba/auth/client_login.h"
+#include "pgsaba/auth/login_brake.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/routing/causal_clock.h"
 #include "pgsaba/routing/definitions.h"
@@ -35,19 +37,34 @@ class ClientCounters {
   Shelf users_;
 };
 
+// Connections that have not logged in yet, by where they come from. Nothing is kept of an address
+// without any.
+class LoginCounters {
+ public:
+  bool take(const std::string& address, std::int32_t limit);
+  void give(const std::string& address);
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::int32_t> held_;
+};
+
 struct Process {
   pool::SlotBook slots;
   server::PreparedTable prepared_statements;
   ClientCounters clients;
+  LoginCounters logins;
   routing::CausalBook causal_clocks;
   routing::DefinitionsBook definitions;
   auth::ClientLoginSettings login_settings;
+  auth::LoginBrake brake;
   std::atomic<std::uint64_t> next_id{1};
   std::vector<Mailbox*> mailboxes;                                // by worker
   std::vector<std::unique_ptr<std::atomic<std::int32_t>>> loads;  // clients, by worker
   ControlLink* control = nullptr;
   KeyMaker* key_maker = nullptr;              // null: workers derive keys themselves
   Inquirer* inquirer = nullptr;               // null: workers ask the system themselves
+  PasswordJudge* password_judge = nullptr;    // null: no such password is right
   HandshakeMaker* handshake_maker = nullptr;  // null: workers shake hands themselves
 };
 

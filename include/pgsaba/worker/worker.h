@@ -52,11 +52,20 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   net::Turn& turn() override { return turn_; }
   const config::Config& config() override { return *picture_->config; }
   const auth::UserList& users() override { return *picture_->users; }
-  const auth::HostAccess* host_access() override { return picture_->host_access.get(); }
+  const auth::UserList& previous_users() override { return *picture_->previous_users; }
+  const auth::HostAccess* host_access(bool console) override {
+    if (console && picture_->console_access != nullptr) return picture_->console_access.get();
+    return picture_->host_access.get();
+  }
   bool seeks_secrets(std::string_view database) override;
   void seek_secret(session::ClientSession& session) override;
   void doubt_secret(const session::ClientSession& session) override;
   void inquire(session::ClientSession& session, const auth::Inquiry& inquiry) override;
+  void check_password(session::ClientSession& session, auth::PasswordCheck check,
+                      std::weak_ptr<const bool> wanted) override;
+  Brake brake(session::ClientSession& session) override;
+  void password_known(const session::ClientSession& session, auth::SecretBytes password) override;
+  void password_was(const session::ClientSession& session, bool right) override;
   const auth::ClientLoginSettings& login_settings() override { return process_.login_settings; }
   const net::TlsContext* client_tls() override { return picture_->client_tls.get(); }
   auth::ScramKeyDesk& scram_keys() override { return scram_keys_; }
@@ -122,6 +131,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(Shutdown& mail);
   void on_mail(KeysDerived& mail);
   void on_mail(InquiryAnswered& mail);
+  void on_mail(PasswordJudged& mail);
   void on_mail(SecretFound& mail);
   void on_mail(FateKnown& mail);
   void on_mail(HandshakeComputed& mail);
@@ -137,6 +147,10 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void match_pools();
   void tick();
   void expire_sessions();
+  void release_brakes();
+  void keep_secret(const session::ClientSession& session, const auth::Secret& secret);
+  void count_login(session::ClientSession& session);
+  std::string brake_name(const session::ClientSession& session) const;
   void tick_pools();
   void tick_some_pools();
   bool droppable(const pool::Pool& pool) const;
@@ -208,6 +222,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   server::SettingsTable settings_;
   // By database and user: what servers said of users that no file lists.
   std::map<std::pair<std::string, std::string>, auth::Secret> found_secrets_;
+  std::unordered_map<std::uint32_t, std::string> counted_logins_;  // where they come from
+  std::multimap<Micros, std::uint32_t> braked_;  // logins by the time they may go on
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;

@@ -46,6 +46,18 @@ class Authority:
                 files.certificate)
         return files
 
+    def revoke(self, *certificates):
+        """The path of its list of revoked certificates, made anew with these."""
+        database, settings = self.path / "index.txt", self.path / "ca.conf"
+        database.write_text("")
+        settings.write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {database}\n"
+                            "default_md = sha256\ndefault_crl_days = 30\nunique_subject = no\n"
+                            f"certificate = {self.certificate}\nprivate_key = {self.key}\n")
+        for files in certificates:
+            openssl("ca", "-config", settings, "-revoke", files.certificate)
+        openssl("ca", "-config", settings, "-gencrl", "-out", self.path / "ca.crl")
+        return str(self.path / "ca.crl")
+
     def expired(self, name):
         return self.issue(name, file=f"{name}-expired", days=-1)
 

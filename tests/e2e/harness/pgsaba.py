@@ -53,6 +53,7 @@ class Pgsaba:
             "databases": {"postgres": {"cluster": "main", "pool_size": 4, "route": "primary"}},
             "auth": {"type": "trust"},
             "admin": {"users": [SUPERUSER]},
+            "core_dumps": True,  # tests look into the process
         }
 
     @property

@@ -1,6 +1,5 @@
-#include "auth/base64.h"
-
 #include <doctest/doctest.h>
+#include <pgsaba/auth/base64.h>
 
 using namespace pgsaba;
 using namespace pgsaba::auth;

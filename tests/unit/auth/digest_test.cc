@@ -1,9 +1,8 @@
 #include <doctest/doctest.h>
+#include <pgsaba/auth/base64.h>
 #include <pgsaba/auth/digest.h>
 
 #include <array>
-
-#include "auth/base64.h"
 
 using namespace pgsaba;
 using namespace pgsaba::auth;

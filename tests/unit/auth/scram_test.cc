@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
+#include <pgsaba/auth/base64.h>
 
 #include <string>
 #include <vector>
 
-#include "auth/base64.h"
 #include "auth/scram_client.h"
 #include "auth/scram_message.h"
 #include "auth/scram_server.h"

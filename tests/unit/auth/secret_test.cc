@@ -1,9 +1,8 @@
 #include <doctest/doctest.h>
+#include <pgsaba/auth/base64.h>
 #include <pgsaba/auth/secret.h>
 
 #include <string>
-
-#include "auth/base64.h"
 
 using namespace pgsaba;
 using namespace pgsaba::auth;

@@ -80,6 +80,18 @@ TEST_CASE("server authenticator: the bytes of password and md5 answers") {
   CHECK(ask(md5(), 5, "\x01\x02\x03\x04").payload == expected);
 }
 
+TEST_CASE("server authenticator: no password in clear text where somebody may read it") {
+  const auto answer = [](bool may_show) {
+    ServerAuthenticator login("alice", plain(), {.may_show_password = may_show});
+    return login.on_authentication(3, {});
+  };
+  CHECK(answer(true).kind == Kind::kSend);
+  CHECK(answer(false).kind == Kind::kFailed);
+  CHECK(answer(false).error.message.find("no TLS") != std::string::npos);
+  ServerAuthenticator hashed("alice", plain(), {.may_show_password = false});
+  CHECK(hashed.on_authentication(5, bytes_of("salt")).kind == Kind::kSend);
+}
+
 TEST_CASE("server authenticator: SCRAM with a password and by pass-through") {
   CHECK(log_in_by_scram(plain()).kind == Kind::kDone);
   CHECK(log_in_by_scram(pass_through()).kind == Kind::kDone);

@@ -107,11 +107,13 @@ TEST_CASE("values in their notation") {
   CHECK(has(yaml_of("auth_file = u.txt"), "file: /etc/u.txt"));
 }
 
-TEST_CASE("what is not served is not weakened") {
+TEST_CASE("how clients log in") {
   for (const char* type : {"cert", "pam", "ldap"}) {
     CAPTURE(type);
-    CHECK(has(yaml_of("auth_type = " + std::string(type)), "type: scram-sha-256"));
+    CHECK(has(yaml_of("auth_type = " + std::string(type)), "type: " + std::string(type)));
   }
+  CHECK(has(yaml_of("auth_type = pam"), "options: pamservice=pgbouncer"));
+  CHECK(has(yaml_of("auth_ldap_options = ldapserver=x ldapprefix=\"y\""), "ldapserver=x"));
   CHECK(has(yaml_of("auth_type = any"), "type: trust"));
 }
 

@@ -31,7 +31,9 @@ class FakeNetwork final : public net::Network {
   std::string sent(net::Socket socket) { return std::exchange(lines[socket].out, {}); }
 
   std::map<net::Socket, Line> lines;
-  bool refuses = false;  // the next attempts to connect
+  std::map<net::Socket, std::string> last_words;  // sent on sockets that are closed
+  net::Address peer = {};                         // of every socket
+  bool refuses = false;                           // the next attempts to connect
 
   net::IoResult receive(net::Socket socket, std::span<std::uint8_t> into) override {
     Line& line = lines[socket];
@@ -55,8 +57,11 @@ class FakeNetwork final : public net::Network {
   void watch_listener(net::Socket, net::Pollable&) override {}
   void unwatch(net::Socket socket) override { lines[socket].owner = nullptr; }
   net::Socket accept(net::Socket, const net::SocketOptions&) override { return net::kNoSocket; }
-  void close(net::Socket socket) override { lines.erase(socket); }
-  net::Address peer_address(net::Socket) override { return {}; }
+  void close(net::Socket socket) override {
+    last_words[socket] = lines[socket].out;
+    lines.erase(socket);
+  }
+  net::Address peer_address(net::Socket) override { return peer; }
   std::optional<uid_t> peer_user(net::Socket) override { return std::nullopt; }
   net::Address local_address(net::Socket) override { return {}; }
   void wait(Micros) override {}
