@@ -22,6 +22,8 @@ constexpr std::string_view kWitness =
 constexpr std::string_view kTimeline =
     ", CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.substr("
     "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END";
+constexpr std::string_view kAlone =
+    ", pg_catalog.current_setting('synchronous_standby_names') = ''";
 // A checkpoint that begins where it stands was made while nothing ran: by the shutdown or the
 // recovery before this life. Source: CreateCheckPoint.
 constexpr std::string_view kFirstXid =
@@ -116,6 +118,7 @@ bool FateDesk::choose_server(Court& court) {
 void FateDesk::ask_place(Court& court) {
   std::string question(kWitness);
   question += kTimeline;
+  question += kAlone;
   if (!court.without_control_data) question += kFirstXid;
   court.link->ask(question, kLimitUs,
                   [this, &court](const ServerLink::Answer& answer) { on_place(court, answer); });
@@ -132,7 +135,8 @@ void FateDesk::on_place(Court& court, const ServerLink::Answer& answer) {
     court.witness_since = monotonic_now();
   }
   court.evidence = {.timeline = timeline_in(answer.row[1])};
-  if (answer.row.size() > 2) court.evidence.first_xid = routing::full_xid(answer.row[2]);
+  court.waits_for_standbys = answer.row[2] != "t";
+  if (answer.row.size() > 3) court.evidence.first_xid = routing::full_xid(answer.row[3]);
   if (court.questions.empty()) return;
   court.evidence.timeline != 0 ? ask_status(court) : retry(court);
 }
@@ -158,7 +162,10 @@ void FateDesk::on_status(Court& court, const ServerLink::Answer& answer) {
   evidence.never_given = never;
   evidence.same_life = court.server == wanted.server && court.witness_since < wanted.mark.asked_at;
   if (!never) evidence.status = answer.row[1];
-  const Fate fate = routing::fate_of(wanted.mark, evidence);
+  Fate fate = routing::fate_of(wanted.mark, evidence);
+  // It is on that server; but the server itself would not have said so before a standby has it,
+  // too.
+  if (fate == Fate::kCommitted && court.waits_for_standbys) fate = Fate::kUnknown;
   if (fate == Fate::kStillRuns) return retry(court);
   answer_first(court, fate);
   proceed_later(court, 0);

@@ -44,6 +44,7 @@ class FateDesk {
     std::string witness;               // its process behind the link; empty: not known
     Micros witness_since = 0;          // it is known
     routing::FateEvidence evidence;    // of that server, without what concerns one question
+    bool waits_for_standbys = false;   // that server, with each COMMIT
     bool without_control_data = false;
     net::Watch pause;
   };
