@@ -39,6 +39,7 @@ ClientSession::Taken ClientSession::acquire(Pins keeps, const ReadRequest& read)
     return Taken::kNotYet;
   }
   note_route(read, route);
+  reads_on_primary_ = read.bytes > 0 && route.pool == nullptr;
   parked_at_ = 0;
   lease_pool_ = pool;
   foreseen_ = keeps;

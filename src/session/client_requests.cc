@@ -226,6 +226,7 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
 ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
   // It must not be executed outside of the transaction, should that not begin.
   if (server_->beginning() && batches_sent_ > batches_before_lease_) return Taken::kNotYet;
+  if (reads_on_primary_ && !request_seen_) keep_request(as_read(piece, ahead), ahead);
   // What follows on the primary may be a write, which must not come twice.
   if (!read_ && !request_.empty() && batches_sent_ > batches_before_lease_) forget_request();
   if (read_ && !pins_.any()) {

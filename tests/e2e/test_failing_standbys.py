@@ -216,6 +216,23 @@ def test_a_read_meets_one_dying_connection_after_the_other(group, start_pgsaba):
         assert codes(client.read_until_ready()) == ["08007"]
 
 
+def test_a_read_that_has_waited_for_the_primary_is_repeated_too(group, start_pgsaba):
+    daemon = start_pgsaba(split({"databases": {"postgres": {"pool_size": 1}},
+                                 "routing": {"read_your_writes": "off"}}), servers=group.servers)
+    wait_for_both(daemon)
+    for standby in group.standbys:
+        assert codes(daemon_command(daemon, f"disable server {standby.name}")) == []
+    with daemon.connect() as other, daemon.connect(timeout=60) as client:
+        other.query("begin")
+        other.query("update seen set number = number where false")
+        client.send(m.query("select 7 from (select pg_sleep(2)) s"))
+        assert client.is_silent()
+        other.query("commit")
+        terminate_the_read(group.primary)
+        frames = client.read_until_ready()
+        assert codes(frames) == [] and m.row_values(frames[1]) == [b"7"]
+
+
 def daemon_command(daemon, sql):
     with daemon.connect(database="pgsaba") as console:
         return console.query(sql)

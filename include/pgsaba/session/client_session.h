@@ -469,6 +469,7 @@ class ClientSession final : public net::Connection,
   pool::Pool* lease_pool_ = nullptr;  // where the server comes from, or is waited for
   Buffer request_;                    // a read that can be run elsewhere, as it came
   bool request_seen_ = false;         // whether it can was looked at
+  bool reads_on_primary_ = false;     // the lease is, or will be, of the primary for a read
   std::uint8_t repeats_ = 0;          // of `request_`, after servers opened since `failed_at_`
   bool again_ = false;                // `request_` is to be looked at before what comes now
   routing::LeaseReason lease_reason_ =
