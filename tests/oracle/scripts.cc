@@ -1,13 +1,11 @@
 // The scripts that PostgreSQL is installed with: its views, information_schema, its extensions.
 #include <doctest/doctest.h>
-#include <pg_query.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "oracle/parser.h"
+#include "oracle/script_text.h"
 
 using namespace pgsaba;
 namespace fs = std::filesystem;
@@ -28,25 +26,6 @@ std::vector<fs::path> scripts() {
   return files;
 }
 
-// Without the lines that psql takes for itself.
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file);
-  std::string text;
-  for (std::string line; std::getline(in, line);)
-    if (!line.starts_with('\\')) text += line + "\n";
-  return text;
-}
-
-std::vector<std::string> statements_of(const std::string& script) {
-  const PgQuerySplitResult result = pg_query_split_with_scanner(script.c_str());
-  std::vector<std::string> statements;
-  for (int i = 0; i < result.n_stmts; ++i)
-    statements.push_back(script.substr(static_cast<std::size_t>(result.stmts[i]->stmt_location),
-                                       static_cast<std::size_t>(result.stmts[i]->stmt_len)));
-  pg_query_free_split_result(result);
-  return statements;
-}
-
 // The query of a view is a text of its own.
 std::string query_of(const std::string& statement) {
   const std::size_t begin = std::min(statement.find("SELECT"), statement.find("select"));
@@ -64,7 +43,7 @@ TEST_CASE("we miss nothing in the scripts that are installed") {
   oracle::Counts counts;
   for (const fs::path& file : files) {
     CAPTURE(file.string());
-    for (const std::string& statement : statements_of(text_of(file))) {
+    for (const std::string& statement : oracle::statements_of(oracle::text_of_script(file))) {
       oracle::compare(statement, &counts);
       if (const std::string query = query_of(statement); !query.empty())
         oracle::compare(query, &counts);
