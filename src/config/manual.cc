@@ -49,18 +49,23 @@ databases:
 auth: {type: scram\-sha\-256, file: userlist.txt}
 .fi
 .SH SEE ALSO
-.BR pgsaba (1)
+.BR pgsaba (1),
+.BR pgsaba\-console (7),
+.BR pgsaba\-routing (7)
 )";
 
 // Text for troff: no accidental escapes or requests.
 std::string escaped(std::string_view text) {
   std::string out;
   if (text.starts_with('.') || text.starts_with('\'')) out += "\\&";
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
     if (c == '\\') {
       out += "\\e";
     } else if (c == '-') {
       out += "\\-";
+    } else if (c == ':' && at + 1 < text.size() && text[at + 1] != ' ') {
+      out += ":\\:";  // a line may be broken here, in lists of ciphers
     } else {
       out += c;
     }

@@ -8,7 +8,7 @@
 #include "control/host_access_file.h"
 #include "control/route_explanation.h"
 #include "pgsaba/base/log.h"
-#include "pgsaba/config/show.h"
+#include "pgsaba/config/change.h"
 #include "pgsaba/wire/sqlstate.h"
 
 namespace pgsaba::control {
@@ -22,6 +22,8 @@ namespace sqlstate = wire::sqlstate;
 
 constexpr std::string_view kConfigFileError = "F0000";
 constexpr std::string_view kUndefinedObject = "42704";
+constexpr std::string_view kCannotChangeNow = "55P02";
+constexpr std::string_view kInvalidValue = "22023";
 
 // "*" stands for names that nobody has listed; it is none itself.
 bool is_known(const Picture& picture, const std::string& database) {
@@ -323,13 +325,18 @@ ConsoleExecutor::Answer ConsoleExecutor::reload() {
 }
 
 ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket, const admin::SetSetting& command) {
-  const config::Config& config = *controls().picture().config;
-  const auto rows = config::show(config);
-  if (std::ranges::find(rows, command.key, &config::ShowRow::key) == rows.end())
-    return failed(kUndefinedObject, "unrecognized setting \"" + command.key + "\"",
-                  "SHOW CONFIG lists them.");
-  return failed(sqlstate::kFeatureNotSupported, "settings cannot be changed by SET",
-                "Change it in " + config.path + " and give RELOAD.");
+  const config::Change change =
+      config::with_setting(*controls().picture().config, command.key, command.value);
+  if (change.config) {
+    if (Status used = controls().use(change.config); !used.ok())
+      return failed(sqlstate::kObjectNotInState, used.error().message, used.error().hint);
+    log::info("{}: SET {} = {}", who_, command.key, command.value);
+    return admin::AdminReply{};
+  }
+  const auto code = change.refusal == config::ChangeRefusal::kUnknown  ? kUndefinedObject
+                    : change.refusal == config::ChangeRefusal::kNotNow ? kCannotChangeNow
+                                                                       : kInvalidValue;
+  return failed(code, change.error.message, change.error.hint);
 }
 
 }  // namespace pgsaba::control

@@ -473,6 +473,14 @@ Status Daemon::reload() {
   return done();
 }
 
+Status Daemon::use(std::shared_ptr<const config::Config> config) {
+  if (Status opened = log::configure(log_options(config->log)); !opened.ok()) return opened;
+  raise_file_limit(*config, picture_->users->size(), workers_.size());
+  catalogues_->configure(config);
+  change_picture([&](worker::Picture& picture) { picture.config = config; });
+  return done();
+}
+
 void Daemon::switch_over(const std::string& cluster, std::size_t server,
                          std::function<void(admin::AdminReply)> done) {
   switchover_->begin(cluster, server, std::move(done));

@@ -49,6 +49,7 @@ class Daemon final : public DaemonControls {
   const worker::Picture& picture() const override { return *picture_; }
   void change_picture(const std::function<void(worker::Picture&)>& change) override;
   Status reload() override;
+  Status use(std::shared_ptr<const config::Config> config) override;
   void shutdown(ShutdownMode mode) override;
   bool stopping() const override { return stopping_; }
   void tell_workers(const std::function<worker::Mail()>& make_letter) override;

@@ -27,6 +27,8 @@ class DaemonControls {
   virtual void change_picture(const std::function<void(worker::Picture&)>& change) = 0;
   // Reads configuration and user list anew; an error leaves everything as it was.
   virtual Status reload() = 0;
+  // Settings that were changed by hand, until the next reload.
+  virtual Status use(std::shared_ptr<const config::Config> config) = 0;
   virtual void shutdown(ShutdownMode mode) = 0;
   virtual bool stopping() const = 0;
   // A letter to every worker.

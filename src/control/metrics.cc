@@ -94,6 +94,12 @@ void add_process(Families& all, const admin::ConsolePicture& picture, const Proc
       .add({}, std::ranges::count_if(picture.workers, [](const auto& worker) {
              return worker.worker != admin::kControlThread;
            }));
+  all.gauge("pgsaba_worker_lag_seconds",
+            "How long a worker took to read a letter, measured when this page was asked for.");
+  for (const stats::WorkerSnapshot& worker : picture.workers)
+    if (worker.worker != admin::kControlThread)
+      all.add({{"worker", std::to_string(worker.worker)}},
+              seconds(std::max<Micros>(0, worker.time - process.asked_at)));
   all.gauge("process_resident_memory_bytes", "Resident memory size in bytes.")
       .add({}, process.resident_bytes);
   all.gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.")

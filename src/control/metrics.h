@@ -13,6 +13,7 @@ namespace pgsaba::control {
 
 // What the kernel says of this process.
 struct ProcessFacts {
+  Micros asked_at = 0;  // when the workers were asked for their snapshots; wall clock
   std::uint64_t resident_bytes = 0;
   std::uint64_t virtual_bytes = 0;
   std::uint64_t open_files = 0;

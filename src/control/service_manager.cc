@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -28,13 +27,6 @@ socklen_t fill(const std::string& from, sockaddr_un& to) {
   return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + from.size());
 }
 
-// What RELOADING has to come with: the manager compares it with its own clock.
-Micros monotonic_us() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * kSecond + now.tv_nsec / 1'000;
-}
-
 }  // namespace
 
 Micros watchdog_interval(const char* microseconds, const char* for_pid, int pid) {
@@ -57,7 +49,7 @@ void ServiceManager::ready(std::string_view status) {
 }
 
 void ServiceManager::reloading() {
-  tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(monotonic_us()) +
+  tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(monotonic_now()) +
        "\nSTATUS=reading the configuration again");
 }
 

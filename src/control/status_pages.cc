@@ -35,14 +35,15 @@ void StatusPages::serve(const HttpRequest& request, std::function<void(HttpReply
   if (!known) return done({.status = 404, .body = "there are /metrics, /healthz and /readyz\n"});
   if (!may_look(request, controls_.picture().config->http))
     return done({.status = 401, .body = "a name and a password are needed\n"});
-  controls_.gather(stats::Detail::kSums, [this, request, done = std::move(done)](
+  const Micros asked_at = wall_clock_now();
+  controls_.gather(stats::Detail::kSums, [this, request, asked_at, done = std::move(done)](
                                              std::vector<stats::WorkerSnapshot> workers) {
-    done(page(request, std::move(workers)));
+    done(page(request, std::move(workers), asked_at));
   });
 }
 
-HttpReply StatusPages::page(const HttpRequest& request,
-                            std::vector<stats::WorkerSnapshot> workers) const {
+HttpReply StatusPages::page(const HttpRequest& request, std::vector<stats::WorkerSnapshot> workers,
+                            Micros asked_at) const {
   if (workers.empty()) return {.status = 503, .body = "starting up\n"};
   if (request.path == "/healthz") return {.body = "alive\n"};
   ConsoleFacts facts{version_, {}, {}};
@@ -50,7 +51,9 @@ HttpReply StatusPages::page(const HttpRequest& request,
   const auto picture =
       make_console_picture(controls_.picture(), std::move(workers), std::move(facts));
   if (request.path == "/readyz") return ready_page(request, picture);
-  return {.type = std::string(kMetricsType), .body = metrics_text(picture, process_facts())};
+  ProcessFacts process = process_facts();
+  process.asked_at = asked_at;
+  return {.type = std::string(kMetricsType), .body = metrics_text(picture, process)};
 }
 
 HttpReply StatusPages::ready_page(const HttpRequest& request,

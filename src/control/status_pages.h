@@ -20,7 +20,8 @@ class StatusPages {
   void serve(const HttpRequest& request, std::function<void(HttpReply)> done);
 
  private:
-  HttpReply page(const HttpRequest& request, std::vector<stats::WorkerSnapshot> workers) const;
+  HttpReply page(const HttpRequest& request, std::vector<stats::WorkerSnapshot> workers,
+                 Micros asked_at) const;
   HttpReply ready_page(const HttpRequest& request, const admin::ConsolePicture& picture) const;
 
   DaemonControls& controls_;

@@ -170,6 +170,8 @@ class DatabaseYml {
   }
 
  private:
+  using Replicas = std::vector<std::pair<std::string, Settings*>>;  // by name
+
   std::string place(int line) const { return name_ + ":" + std::to_string(line); }
 
   static std::string environments(const YamlNode& root) {
@@ -195,7 +197,7 @@ class DatabaseYml {
     }
     for (auto& [key, one] : all) {
       if (text_of(one, "replica") == "true") continue;
-      std::vector<std::pair<std::string, Settings*>> replicas;
+      Replicas replicas;
       for (auto& [other, candidate] : all)
         if (text_of(candidate, "replica") == "true" &&
             text_of(candidate, "database") == text_of(one, "database"))
@@ -219,29 +221,46 @@ class DatabaseYml {
     list += (list.empty() ? "" : ", ") + server.text();
   }
 
-  void take_one(const std::string& name, Settings& settings,
-                const std::vector<std::pair<std::string, Settings*>>& replicas) {
+  void take_one(const std::string& name, Settings& settings, const Replicas& replicas) {
     const std::string adapter = text_of(settings, "adapter");
     const std::string database = text_of(settings, "database");
-    if (!is_postgres(adapter)) {
-      for (const auto& [key, value] : settings.values)
-        draft_.note({place(value.line), key + ": " + value.text},
-                    "the database " + name + " is not PostgreSQL's (" + adapter + ").");
-      return;
-    }
+    if (!is_postgres(adapter))
+      return pass_over(settings,
+                       "the database " + name + " is not PostgreSQL's (" + adapter + ").");
     if (database.empty()) {
-      for (const auto& [key, value] : settings.values)
-        draft_.note({place(value.line), key + ": " + value.text},
-                    "without a database and hosts there is nothing to connect to.");
       draft_.warn(name + ": no database is named here");
-      return;
+      return pass_over(settings, "without a database there is nothing to connect to.");
     }
     any_ = true;
-    std::string cluster = name == environment_ || name == "primary" ? "main" : name;
-    std::string servers;
     Settings makara;
     for (const auto& [key, node] : settings.maps)
       if (key == "makara") gather(*node, makara);
+    const std::string cluster = name == environment_ || name == "primary" ? "main" : name;
+    const bool split = !makara.connections.empty() || !replicas.empty();
+    const std::string from = place(settings.values.at("database").line);
+    draft_.add("clusters", scalar(cluster) + ":", "");
+    draft_.add("clusters", "  servers: [" + servers_of(settings, makara, replicas) + "]", from);
+    if (split) draft_.add("clusters", "  monitor: " + monitor(settings).text(), from);
+    FlowMap map;
+    map.add("cluster", scalar(cluster));
+    if (split) map.add("route", "split");
+    draft_.add("databases", templated(database) + ": " + map.text(), from);
+    for (const auto& [other, replica] : replicas) add_replica(other, *replica, cluster, database);
+    add_user(settings);
+    note_rest(makara, {});
+    note_rest(settings, {"host", "port", "database", "username", "password", "adapter"});
+    for (const auto& [key, node] : settings.maps)
+      if (key != "makara") draft_.note({place(node->place.line), key + ": …"}, kApplication);
+  }
+
+  void pass_over(const Settings& settings, const std::string& why) {
+    for (const auto& [key, value] : settings.values)
+      draft_.note({place(value.line), key + ": " + value.text}, why);
+  }
+
+  std::string servers_of(const Settings& settings, const Settings& makara,
+                         const Replicas& replicas) {
+    std::string servers;
     for (const YamlPointer& node : makara.connections) {
       Settings one;
       gather(*node, one);
@@ -252,34 +271,20 @@ class DatabaseYml {
     }
     if (makara.connections.empty()) add_server(settings, settings, servers);
     for (const auto& [other, replica] : replicas) add_server(*replica, settings, servers);
-    const int line = settings.values.at("database").line;
-    draft_.add("clusters", scalar(cluster) + ":", "");
-    draft_.add("clusters", "  servers: [" + servers + "]", place(line));
-    const bool split = !makara.connections.empty() || !replicas.empty();
-    if (split) draft_.add("clusters", "  monitor: " + monitor(settings).text(), place(line));
+    return servers;
+  }
+
+  void add_replica(const std::string& name, const Settings& replica, const std::string& cluster,
+                   const std::string& database) {
+    const std::string from = place(replica.values.at("replica").line);
     FlowMap map;
-    map.add("cluster", scalar(cluster));
-    if (split) map.add("route", "split");
-    draft_.add("databases", templated(database) + ": " + map.text(), place(line));
-    for (const auto& [other, replica] : replicas) {
-      FlowMap copy;
-      copy.add("cluster", scalar(cluster))
-          .add("dbname", templated(database))
-          .add("route", "replica");
-      draft_.add("databases", templated(database + "_replica") + ": " + copy.text(),
-                 place(replica->values.at("replica").line));
-      draft_.note(
-          {place(replica->values.at("replica").line), other + ": replica: true"},
-          "whoever wants a replica in any case, as connected_to(role: :reading), connects to " +
-              database + "_replica; the others need not ask, for reads are recognized.");
-      note_rest(*replica,
-                {"host", "port", "database", "username", "password", "adapter", "replica"});
-    }
-    add_user(settings);
-    note_rest(makara, {});
-    note_rest(settings, {"host", "port", "database", "username", "password", "adapter"});
-    for (const auto& [key, node] : settings.maps)
-      if (key != "makara") draft_.note({place(node->place.line), key + ": …"}, kApplication);
+    map.add("cluster", scalar(cluster)).add("dbname", templated(database)).add("route", "replica");
+    draft_.add("databases", templated(database + "_replica") + ": " + map.text(), from);
+    draft_.note(
+        {from, name + ": replica: true"},
+        "whoever wants a replica in any case, as connected_to(role: :reading), connects to " +
+            database + "_replica; the others need not ask, for reads are recognized.");
+    note_rest(replica, {"host", "port", "database", "username", "password", "adapter", "replica"});
   }
 
   static FlowMap monitor(const Settings& settings) {

@@ -139,15 +139,12 @@ Status PgbouncerMigration::write_setting(const Counterpart& setting, const IniLi
   // Listeners and clusters have been written.
   if (setting.target.find('[') != std::string_view::npos || setting.target.starts_with("clusters."))
     return done();
-  const std::size_t dot = setting.target.find('.');
-  const std::string section(setting.target.substr(0, dot));
-  const std::string key(setting.target.substr(dot + 1));
+  const std::string section(setting.target.substr(0, setting.target.find('.')));
   const Translated value = translate(setting, line, path_);
   if (!value.error.empty()) return Error{value.error + " (" + line.place() + ")"};
   if (!value.note.empty()) draft_.note(origin_of(line), value.note);
   for (const std::string& warning : value.warnings) draft_.warn(line.place() + ": " + warning);
   for (const auto& [name, text] : value.settings) draft_.set(section, name, text, from(line));
-  (void)key;
   return done();
 }
 

@@ -53,7 +53,8 @@ Columns database_columns() {
          all_of(kText, {"pool_mode", "load_balance_hosts"}) +
          all_of(kInt4, {"max_connections", "current_connections", "max_client_connections",
                         "current_client_connections", "paused", "disabled"}) +
-         all_of(kText, {"cluster", "route"});
+         all_of(kText, {"cluster", "route"}) +
+         all_of(kInt4, {"reserve_pool"});  // as it was called before 1.24
 }
 
 Columns user_columns() {
@@ -74,6 +75,7 @@ Columns database_and(std::initializer_list<std::string_view> numbers) {
   return Columns{{"database", kText}} + all_of(kNumeric, numbers);
 }
 
+// The last is the name that total_query_count had before 1.8.
 Columns stats_columns() {
   return database_and({"total_server_assignment_count",
                        "total_xact_count",
@@ -98,7 +100,8 @@ Columns stats_columns() {
                        "avg_client_parse_count",
                        "avg_server_parse_count",
                        "avg_bind_count",
-                       "avg_client_login_count"});
+                       "avg_client_login_count",
+                       "total_requests"});
 }
 
 Columns stats_totals_columns() {
@@ -138,6 +141,12 @@ std::vector<Column> make_columns(Subject subject) {
     case Subject::kPrepared:
       return {{"statement", kText}, {"query", kText},   {"bytes", kInt8},
               {"users", kInt4},     {"servers", kInt4}, {"hits", kInt8}};
+    case Subject::kWaits:
+      return Columns{{"id", kInt4}} +
+             all_of(kText, {"database", "user", "application_name", "addr", "waits_for", "since"}) +
+             Columns{{"wait_us", kInt8}} +
+             all_of(kText, {"holders", "held_by", "held_from", "held_why"}) +
+             Columns{{"held_us", kInt8}};
     case Subject::kSockets:
     case Subject::kActiveSockets:
       return socket_columns();

@@ -38,6 +38,7 @@ constexpr std::array kNames = {
     SubjectName{"TOTALS", Subject::kTotals},
     SubjectName{"USERS", Subject::kUsers},
     SubjectName{"VERSION", Subject::kVersion},
+    SubjectName{"WAITS", Subject::kWaits},
 };
 
 std::string usage_text() {
@@ -68,7 +69,7 @@ std::string usage_text() {
          "\n\tENABLE SERVER name [IN cluster]"
          "\n\tSWITCHOVER TO name [IN cluster]"
          "\n\t                      make a standby the primary, while clients wait"
-         "\n\tSET key = value       until the next start"
+         "\n\tSET key = value       until the next RELOAD"
          "\n\tRELOAD                read the configuration again"
          "\n\tSUSPEND"
          "\n\tSHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]";

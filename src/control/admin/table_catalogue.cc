@@ -66,6 +66,7 @@ Row database_row(const DatabaseInfo& info, const Connections& now) {
       flag(info.disabled),
       info.cluster.empty() ? Cell{} : cell(info.cluster),
       info.route.empty() ? Cell{} : cell(info.route),
+      cell(info.reserve_pool_size),
   };
 }
 

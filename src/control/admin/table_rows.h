@@ -21,6 +21,9 @@ Rows pin_rows(const ConsolePicture& picture);
 Rows socket_rows(const ConsolePicture& picture);
 Rows active_socket_rows(const ConsolePicture& picture);
 
+// table_waits.cc
+Rows wait_rows(const ConsolePicture& picture);  // the longest wait first
+
 // table_catalogue.cc
 Rows database_rows(const ConsolePicture& picture);
 Rows user_rows(const ConsolePicture& picture);

@@ -50,6 +50,7 @@ Rows stats_rows(const ConsolePicture& picture) {
     Row row = {cell(database)};
     append_fields(row, totals);
     append_fields(row, picture.averages.of(database));
+    row.push_back(cell(totals.query_count));
     rows.push_back(std::move(row));
   }
   return rows;

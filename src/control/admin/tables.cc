@@ -60,6 +60,8 @@ RowsOf rows_of(Subject subject) {
       return state_rows;
     case Subject::kVersion:
       return version_rows;
+    case Subject::kWaits:
+      return wait_rows;
     case Subject::kDnsZones:  // we follow names, not zones
     case Subject::kPeers:     // one process has many workers; it needs no peers
     case Subject::kPeerPools:
@@ -89,6 +91,7 @@ stats::Detail detail_for(Subject subject) {
     case Subject::kClients:
     case Subject::kPins:
     case Subject::kSockets:
+    case Subject::kWaits:
       return stats::Detail::kClients;
     case Subject::kDatabases:
     case Subject::kLists:

@@ -130,11 +130,19 @@ TEST_CASE("SHOW DATABASES tells servers, sizes and what is paused or disabled") 
   CHECK(harness.daemon.current.disabled.empty());
 }
 
-TEST_CASE("SHOW CONFIG has rows, SET points to the file") {
+TEST_CASE("SHOW CONFIG has rows, SET changes what may change now") {
   DeskHarness harness;
   harness.open(1);
   CHECK(holds(harness.answer(1, "SHOW CONFIG"), "D:default_pool_size,20,20,yes"));
-  CHECK(holds(harness.answer(1, "SET default_pool_size = 5"), "E:0A000"));
+  CHECK(harness.answer(1, "SET default_pool_size = 5") == "C:SET default_pool_size=5 | Z:I");
+  CHECK(holds(harness.answer(1, "SHOW CONFIG"), "D:default_pool_size,5,20,yes"));
+  CHECK(harness.answer(1, "SET timeouts.query_wait = '2min'") ==
+        "C:SET timeouts.query_wait=2min | Z:I");
+  CHECK(holds(harness.answer(1, "SHOW CONFIG"), "D:query_wait_timeout,120,120,yes"));
+  CHECK(holds(harness.answer(1, "SET listen_backlog = 5"), "E:55P02"));
+  CHECK(holds(harness.answer(1, "SET auth_type = trust"), "E:55P02"));
+  CHECK(holds(harness.answer(1, "SET default_pool_size = many"), "E:22023"));
+  CHECK(holds(harness.answer(1, "SET deny_relations = 'a b'"), "E:"));
   CHECK(holds(harness.answer(1, "SET nonsense = 5"), "E:42704"));
 }
 

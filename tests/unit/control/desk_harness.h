@@ -33,6 +33,10 @@ struct FakeDaemon final : DaemonControls {
     ++current.generation;
   }
   Status reload() override { return reload_result; }
+  Status use(std::shared_ptr<const config::Config> config) override {
+    current.config = std::move(config);
+    return done();
+  }
   void shutdown(ShutdownMode mode) override { shutdowns.push_back(mode); }
   bool stopping() const override { return !shutdowns.empty(); }
   void tell_workers(const std::function<worker::Mail()>& make_letter) override {

@@ -33,7 +33,7 @@ constexpr std::array kExpected = {
              "numeric avg_wait_time numeric avg_client_parse_count numeric "
              "avg_server_parse_count numeric avg_bind_count numeric avg_client_login_count "
              "numeric ",
-             ""},
+             "total_requests numeric "},
     Expected{"STATS_TOTALS",
              "database text server_assignment_count numeric xact_count numeric query_count "
              "numeric bytes_received numeric bytes_sent numeric xact_time numeric query_time "
@@ -82,7 +82,7 @@ constexpr std::array kExpected = {
              "load_balance_hosts text max_connections int4 current_connections int4 "
              "max_client_connections int4 current_client_connections int4 paused int4 disabled "
              "int4 ",
-             "cluster text route text "},
+             "cluster text route text reserve_pool int4 "},
     Expected{"USERS",
              "name text pool_size text reserve_pool_size text pool_mode text "
              "max_user_connections int4 current_connections int4 max_user_client_connections "
@@ -97,6 +97,10 @@ constexpr std::array kExpected = {
              "peer_id int4 cl_active_cancel_req int4 cl_waiting_cancel_req int4 "
              "sv_active_cancel int4 sv_login int4 ",
              ""},
+    Expected{"WAITS", "",
+             "id int4 database text user text application_name text addr text waits_for text "
+             "since text wait_us int8 holders text held_by text held_from text held_why text "
+             "held_us int8 "},
     Expected{"PINS", "",
              "id int4 database text user text server text remote_pid int4 reason text since text "
              "idle_us int8 worker int4 "},
@@ -160,6 +164,7 @@ TEST_CASE("every subject but FDS and HELP has columns, and rows as wide as them"
   stats::ClientRow& client = worker.clients.emplace_back();
   client.state = stats::ClientState::kActive;
   client.pinned_since = 1;
+  worker.clients.emplace_back().state = stats::ClientState::kWaiting;
   worker.servers.emplace_back();
   worker.pools.emplace_back();
   worker.databases.push_back({"shop", {}});
