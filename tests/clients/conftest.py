@@ -26,7 +26,9 @@ def direct(cluster):
 @pytest.fixture(scope="session", params=[1, 2], ids="workers={}".format)
 def daemon(pgsaba_binary, directory, cluster, request):
     """A pgsaba with one or two workers, which share two server connections."""
+    # With two, each lease takes the server that was free for the longest time.
     changes = {"workers": request.param,
+               "pool": {"server_round_robin": request.param == 2},
                "databases": {"postgres": {"pool_size": POOL_SIZE}},
                "timeouts": {"query_wait": "20s"}}
     name = f"pgsaba{request.param}"
