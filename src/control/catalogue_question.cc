@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <string_view>
+
+#include "pgsaba/sql/statement.h"
 
 namespace pgsaba::control {
 namespace {
@@ -35,6 +38,21 @@ untrusted AS MATERIALIZED (
   OR aggcombinefn IN (SELECT oid FROM plain) OR aggserialfn IN (SELECT oid FROM plain)
   OR aggdeserialfn IN (SELECT oid FROM plain) OR aggmtransfn IN (SELECT oid FROM plain)
   OR aggminvtransfn IN (SELECT oid FROM plain) OR aggmfinalfn IN (SELECT oid FROM plain)),)";
+
+// A constant with a dot is taken for the name of a parameter where the function calls set_config at
+// all; elsewhere only what is surely meant as one is.
+constexpr std::string_view kSources = R"(
+source AS MATERIALIZED (
+ SELECT CASE WHEN p.prosrc = '' THEN pg_get_functiondef(p.oid) ELSE p.prosrc END AS text
+ FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+ WHERE p.oid >= 16384 AND p.prokind <> 'a' AND l.lanname NOT IN ('c', 'internal')),
+mentioned(name) AS (
+ SELECT m[1] FROM source, regexp_matches(text, '''([a-z_][\w$]*(?:\.[a-z_][\w$]*)+)''', 'gi') m
+  WHERE text ~* 'set_config'
+ UNION SELECT m[1] FROM source, regexp_matches(text,
+  '(?:current_setting\s*\(\s*''+|\mset\s+(?:session\s+)?)([a-z_][\w$]*(?:\.[a-z_][\w$]*)+)', 'gi') m
+ UNION SELECT split_part(c, '=', 1) FROM pg_proc p, unnest(p.proconfig) c WHERE p.oid >= 16384
+ UNION SELECT split_part(c, '=', 1) FROM pg_db_role_setting, unnest(setconfig) c),)";
 
 // An operator that shares its name with one of PostgreSQL's is known by the types it is for; so is
 // one that PostgreSQL uses by itself to sort, group or compare. Whatever has such a type inside is
@@ -97,6 +115,10 @@ UNION ALL SELECT 'anything', '', 'operator ' || o.oprname || ' that is not trust
 UNION ALL SELECT 'anything', '', 'cast between types of PostgreSQL that is not trusted'
  FROM pg_cast c WHERE c.castsource < 16384 AND c.casttarget < 16384
   AND c.castfunc IN (SELECT oid FROM untrusted)
+UNION ALL SELECT 'sequence read', '', '' WHERE EXISTS (
+ SELECT FROM source WHERE text ~* '\m(currval|lastval)\M')
+UNION ALL SELECT DISTINCT 'custom parameter', lower(name), '' FROM mentioned
+ WHERE strpos(name, '.') > 0
 UNION ALL SELECT DISTINCT 'volatile function', p.proname, '' FROM pg_proc p
  WHERE p.oid < 16384 AND p.provolatile = 'v' AND p.pronamespace = 'pg_catalog'::regnamespace
 ORDER BY 1, 2, 3)";
@@ -121,6 +143,8 @@ constexpr std::array kWords = {
     Word{"volatile function", OwnKind::kVolatileFunction},
 };
 
+constexpr std::size_t kColumns = 3;  // of an answer
+
 void replace_all(std::string& text, std::string_view what, std::string_view with) {
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at))
     text.replace(at, what.size(), with);
@@ -130,19 +154,35 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
 
 std::string catalogue_question(bool trust_declarations) {
   std::string question;
-  for (const std::string_view part : {kBefore, kFunctions, kTypes, kObjects}) question += part;
+  for (const std::string_view part : {kBefore, kFunctions, kSources, kTypes, kObjects})
+    question += part;
   replace_all(question, "$trust", trust_declarations ? "true" : "false");
   return question;
 }
 
 std::vector<sql::OwnObject> objects_in(const std::vector<std::string>& fields) {
-  constexpr std::size_t kColumns = 3;
   std::vector<sql::OwnObject> objects;
   for (std::size_t at = 0; at + kColumns <= fields.size(); at += kColumns) {
     const auto* word = std::ranges::find(kWords, fields[at], &Word::text);
     if (word != kWords.end()) objects.push_back({word->kind, fields[at + 1], fields[at + 2]});
   }
   return objects;
+}
+
+bool mentions_sequence_reads(const std::vector<std::string>& fields) {
+  return std::ranges::find(fields, "sequence read") != fields.end();
+}
+
+std::vector<std::string> custom_names_in(const std::vector<std::string>& fields) {
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at + kColumns <= fields.size(); at += kColumns) {
+    if (fields[at] == "custom parameter") {
+      names.push_back(fields[at + 1]);
+    } else if (fields[at] == "view" || fields[at] == "policy" || fields[at] == "domain") {
+      std::ranges::move(sql::hidden_settings(fields[at + 2]), std::back_inserter(names));
+    }
+  }
+  return names;
 }
 
 }  // namespace pgsaba::control

@@ -15,5 +15,10 @@ namespace pgsaba::control {
 std::string catalogue_question(bool trust_declarations);
 
 std::vector<sql::OwnObject> objects_in(const std::vector<std::string>& fields);
+// The custom parameters ("a.b") that functions, views, policies and settings of roles mention, as
+// far as their names stand there.
+std::vector<std::string> custom_names_in(const std::vector<std::string>& fields);
+// Whether a function asks currval or lastval.
+bool mentions_sequence_reads(const std::vector<std::string>& fields);
 
 }  // namespace pgsaba::control

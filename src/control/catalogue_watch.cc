@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "control/catalogue_question.h"
@@ -15,15 +16,21 @@ namespace {
 constexpr Micros kTickUs = kSecond;
 // A database is not looked at more often than this, whatever is defined there; nor after a failure.
 constexpr Micros kPauseUs = 20 * kMillisecond;
-constexpr Micros kFailurePauseUs = kSecond;
+constexpr Micros kFirstFailurePauseUs = kSecond;
+constexpr int kMostDoublings = 6;  // of that
 constexpr Micros kLimitUs = 30 * kSecond;
 constexpr std::size_t kMostLooks = 4;  // at the same time
+
+Micros pause_after(int failures) {
+  if (failures == 0) return kPauseUs;
+  return kFirstFailurePauseUs << std::min(failures - 1, kMostDoublings);
+}
 
 }  // namespace
 
 CatalogueWatch::CatalogueWatch(net::ControlLoop& loop, routing::DefinitionsBook& book,
-                               std::function<void()> changed)
-    : loop_(loop), book_(book), changed_(std::move(changed)) {
+                               server::CustomNames& names, std::function<void()> changed)
+    : loop_(loop), book_(book), names_(names), changed_(std::move(changed)) {
   ticking_ = loop_.every(kTickUs, [this] { tick(); });
 }
 
@@ -54,6 +61,7 @@ void CatalogueWatch::follow(const routing::Topology& topology) {
       if (name.cluster != cluster.name) continue;
       database.definitions->changed();
       database.wanted = true;
+      database.failures = 0;
     }
   }
   serve();
@@ -94,9 +102,7 @@ void CatalogueWatch::serve() {
   for (auto& [name, database] : databases_) {
     if (!database.wanted || database.link || looking_ >= kMostLooks) continue;
     const Micros due =
-        database.ended_at == 0
-            ? 0
-            : database.ended_at + (database.complaint.empty() ? kPauseUs : kFailurePauseUs);
+        database.ended_at == 0 ? 0 : database.ended_at + pause_after(database.failures);
     if (due <= now) {
       look(name, database);
     } else if (next == 0 || due < next) {
@@ -146,9 +152,13 @@ void CatalogueWatch::on_answer(const routing::DatabaseName& name, std::uint64_t 
     database.found = objects_in(answer.row);
     database.covers = covers;
     database.complaint.clear();
+    database.failures = 0;
+    note_names(name, answer.row);
+    database.reads_sequences = mentions_sequence_reads(answer.row);
     note(name, database);
   } else {
     database.wanted = true;
+    ++database.failures;
     complain(name, database, answer.error);
   }
   // A link must not be destroyed by its own answer.
@@ -157,6 +167,18 @@ void CatalogueWatch::on_answer(const routing::DatabaseName& name, std::uint64_t 
       if (one.link && !one.link->busy()) one.link.reset();
     serve();
   });
+}
+
+// Before the workers hear that somebody has looked.
+void CatalogueWatch::note_names(const routing::DatabaseName& name,
+                                const std::vector<std::string>& fields) {
+  if (names_.found(name.cluster + '/' + name.dbname, custom_names_in(fields)) ||
+      std::exchange(told_of_names_, true))
+    return;
+  log::warning(
+      "cluster {}: the functions, views and policies of {} and other databases mention more than "
+      "{} custom parameters; what functions set of the others is not kept for their clients",
+      name.cluster, name.dbname, server::CustomNames::kMost);
 }
 
 void CatalogueWatch::note(const routing::DatabaseName& name, Database& database) {
@@ -173,6 +195,7 @@ void CatalogueWatch::note(const routing::DatabaseName& name, Database& database)
   if (!known.rules || known.rules->fingerprint() != rules->fingerprint())
     known.rules = std::move(rules);
   known.covers = database.covers;
+  known.reads_sequences = database.reads_sequences;
   changed_();
 }
 
@@ -181,8 +204,8 @@ void CatalogueWatch::complain(const routing::DatabaseName& name, Database& datab
   if (database.complaint == error) return;
   database.complaint = error;
   log::warning(
-      "cluster {}: the catalogue of database {} cannot be read, so its reads run on the "
-      "primary: {}",
+      "cluster {}: the catalogue of database {} cannot be read, so that reads run on the "
+      "primary, and custom parameters that functions set may not be kept: {}",
       name.cluster, name.dbname, error);
 }
 

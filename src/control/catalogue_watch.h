@@ -1,7 +1,8 @@
 // CatalogueWatch: reads in the catalogues of databases what they have of their own, as far as it
-// decides where statements may run (sql::OwnObjects). It looks when a database's reads are first
-// to be split, after something was defined there through this process, when another server has
-// become the primary, and at an interval for as long as reads are split.
+// decides where statements may run (sql::OwnObjects), and which custom parameters they mention
+// (server::CustomNames). It looks when a client first comes to a database, after something was
+// defined there through this process, when another server has become the primary, and at an
+// interval for as long as reads are split or unknown code is run.
 // Owning thread: the control loop's. Lives as long as the daemon: a reload configures it anew.
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/routing/definitions.h"
 #include "pgsaba/routing/topology.h"
+#include "pgsaba/server/custom_names.h"
 
 namespace pgsaba::control {
 
@@ -24,13 +26,13 @@ class CatalogueWatch {
   using Catalogues = std::map<routing::DatabaseName, routing::Catalogue>;
 
   // `changed` is called when `catalogues` are others than before.
-  CatalogueWatch(net::ControlLoop& loop, routing::DefinitionsBook& book,
+  CatalogueWatch(net::ControlLoop& loop, routing::DefinitionsBook& book, server::CustomNames& names,
                  std::function<void()> changed);
 
   void configure(std::shared_ptr<const config::Config> config);
   // After each new picture.
   void follow(const routing::Topology& topology);
-  // Reads wait for a look, or would.
+  // Reads wait for a look, or would, or somebody runs code that may have been defined since.
   void want(const routing::DatabaseName& database);
 
   const Catalogues& catalogues() const { return catalogues_; }
@@ -40,10 +42,12 @@ class CatalogueWatch {
     std::shared_ptr<routing::Definitions> definitions;
     std::unique_ptr<ServerLink> link;  // while a look is under way
     std::vector<sql::OwnObject> found;
+    bool reads_sequences = false;
     std::uint64_t covers = 0;
     Micros looked_at = 0;  // successfully; 0: never
     Micros ended_at = 0;   // successfully or not
     bool wanted = false;
+    int failures = 0;            // in a row
     std::string complaint = {};  // the failure last reported
   };
 
@@ -53,11 +57,13 @@ class CatalogueWatch {
   void on_answer(const routing::DatabaseName& name, std::uint64_t covers,
                  const ServerLink::Answer& answer);
   void note(const routing::DatabaseName& name, Database& database);
+  void note_names(const routing::DatabaseName& name, const std::vector<std::string>& fields);
   void complain(const routing::DatabaseName& name, Database& database, const std::string& error);
   std::shared_ptr<const sql::AccessRules> judge(const Database& database) const;
 
   net::ControlLoop& loop_;
   routing::DefinitionsBook& book_;
+  server::CustomNames& names_;
   std::function<void()> changed_;
   std::shared_ptr<const config::Config> config_;
   std::string question_;
@@ -65,6 +71,7 @@ class CatalogueWatch {
   std::map<routing::DatabaseName, Database> databases_;
   Catalogues catalogues_;
   std::size_t looking_ = 0;
+  bool told_of_names_ = false;  // that there are too many
   net::Watch ticking_;
   net::Watch soon_;
 };

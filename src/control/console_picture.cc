@@ -259,6 +259,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   result.averages = std::move(facts.averages);
   result.hba = std::move(facts.hba);
   result.prepared = std::move(facts.prepared);
+  result.prepared_bounds = facts.prepared_bounds;
   move_consoles(workers, facts.consoles);
   workers.back().memory = std::move(facts.memory);
   result.workers = std::move(workers);

@@ -18,6 +18,7 @@ struct ConsoleFacts {
   std::vector<admin::HbaInfo> hba = {};
   std::vector<stats::PreparedRow> prepared = {};
   std::vector<stats::MemoryRow> memory = {};  // of the process
+  stats::PreparedBounds prepared_bounds = {};
 };
 
 // Workers hold the consoles' sockets and list them among their clients; here they move to the

@@ -204,8 +204,8 @@ Status Daemon::start() {
       });
   consoles_->on_fates([this](const worker::FateWanted& wanted) { fates_.ask(wanted); });
   process_.control = consoles_.get();
-  catalogues_ =
-      std::make_unique<CatalogueWatch>(loop_, process_.definitions, [this] { publish(); });
+  catalogues_ = std::make_unique<CatalogueWatch>(loop_, process_.definitions, process_.custom_names,
+                                                 [this] { publish(); });
   catalogues_->configure(picture_->config);
   switchover_ = std::make_unique<Switchover>(loop_, *this, [this](const std::string& cluster) {
     if (monitor_) monitor_->probe_now(cluster);
@@ -537,6 +537,11 @@ std::vector<stats::PreparedRow> Daemon::prepared_statements() {
                         .names = statement.names.load(std::memory_order_relaxed)});
       });
   return rows;
+}
+
+stats::PreparedBounds Daemon::prepared_bounds() {
+  return {.limit_bytes = process_.prepared_statements.limit(),
+          .refused = process_.prepared_statements.memory().refused};
 }
 
 std::vector<stats::MemoryRow> Daemon::memory() {

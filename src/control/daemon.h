@@ -58,6 +58,7 @@ class Daemon final : public DaemonControls {
               std::function<void(std::vector<stats::WorkerSnapshot>)> answer) override;
   std::vector<stats::PreparedRow> prepared_statements() override;
   std::vector<stats::MemoryRow> memory() override;
+  stats::PreparedBounds prepared_bounds() override;
   void switch_over(const std::string& cluster, std::size_t server,
                    std::function<void(admin::AdminReply)> done) override;
   void give_up_switchover() override { switchover_->give_up(); }

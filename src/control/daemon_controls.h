@@ -49,6 +49,7 @@ class DaemonControls {
   virtual std::vector<stats::PreparedRow> prepared_statements() = 0;
   // What all workers share.
   virtual std::vector<stats::MemoryRow> memory() = 0;
+  virtual stats::PreparedBounds prepared_bounds() = 0;
 };
 
 }  // namespace pgsaba::control

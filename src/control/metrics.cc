@@ -270,6 +270,29 @@ void add_routes(Families& all, const admin::ConsolePicture& picture) {
   for (const auto& [key, sum] : sums) all.add(labels(key), seconds(sum.wait_us));
 }
 
+// ---- what clients keep servers for -------------------------------------------------------------
+
+void add_pins(Families& all, const admin::ConsolePicture& picture) {
+  const admin::PinTotals totals = admin::pin_totals_of(picture.workers);
+  const auto labels = [](const auto& key) {
+    return Labels{{"database", key.first}, {"reason", key.second}};
+  };
+  all.gauge("pgsaba_pins", "Clients that keep a server connection between transactions, and why.");
+  for (const auto& [key, sum] : totals) all.add(labels(key), sum.pinned);
+  all.counter("pgsaba_pins_total", "How often a client began to keep a server connection.");
+  for (const auto& [key, sum] : totals) all.add(labels(key), sum.taken);
+  all.counter("pgsaba_pin_seconds_total",
+              "How long server connections were kept, of pins that ended.");
+  for (const auto& [key, sum] : totals) all.add(labels(key), seconds(sum.kept_us));
+  all.counter("pgsaba_pin_waits_total", "Statements that waited for a place among the pins.");
+  for (const auto& [key, sum] : totals) all.add(labels(key), sum.waited);
+  all.counter("pgsaba_pin_wait_seconds_total", "How long they waited for it.");
+  for (const auto& [key, sum] : totals) all.add(labels(key), seconds(sum.wait_us));
+  all.counter("pgsaba_pins_refused_total",
+              "Statements that failed, and clients that were ended, for want of such a place.");
+  for (const auto& [key, sum] : totals) all.add(labels(key), sum.refused);
+}
+
 // ---- servers and memory ------------------------------------------------------------------------
 
 Labels labels_of(const admin::TopologyRow& row) {
@@ -301,12 +324,32 @@ void add_topology(Families& all, const admin::ConsolePicture& picture) {
 }
 
 void add_memory(Families& all, const admin::ConsolePicture& picture) {
-  std::map<std::string, std::uint64_t> bytes;
-  for (const stats::WorkerSnapshot& worker : picture.workers)
-    for (const stats::MemoryRow& row : worker.memory)
-      bytes[row.name] += std::uint64_t{row.entry_bytes} * (row.used + row.free);
+  struct Sum {
+    std::uint64_t bytes = 0;
+    std::uint64_t used = 0;
+    std::uint64_t free = 0;
+  };
+  std::map<std::string, Sum> sums;
+  for (const stats::WorkerSnapshot& worker : picture.workers) {
+    for (const stats::MemoryRow& row : worker.memory) {
+      Sum& sum = sums[row.name];
+      sum.bytes += std::uint64_t{row.entry_bytes} * (row.used + row.free);
+      sum.used += row.used;
+      sum.free += row.free;
+    }
+  }
   all.gauge("pgsaba_memory_bytes", "What caches take, as in SHOW MEM.");
-  for (const auto& [name, sum] : bytes) all.add({{"cache", name}}, sum);
+  for (const auto& [name, sum] : sums) all.add({{"cache", name}}, sum.bytes);
+  all.gauge("pgsaba_memory_entries", "How many entries caches have, in use or not.");
+  for (const auto& [name, sum] : sums) {
+    all.add({{"cache", name}, {"state", "used"}}, sum.used);
+    all.add({{"cache", name}, {"state", "free"}}, sum.free);
+  }
+  all.gauge("pgsaba_prepared_memory_limit_bytes",
+            "What prepared statements and clients' names for them may take; 0 is no limit.")
+      .add({}, picture.prepared_bounds.limit_bytes);
+  all.counter("pgsaba_prepared_statements_refused_total", "Statements that found no room in that.")
+      .add({}, picture.prepared_bounds.refused);
 }
 
 // When the process began: its 22nd field in /proc/self/stat, in ticks since the machine began.
@@ -362,6 +405,7 @@ std::string metrics_text(const admin::ConsolePicture& picture, const ProcessFact
   add_traffic(all, picture);
   add_times(all, picture);
   add_routes(all, picture);
+  add_pins(all, picture);
   add_topology(all, picture);
   add_memory(all, picture);
   return all.text();

@@ -48,6 +48,7 @@ HttpReply StatusPages::page(const HttpRequest& request, std::vector<stats::Worke
   if (request.path == "/healthz") return {.body = "alive\n"};
   ConsoleFacts facts{version_, {}, {}};
   facts.memory = controls_.memory();
+  facts.prepared_bounds = controls_.prepared_bounds();
   const auto picture =
       make_console_picture(controls_.picture(), std::move(workers), std::move(facts));
   if (request.path == "/readyz") return ready_page(request, picture);

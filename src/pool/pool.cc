@@ -44,6 +44,16 @@ ServerConnection* Pool::take(const server::SettingsRef& wanted) {
   return chosen;
 }
 
+void Pool::sequences_are_read() {
+  shared_->sequences_read_at.store(host_.turn().now, std::memory_order_relaxed);
+}
+
+bool Pool::sequences_read_lately() const {
+  constexpr Micros kLately = 3600 * kSecond;
+  const Micros at = shared_->sequences_read_at.load(std::memory_order_relaxed);
+  return at != 0 && host_.turn().now - at < kLately;
+}
+
 void Pool::enqueue(Waiter& waiter) {
   waiter.waiting_since = host_.turn().now;
   (waiter.waits_for_pin() ? pin_waiters_ : waiters_).push_back(waiter);

@@ -214,6 +214,13 @@ std::optional<Expected> Pipeline::take_skipped() {
   return entry;
 }
 
+bool Pipeline::nothing_of_theirs() const {
+  if (skipping_ || copying_in_ || batch_open_) return false;
+  for (std::size_t i = 0; i < count_; ++i)
+    if (action_of(at(i).disposition) == Action::kForward) return false;
+  return true;
+}
+
 bool Pipeline::only_asks() const {
   if (skipping_ || copying_in_ || batch_open_) return false;
   for (std::size_t i = 0; i < count_; ++i)

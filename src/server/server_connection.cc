@@ -62,11 +62,11 @@ void ServerConnection::send_query(std::string_view sql, Disposition disposition)
   send(frame);
 }
 
-bool ServerConnection::match(const SettingsRef& wanted) {
+bool ServerConnection::match(const SettingsRef& wanted, std::uint64_t client) {
+  if (hides_settings_of_ != 0 && hides_settings_of_ != client) settings_unknown();
   if (settings_known_ && same_settings(settings_, wanted)) return false;
-  const Restoration restoration = settings_known_ ? difference(settings_, wanted) : restore(wanted);
-  settings_ = wanted;
-  settings_known_ = true;
+  const Restoration restoration = restoration_to(wanted);
+  settings_are(wanted);
   // A query is converted as a whole: what follows has to find the new encoding in place.
   if (!restoration.encoding_sql.empty())
     send_query(restoration.encoding_sql, Disposition::kSwallow);
@@ -78,11 +78,17 @@ bool ServerConnection::match(const SettingsRef& wanted) {
 
 bool ServerConnection::match_and_tell(const SettingsRef& wanted) {
   if (settings_known_ && same_settings(settings_, wanted)) return false;
-  const Restoration restoration = settings_known_ ? difference(settings_, wanted) : restore(wanted);
+  const Restoration restoration = restoration_to(wanted);
   settings_are(wanted);
   for (const std::string& sql : {restoration.encoding_sql, restoration.sql})
     if (!sql.empty()) send_query(sql, Disposition::kAsk);
   return !pipeline_.empty();
+}
+
+Restoration ServerConnection::restoration_to(const SettingsRef& wanted) {
+  if (settings_known_) return difference(settings_, wanted);
+  hides_settings_of_ = 0;  // all is reset
+  return restore(wanted);
 }
 
 void ServerConnection::settings_are(SettingsRef settings) {
@@ -112,7 +118,8 @@ void ServerConnection::leave_batch() {
   send(frame);
 }
 
-void ServerConnection::forget_sequences() {
+void ServerConnection::forget_sequences(std::uint64_t client) {
+  served_ = client;
   send_query("DISCARD SEQUENCES", Disposition::kSwallow);
 }
 
@@ -275,8 +282,9 @@ void ServerConnection::clean(std::string_view sql, bool resets_session) {
   holder_ = nullptr;
   state_ = State::kCleaning;
   if (resets_session) {
-    settings_ = nullptr;
-    settings_known_ = true;
+    settings_are(nullptr);
+    hides_settings_of_ = 0;
+    served_ = 0;
     taint_ = Taint::kNone;
     statements_.forget_all();
     named_.clear();

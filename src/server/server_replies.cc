@@ -152,7 +152,7 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
   if (piece.tag == 'A' && holder_ != nullptr && piece.complete &&
       !holder_->wants_notification(wire::read_channel(piece.body())))
     return swallow(run, piece);
-  if (piece.tag == 'S') note_parameter(piece.body(), ours);
+  if (piece.tag == 'S' && note_parameter(piece.body(), ours)) return swallow(run, piece);
   if (piece.tag == 'C' && !ours) note_command(piece.body());
   apply(verdict, piece, run);
   const bool began = verdict.finished && verdict.entry.disposition == Disposition::kBegin &&
@@ -298,14 +298,17 @@ void ServerConnection::judge_unlent(const Piece& piece, Run& run) {
   body_swallowed_ = !piece.complete;
 }
 
-void ServerConnection::note_parameter(Bytes body, bool ours) {
+// True: it is not for the client, or not yet.
+bool ServerConnection::note_parameter(Bytes body, bool ours) {
   const auto parameter = wire::read_parameter_status(body);
-  if (!parameter) return;
+  if (!parameter) return false;
   if (holder_ != nullptr && !ours) {
+    const bool later = holder_->tells_later(parameter->first, parameter->second);
     holder_->parameter_changed(parameter->first, parameter->second);
-  } else if (state_ == State::kIdle) {
-    login_.set_parameter(parameter->first, parameter->second);
+    return later;
   }
+  if (state_ == State::kIdle) login_.set_parameter(parameter->first, parameter->second);
+  return false;
 }
 
 // Commands that change the session in ways the wire does not show otherwise.

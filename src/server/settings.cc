@@ -105,13 +105,6 @@ Restoration turn(const SettingsRef& from, const SettingsRef& to, bool same_who) 
 
 }  // namespace
 
-void SettingsTable::remember_custom(const std::string& name) {
-  constexpr std::size_t kMostCustomNames = 32;
-  if (custom_names_.size() < kMostCustomNames &&
-      std::ranges::find(custom_names_, name) == custom_names_.end())
-    custom_names_.push_back(name);
-}
-
 std::string lower_case(std::string_view text) {
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(), [](char c) {

@@ -13,21 +13,43 @@
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/relay.h"
+#include "session/set_batch.h"
 #include "session/unnamed_statement.h"
 
 namespace pgsaba::session {
 
-bool ClientSession::answer_as_known(std::string_view text) {
-  if (state_ != State::kIdle) return false;
+const pool::KnownAnswer* ClientSession::known_answer(std::string_view text) {
+  if (state_ != State::kIdle) return nullptr;
   wire::ErrorFields why;
   pool::Pool* pool = host_.route(*account_, why);
-  const pool::KnownAnswer* known =
-      pool != nullptr ? pool->known_answers().find(settings_, text) : nullptr;
+  return pool != nullptr ? pool->known_answers().find(settings_, text) : nullptr;
+}
+
+void ClientSession::take_over(const pool::KnownAnswer& known) {
+  for (const auto& [name, value] : known.reported) note_dialect(name, value);
+  settings_ = known.after;
+}
+
+bool ClientSession::answer_as_known(std::string_view text) {
+  const pool::KnownAnswer* known = known_answer(text);
   if (known == nullptr) return false;
   drop_unnamed_statement();
-  for (const auto& [name, value] : known->reported) note_dialect(name, value);
-  settings_ = known->after;
+  take_over(*known);
   reply(known->frames);
+  return true;
+}
+
+// A SET by the extended protocol. All messages of its batch are there: what follows the Parse is
+// dropped, up to the Sync.
+bool ClientSession::answer_batch_as_known(Bytes ahead) {
+  if (query_.command != sql::Command::kSet || !query_.single || !account_->pools_transactions())
+    return false;
+  const auto batch = read_set_batch(ahead);
+  const pool::KnownAnswer* known = batch ? known_answer(batch->text) : nullptr;
+  if (known == nullptr) return false;
+  keep_unnamed_statement(batch->rest, query_);
+  batch_answer_ = std::make_unique<std::string>(batch->answer(known->frames));
+  take_over(*known);
   return true;
 }
 

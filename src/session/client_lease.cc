@@ -7,6 +7,7 @@
 #include "session/client_login_state.h"
 #include "session/commit_watch.h"
 #include "session/errors.h"
+#include "session/held_parameters.h"
 #include "session/lease_traces.h"
 #include "session/lesson.h"
 #include "session/listening.h"
@@ -42,6 +43,7 @@ ClientSession::Taken ClientSession::acquire(Pins keeps, const ReadRequest& read)
   reads_on_primary_ = read.bytes > 0 && route.pool == nullptr;
   parked_at_ = 0;
   lease_pool_ = pool;
+  note_sequence_read(query_.effects);
   foreseen_ = keeps;
   wants_pin = keeps.any();
   const bool may_keep = !wants_pin || pool->pin_in_turn(*this);
@@ -102,7 +104,10 @@ void ClientSession::link(ServerConnection& server) {
   batches_before_lease_ = batches_sent_;
   cancel_held_ = false;
   server.lend(*this);
-  if (server.match(settings_)) return transition(State::kMatching);
+  const bool must_not_tell = reads_sequences() && server.has_served_others(number_);
+  server.serve(number_);
+  if (must_not_tell) server.forget_sequences(number_);
+  if (server.match(settings_, number_)) return transition(State::kMatching);
   matched();
 }
 
@@ -236,6 +241,39 @@ void ClientSession::parameter_changed(std::string_view name, std::string_view va
   settings_ = host_.settings().with(settings_, key, value);
 }
 
+// What the client thinks that a parameter is.
+std::string_view ClientSession::told_value(std::string_view name) const {
+  if (const std::string* own = server::find_setting(settings_, server::lower_case(name)))
+    return *own;
+  for (const auto& [reported, value] : server_->login().parameters())
+    if (reported == name) return value;
+  return {};
+}
+
+// While something may go back to its default, whose value of the client's own comes behind that.
+// Whether the session is a superuser's has but two values, and no setting.
+bool ClientSession::tells_later(std::string_view name, std::string_view value) {
+  constexpr sql::Effects kMayReset =
+      sql::effect::kSetting | sql::effect::kAnySetting | sql::effect::kUnknownCode;
+  if (!login_settings_ || state_ != State::kLinked || !traces_ ||
+      (traces_->effects() & kMayReset) == 0 || !account_->pools_transactions())
+    return false;
+  const std::string key = server::lower_case(name);
+  const bool of_role = key == "is_superuser";
+  const char* setting = of_role ? "role" : key.c_str();
+  if (server::find_setting(login_settings_, setting) == nullptr || is_forced(key)) return false;
+  if (!held_parameters_) held_parameters_ = std::make_unique<HeldParameters>();
+  held_parameters_->hold(name, of_role ? (value == "on" ? "off" : "on") : told_value(name), value);
+  return true;
+}
+
+void ClientSession::tell_held_parameters() {
+  if (!held_parameters_) return;
+  const std::string frames = std::exchange(held_parameters_, nullptr)->take();
+  if (lesson_) lesson_->frames += frames;
+  send(frames);
+}
+
 void ClientSession::count_request() {
   repeats_ = 0;
   failed_at_ = 0;
@@ -312,6 +350,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
       last.message.empty() ? std::string(describe(reason)) : last.severity + ": " + last.message;
   batches_answered_ = batches_sent_;
   if (statements_) statements_->all_answered();
+  tell_held_parameters();
   release_ready();  // what it is owed for was answered
   if (was == State::kSettling && settling_ != Settling::kState && !pins_.any()) {
     if (wanted_channels_) {

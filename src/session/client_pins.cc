@@ -78,22 +78,21 @@ std::optional<ClientSession::Taken> ClientSession::reserve_pin(const Piece& piec
     return on_unlinked(piece, piece.bytes);
   }
   if (take_lasting_place(true)) return std::nullopt;
-  refuse_statement(piece);
+  account_->pin_counts->refused(foreseen_);
+  refuse_statement(piece, errors::no_pin_left(foreseen_.describe()));
   return Taken::kYes;
 }
 
 // PostgreSQL itself fails, so that the transaction and what is sent behind it are what they should
 // be; the client reads why.
-void ClientSession::refuse_statement(const Piece& piece) {
+void ClientSession::refuse_statement(const Piece& piece, const wire::ErrorFields& error) {
   const bool query = piece.tag == 'Q';
   if (request_at_ == 0) request_at_ = turn().now;
   if (piece.tag != 'B') drop_unnamed_statement();
   if (query) ++batches_sent_;
   may_commit_ = false;
   body_ = Body::kForward;
-  const wire::ErrorFields error = errors::no_pin_left(foreseen_.describe());
   host_.log_client(*this, error.message);
-  account_->pin_counts->refused(foreseen_);
   server_->refuse(query ? server::Request::kQuery : server::Request::kParse, error);
 }
 

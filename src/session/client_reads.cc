@@ -6,6 +6,7 @@
 #include "pgsaba/routing/retry.h"
 #include "pgsaba/session/client_session.h"
 #include "session/errors.h"
+#include "session/held_parameters.h"
 #include "session/lease_traces.h"
 #include "session/lesson.h"
 #include "session/listening.h"
@@ -401,6 +402,7 @@ void ClientSession::note_access(Access access) {
 
 // Before the client hears that it is over, so that nobody can know of it earlier than our numbers.
 void ClientSession::ready_comes(TransactionStatus status) {
+  if (status != TransactionStatus::kIdle) tell_held_parameters();
   const bool over = status == TransactionStatus::kIdle || server_->has_committed();
   if (over && server_->has_defined()) note_defined();
   if (over && account_ != nullptr && account_->reads.clock) note_seen();

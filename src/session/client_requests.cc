@@ -13,6 +13,7 @@
 #include "session/orphaned_transaction.h"
 #include "session/pin_foresight.h"
 #include "session/query_text.h"
+#include "session/set_batch.h"
 
 namespace pgsaba::session {
 
@@ -103,6 +104,10 @@ void ClientSession::reply(std::string_view frames) {
 
 // What needs no server is answered here; everything else waits for one.
 ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead) {
+  if (batch_answer_) {
+    if (piece.tag == 'S') reply(*std::exchange(batch_answer_, nullptr));
+    return Taken::kYes;
+  }
   switch (piece.tag) {
     case 'd':
     case 'c':
@@ -116,6 +121,9 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
       return Taken::kYes;
     case 'Q':
       if (answer_unlinked(piece)) return Taken::kYes;
+      break;
+    case 'P':
+      if (answer_batch_as_known(ahead)) return Taken::kYes;
       break;
     default:
       break;
@@ -210,8 +218,7 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   const std::size_t given_up_before = traces_ ? traces_->given_up().size() : 0;
   // A function that is made now may set them later, out of sight.
   if (query_.command == Command::kCreate)
-    for (const std::string& name : sql::hidden_settings(text))
-      host_.settings().remember_custom(name);
+    for (const std::string& name : sql::hidden_settings(text)) host_.custom_names().learn(name);
   note_statement(effects | match_names(query_.effects, text), text);
   if (touches_data(query_)) note_access(data_access(query_));
   drop_unnamed_statement();
@@ -238,6 +245,7 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
+  if (const auto taken = refuse_reserved_name(piece)) return *taken;
   if (const auto taken = reserve_pin(piece)) return *taken;
   if (!account_->asks_fate || !watches_commit(piece)) return send_on(piece);
   const Taken taken = send_on(piece);
@@ -250,6 +258,8 @@ ClientSession::Taken ClientSession::send_on(const Piece& piece) {
     case 'Q':
       return on_query(piece);
     case 'P':
+      if (query_.command == Command::kSet && batches_sent_ == batches_before_lease_)
+        if (const auto batch = read_set_batch(ahead)) begin_lesson(batch->text);
       return on_parse(piece);
     case 'B':
       return on_bind(piece);

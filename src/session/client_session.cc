@@ -4,6 +4,7 @@
 #include "session/client_login_state.h"
 #include "session/commit_watch.h"
 #include "session/errors.h"
+#include "session/held_parameters.h"
 #include "session/lease_traces.h"
 #include "session/lesson.h"
 #include "session/listening.h"
@@ -31,6 +32,7 @@ ClientSession::ClientSession(SessionHost& host, std::uint32_t id, net::Socket so
     : Connection(host.turn(), Side::kClient),
       host_(host),
       id_(id),
+      number_(host.next_id()),
       login_(std::make_unique<Login>()),
       connected_at_(host.turn().now),
       idle_since_(host.turn().now) {

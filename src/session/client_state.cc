@@ -8,6 +8,7 @@
 #include "session/client_login_state.h"
 #include "session/commit_watch.h"
 #include "session/errors.h"
+#include "session/held_parameters.h"
 #include "session/lease_traces.h"
 #include "session/lesson.h"
 #include "session/listening.h"
@@ -45,22 +46,41 @@ void ClientSession::note_statement(sql::Effects effects, std::string_view text,
   if (effects != 0) traces().add(text, effects, dialect_, bind);
 }
 
-// currval() and lastval() tell of the session's own past: where they are asked, what draws from a
-// sequence keeps its server for a while. Whoever asks without having drawn must not be told what
-// another client drew there.
-sql::Effects ClientSession::guard_sequences(sql::Effects effects) {
-  constexpr sql::Effects kDraws = effect::kSequence | effect::kInsert;
-  const bool unread = (effects & effect::kAll) == effect::kAll;
-  if (unread || (effects & (effect::kSequenceRead | kDraws)) == 0) return effects;
-  if ((effects & effect::kInsert) != 0 && reads_sequences_) effects |= effect::kSequence;
-  const bool drew = pins_.has(PinReason::kSequence) || drew_in_lease_;
-  if ((effects & kDraws) != 0) drew_in_lease_ = true;
-  if ((effects & effect::kSequenceRead) == 0) return effects;
+// A text that could not be read is not taken for one that asks.
+void ClientSession::note_sequence_read(sql::Effects effects) {
+  if ((effects & effect::kSequenceRead) == 0 || (effects & effect::kAll) == effect::kAll) return;
   reads_sequences_ = true;
-  if (!drew && (effects & kDraws) == 0 && server_->pipeline().empty() &&
-      server_->pipeline().status() != wire::TransactionStatus::kFailed)
-    server_->forget_sequences();
-  return effects;
+  if (lease_pool_ != nullptr) lease_pool_->sequences_are_read();
+}
+
+// currval() and lastval() tell of the session's own past. Where they are asked, be it by a function
+// of the database's, nobody may meet what others drew; and what a client that asks may have drawn
+// from a sequence keeps its server for a while.
+bool ClientSession::reads_sequences() const {
+  return reads_sequences_ || account_->reads.reads_sequences ||
+         (lease_pool_ != nullptr && lease_pool_->sequences_read_lately());
+}
+
+// It must not be told what others drew, unless it has just drawn itself: the first one to ask, whom
+// nobody expected to, would not find its own. Behind what may have failed nothing of ours is sent.
+void ClientSession::forget_foreign_draws() {
+  const server::Pipeline& pipeline = server_->pipeline();
+  if (server_->has_served_others(number_) && !drew_in_lease_ && pipeline.nothing_of_theirs() &&
+      pipeline.status() != wire::TransactionStatus::kFailed)
+    server_->forget_sequences(number_);
+}
+
+sql::Effects ClientSession::guard_sequences(sql::Effects effects) {
+  constexpr sql::Effects kMayDraw = effect::kSequence | effect::kInsert | effect::kUnknownCode;
+  const bool unread = (effects & effect::kAll) == effect::kAll;
+  if (unread || (effects & (effect::kSequenceRead | kMayDraw)) == 0) return effects;
+  note_sequence_read(effects);
+  const bool reads = reads_sequences();
+  if (reads) forget_foreign_draws();
+  drew_in_lease_ = drew_in_lease_ || (effects & kMayDraw) != 0;
+  const bool keeps = (reads_sequences_ && (effects & effect::kInsert) != 0) ||
+                     (account_->reads.reads_sequences && (effects & effect::kUnknownCode) != 0);
+  return keeps ? effects | effect::kSequence : effects;
 }
 
 void ClientSession::note_dialect(std::string_view name, std::string_view value) {
@@ -104,8 +124,19 @@ void ClientSession::settle() {
   ask_state();
 }
 
+// What is asked below finds what the text, the catalogue or any client has ever named. Another name
+// must not be met by anybody else.
+void ClientSession::note_hidden_settings() {
+  server_->hides_settings_of(number_);
+  const ReadRules& reads = account_->reads;
+  if (!reads.definitions) return;
+  reads.definitions->use();
+  if (reads.covered != reads.definitions->count()) host_.want_catalogue(*account_);
+}
+
 void ClientSession::ask_state() {
-  const std::string question = traces_->question(settings_, host_.settings().custom_names());
+  if (traces_->may_miss_settings()) note_hidden_settings();
+  const std::string question = traces_->question(settings_, *host_.custom_names().all());
   if (question.empty()) return settled();
   answer_ = std::make_unique<std::string>();
   settling_ = Settling::kState;
@@ -178,7 +209,8 @@ void ClientSession::keep_setting(const std::string& name, const std::optional<st
     if (original != nullptr) settings_ = table.with(settings_, name, *original);
     return;
   }
-  if (name.find('.') != std::string::npos) table.remember_custom(name);
+  if (server::is_custom(name) && server::find_setting(settings_, name) == nullptr)
+    host_.custom_names().learn(name);
   server::SettingsRef actual =
       value ? table.with(settings_, name, *value) : table.without(settings_, name);
   server_->settings_are(actual);
@@ -211,8 +243,9 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
     const bool own = (name == "role" && value == "none") ||
                      (name == "session_authorization" && value == server_->target().user);
     if (!server::is_settable(name)) continue;
-    const bool custom = name.find('.') != std::string::npos;
-    if (custom && value && !value->empty()) table.remember_custom(name);
+    const bool custom = server::is_custom(name);
+    if (custom && value && !value->empty() && server::find_setting(settings_, name) == nullptr)
+      host_.custom_names().learn(name);
     // What was set once stays there, empty.
     const bool left_over = custom && value && value->empty() &&
                            (server::find_setting(settings_, name) == nullptr ||
@@ -252,9 +285,13 @@ void ClientSession::restored(Bytes frames) {
     if (piece.kind != wire::Piece::Kind::kFrame || !piece.complete) break;
     at += piece.bytes.size();
     if (piece.tag == 'S') {
-      if (const auto parameter = wire::read_parameter_status(piece.body()))
-        note_dialect(parameter->first, parameter->second);
-      send(piece.bytes);
+      const auto parameter = wire::read_parameter_status(piece.body());
+      if (parameter) note_dialect(parameter->first, parameter->second);
+      if (parameter && held_parameters_ && held_parameters_->holds(parameter->first)) {
+        held_parameters_->hold(parameter->first, {}, parameter->second);
+      } else {
+        send(piece.bytes);
+      }
     }
     if (piece.tag == 'E')
       server_->settings_unknown();  // it is tried again before the next statement
@@ -281,6 +318,7 @@ void ClientSession::finish_lease() {
     server_->taint(ServerConnection::Taint::kState);
     pins_.clear();
   }
+  tell_held_parameters();
   if (!pins_.any()) {
     if (lesson_) end_lesson();
     unlink();
@@ -292,10 +330,11 @@ void ClientSession::finish_lease() {
   if (!stay_pinned() || (effects == 0 && was_pinned)) return;
   statements_in_lease_ = 0;
   transition(State::kLinked);
-  if (server_->match(settings_)) transition(State::kMatching);
+  if (server_->match(settings_, number_)) transition(State::kMatching);
 }
 
 void ClientSession::release_ready() {
+  tell_held_parameters();
   if (!std::exchange(ready_held_, false)) return;
   deliver_notifications();
   std::string ready;

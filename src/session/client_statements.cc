@@ -1,4 +1,6 @@
 // The part of ClientSession that deals with prepared statements, named and unnamed.
+#include <algorithm>
+
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
 #include "session/data_access.h"
@@ -34,6 +36,34 @@ bool ClientSession::deallocates(const Piece& piece) const {
   return name && find_statement(*name);
 }
 
+// By SQL, what all clients have prepared by protocol could be run by its name on servers.
+std::optional<ClientSession::Taken> ClientSession::refuse_reserved_name(const Piece& piece) {
+  const bool may_name = (piece.tag == 'Q' || piece.tag == 'P') && piece.complete &&
+                        (query_.effects & sql::effect::kPrepared) != 0 &&
+                        account_->pools_transactions();
+  if (!may_name) return std::nullopt;
+  const auto names = sql::prepared_names(text_of_statement(piece), dialect_);
+  const auto reserved = [](const std::string& name) {
+    return name.starts_with(server::kStatementPrefix);
+  };
+  if (std::ranges::none_of(names, reserved)) return std::nullopt;
+  refuse_statement(piece, errors::reserved_name());
+  return Taken::kYes;
+}
+
+// A name that is not the client's own, and that servers know somebody's statement by.
+bool ClientSession::is_foreign_name(std::string_view name) const {
+  return name.starts_with(server::kStatementPrefix) && account_->pools_transactions() &&
+         account_->max_prepared_statements > 0 && !find_statement(name);
+}
+
+ClientSession::Taken ClientSession::refuse_foreign_name(std::string_view name) {
+  if (server_->pipeline().owed_ready() > 0) return Taken::kNotYet;
+  body_ = Body::kDrop;
+  server_->refuse(Request::kParse, errors::no_such_statement(name));
+  return Taken::kYes;
+}
+
 // Nothing is outstanding. Servers keep theirs, as after Close.
 void ClientSession::answer_deallocate(const Piece& piece) {
   const std::string_view sql = text_of(piece.body().first(piece.body().size() - 1));
@@ -46,6 +76,30 @@ void ClientSession::answer_deallocate(const Piece& piece) {
 
 server::PreparedRef ClientSession::find_statement(std::string_view name) const {
   return statements_ ? statements_->find(name) : nullptr;
+}
+
+// A statement keeps the meaning it was prepared with, whatever standard_conforming_strings says
+// later. What was prepared while it was off is remembered in words that do not depend on it, and so
+// is what has to be said to a server while it is off. `rest` is that of a Parse, as is the result.
+std::string_view ClientSession::in_own_words(std::string_view rest, bool standard_strings,
+                                             std::string& room) const {
+  if (dialect_.standard_strings) return rest;
+  const std::size_t end = rest.find('\0');
+  const sql::Dialect meant{standard_strings, dialect_.encoding};
+  auto text = sql::with_escape_strings(rest.substr(0, end), meant);
+  if (!text || end == std::string_view::npos) return rest;
+  room = std::move(*text);
+  return room.append(rest.substr(end));
+}
+
+server::PreparedRef ClientSession::as_said_now(server::PreparedRef statement) {
+  std::string room;
+  const std::string_view rest = in_own_words(statement->rest, true, room);
+  if (rest == statement->rest) return statement;
+  server::PreparedRef said = host_.prepared_statements().intern(rest);
+  if (!said) return statement;
+  learn(*said, read(said->query()));
+  return said;
 }
 
 NamedStatements& ClientSession::names() {
@@ -92,8 +146,7 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
     change = kUnnamedChange;
     keep_unnamed_statement(parse ? parse->rest : std::string_view(), query_);
     // The last moment before the batch begins.
-    if (unnamed_->effects != sql::effect::kAll)
-      guard_sequences(unnamed_->effects & sql::effect::kSequenceRead);
+    if (unnamed_->effects != sql::effect::kAll) guard_sequences(unnamed_->effects);
   }
   // What EXECUTE returns is found out when it is parsed, by the statement that it names.
   if (parse) match_names(query_.effects & sql::effect::kPrepared, text);
@@ -119,7 +172,8 @@ void ClientSession::deallocate_by_parse(std::string_view name) {
 void ClientSession::keep_unnamed_statement(std::string_view rest, const sql::Statement& statement) {
   if (!unnamed_) unnamed_ = std::make_unique<UnnamedStatement>();
   unnamed_->number = static_cast<std::uint64_t>(id_) << 32 | ++unnamed_count_;
-  unnamed_->rest = rest;
+  std::string room;
+  unnamed_->rest = in_own_words(rest, false, room);
   unnamed_->effects = rest.empty() ? sql::effect::kAll : statement.effects;
   unnamed_->access = rest.empty() ? sql::Access::kWrite : data_access(statement);
   unnamed_->hint = statement.hint;
@@ -130,8 +184,9 @@ void ClientSession::drop_unnamed_statement() { unnamed_.reset(); }
 
 // Makes sure that the server's unnamed statement is the client's, or that it has none.
 void ClientSession::match_unnamed_statement() {
+  std::string room;
   if (unnamed_ && !unnamed_->rest.empty())
-    return server_->need_unnamed(unnamed_->rest, unnamed_->number);
+    return server_->need_unnamed(in_own_words(unnamed_->rest, true, room), unnamed_->number);
   if (!unnamed_ || server_->unnamed_owner() != unnamed_->number) server_->drop_unnamed();
 }
 
@@ -159,7 +214,9 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
     return Taken::kYes;
   }
   if (server_->unsure()) return Taken::kNotYet;
-  server::PreparedRef statement = host_.prepared_statements().intern(names->rest, names->statement);
+  std::string room;
+  server::PreparedRef statement =
+      host_.prepared_statements().intern(in_own_words(names->rest, false, room), names->statement);
   if (!statement) return refuse_named_parse();
   learn(*statement, query_);
   match_names(query_.effects & sql::effect::kPrepared, statement->query());
@@ -217,7 +274,9 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   const bool ours = names && account_->pools_transactions();
   if (ours && names->statement.empty()) return bind_unnamed(piece);
   if (ours && in_doubt(names->statement)) return Taken::kNotYet;
-  const server::PreparedRef statement = ours ? find_statement(names->statement) : nullptr;
+  server::PreparedRef statement = ours ? find_statement(names->statement) : nullptr;
+  if (statement && !dialect_.standard_strings) statement = as_said_now(std::move(statement));
+  if (ours && is_foreign_name(names->statement)) return refuse_foreign_name(names->statement);
   if (!statement) {
     if (ours) match_names(sql::effect::kPrepared, {});
     if (ours) note_statement(effects_of_prepared(names->statement), {});
@@ -262,6 +321,9 @@ sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view s
   const bool failed = server_->pipeline().status() == wire::TransactionStatus::kFailed;
   if ((effects & kByName) == 0 || failed || pins_.has(PinReason::kPrepared)) return 0;
   server::StatementsByName own = prepared_ ? *prepared_ : server::StatementsByName();
+  if (!dialect_.standard_strings)
+    for (auto& [name, statement] : own)
+      if (statement) statement = as_said_now(statement);
   server::StatementsByName needed;
   sql::Effects found = 0;
   for (const std::string& name : sql::prepared_names(sql, dialect_)) {
@@ -295,7 +357,10 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
   bool whole = true;
   for (const StateAnswer::Prepared& one : answer.prepared) {
     server::PreparedRef statement;
-    if (one.rest) statement = host_.prepared_statements().intern(*one.rest, one.name);
+    std::string room;
+    if (one.rest)
+      statement =
+          host_.prepared_statements().intern(in_own_words(*one.rest, false, room), one.name);
     if (statement) {
       const sql::Statement known = read(statement->query());
       learn(*statement, known);
@@ -339,7 +404,12 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   const auto object = wire::read_object(piece.body());
   const bool named = object && object->kind == 'S' && !object->name.empty();
   if (named && in_doubt(object->name)) return Taken::kNotYet;
-  const server::PreparedRef statement = named ? find_statement(object->name) : nullptr;
+  server::PreparedRef statement = named ? find_statement(object->name) : nullptr;
+  if (named && is_foreign_name(object->name)) {
+    if (piece.tag != 'C') return refuse_foreign_name(object->name);
+    server_->answer(Request::kClose, 0, 0);  // as of any name that means nothing
+    return Taken::kYes;
+  }
   if (!statement) {
     const bool unnamed = object && object->kind == 'S' && object->name.empty();
     if (unnamed && account_->pools_transactions()) match_unnamed_statement();
@@ -359,6 +429,7 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
     server_->answer(Request::kClose, statement->id, change);
     return Taken::kYes;
   }
+  if (!dialect_.standard_strings) statement = as_said_now(std::move(statement));
   if (server_->unsure_of(statement->id)) return Taken::kNotYet;
   const sql::Effects effects = statement->effects.load(std::memory_order_relaxed);
   match_names(effects & sql::effect::kPrepared, statement->query());

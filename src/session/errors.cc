@@ -204,6 +204,19 @@ ErrorFields no_prepared_memory() {
   return error;
 }
 
+ErrorFields reserved_name() {
+  ErrorFields error{"ERROR", std::string(sqlstate::kFeatureNotSupported),
+                    "names of prepared statements that begin with _pgsaba_ are reserved"};
+  error.detail = "Servers know the statements of all clients by such names.";
+  error.hint = "Use another name in PREPARE, EXECUTE and DEALLOCATE.";
+  return error;
+}
+
+ErrorFields no_such_statement(std::string_view name) {
+  return {"ERROR", std::string(sqlstate::kInvalidStatementName),
+          "prepared statement \"" + std::string(name) + "\" does not exist"};
+}
+
 ErrorFields not_on_standby() {
   ErrorFields error{"ERROR", std::string(sqlstate::kReadOnlyTransaction),
                     "this statement cannot run in a transaction that reads from a standby"};

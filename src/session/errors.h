@@ -49,6 +49,8 @@ wire::ErrorFields no_pin_left(const std::string& reasons);
 wire::ErrorFields pin_timeout(const std::string& reasons);
 // A statement that could not be kept for the client.
 wire::ErrorFields no_prepared_memory();
+wire::ErrorFields reserved_name();
+wire::ErrorFields no_such_statement(std::string_view name);
 // In a transaction that reads from a standby: what would act upon the wrong server.
 wire::ErrorFields not_on_standby();
 // Reads that no standby could serve.

@@ -41,13 +41,26 @@ std::string literal(std::string_view text) {
 }
 
 bool unlisted(std::string_view name) {
-  return name == "role" || name == "session_authorization" ||
-         name.find('.') != std::string_view::npos;
+  return name == "role" || name == "session_authorization" || server::is_custom(name);
 }
 
 void ask_setting(std::string& sql, std::string_view name) {
   const std::string quoted = literal(name);
   sql += "SELECT 's'," + quoted + ",pg_catalog.current_setting(" + quoted + ",true);";
+}
+
+// One statement for all of them costs the server a tenth of one for each.
+void ask_settings(std::string& sql, const std::vector<std::string>& names) {
+  sql += "SELECT 's',n,pg_catalog.current_setting(n,true) FROM (VALUES";
+  for (const std::string& name : names)
+    sql.append(&name == &names.front() ? "(" : ",(").append(literal(name)) += ")";
+  sql += ") AS v(n);";
+}
+
+bool calls_set_config(std::string_view sql) {
+  constexpr std::string_view kCall = "set_config";
+  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; };
+  return std::search(sql.begin(), sql.end(), kCall.begin(), kCall.end(), same) != sql.end();
 }
 
 }  // namespace
@@ -79,13 +92,14 @@ void LeaseTraces::add(std::string_view sql, sql::Effects effects, const sql::Dia
                       std::optional<Bytes> bind) {
   effects_ |= effects;
   if ((effects & (effect::kUnknownCode | effect::kAnySetting)) != 0) suspect(sql, bind);
+  if ((effects & effect::kAnySetting) != 0 && calls_set_config(sql)) computes_names_ = true;
   if ((effects & effect::kListen) != 0) {
     sql::Unlistened more = sql::unlistened(sql, dialect);
     if (more.all || !more.channels.empty()) given_up_.push_back({std::move(more), {}});
   }
   if ((effects & effect::kSetting) == 0) return;
   plain_ = sql::plain_setting(sql, dialect);
-  if (plain_ && !bind) {
+  if (plain_) {
     if (std::ranges::find(names_, plain_->name) == names_.end()) names_.push_back(plain_->name);
     return;
   }
@@ -103,6 +117,20 @@ const sql::PlainSetting* LeaseTraces::sole_setting(std::uint32_t statements) con
   return sole && plain_ ? &*plain_ : nullptr;
 }
 
+// Each once.
+std::vector<std::string> LeaseTraces::unlisted_names(const server::SettingsRef& known,
+                                                     const std::vector<std::string>& custom) const {
+  std::vector<std::string> names = {"role", "session_authorization"};
+  names.insert(names.end(), custom.begin(), custom.end());
+  names.insert(names.end(), names_.begin(), names_.end());
+  if (known)
+    for (const server::Setting& setting : *known) names.push_back(setting.name);
+  std::erase_if(names, [](const std::string& name) { return !unlisted(name); });
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 std::string LeaseTraces::question(const server::SettingsRef& known,
                                   const std::vector<std::string>& custom) const {
   std::string sql;
@@ -110,19 +138,7 @@ std::string LeaseTraces::question(const server::SettingsRef& known,
   const auto wants = [&](sql::Effects effect) { return anything || (effects_ & effect) != 0; };
   if (wants(effect::kAnySetting)) {
     sql += kAskSettings;
-    if (known)
-      for (const server::Setting& setting : *known)
-        if (unlisted(setting.name)) ask_setting(sql, setting.name);
-    for (const std::string& name : names_)
-      if (unlisted(name) && server::find_setting(known, name) == nullptr) ask_setting(sql, name);
-    for (const std::string& name : custom)
-      if (server::find_setting(known, name) == nullptr &&
-          std::ranges::find(names_, name) == names_.end())
-        ask_setting(sql, name);
-    for (const char* name : {"role", "session_authorization"})
-      if (server::find_setting(known, name) == nullptr &&
-          std::ranges::find(names_, name) == names_.end())
-        ask_setting(sql, name);
+    ask_settings(sql, unlisted_names(known, custom));
   } else {
     for (const std::string& name : names_) ask_setting(sql, name);
   }

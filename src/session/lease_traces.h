@@ -65,6 +65,11 @@ class LeaseTraces {
   // The lease had this one statement, in its plain form, and it took effect.
   const sql::PlainSetting* sole_setting(std::uint32_t statements) const;
 
+  // Names of parameters may have been made up by code: whatever is asked, some may be missed.
+  bool may_miss_settings() const {
+    return computes_names_ || (effects_ & sql::effect::kUnknownCode) != 0;
+  }
+
   // What to ask the server now; empty if nothing need be asked. `known` are the client's
   // parameters so far, some of which no list of the server's shows; `custom` are others of that
   // kind which code out of sight may set.
@@ -74,12 +79,15 @@ class LeaseTraces {
  private:
   void touch(const sql::TouchedSetting& touched, std::optional<Bytes> bind);
   void suspect(std::string_view sql, std::optional<Bytes> bind);
+  std::vector<std::string> unlisted_names(const server::SettingsRef& known,
+                                          const std::vector<std::string>& custom) const;
 
   sql::Effects effects_ = sql::effect::kNone;
   std::optional<sql::PlainSetting> plain_;
   std::vector<std::string> names_;  // of parameters
   std::vector<GivenUp> given_up_;
   std::uint32_t confirmed_ = 0;
+  bool computes_names_ = false;  // set_config(expression)
 };
 
 // What the server said: the rows of a question, whose first column is their kind.

@@ -12,6 +12,7 @@ namespace {
 constexpr unsigned kMostParameters = 65535;
 constexpr std::string_view kTemporarySchema = "pg_temp";
 constexpr std::string_view kPreparedView = "pg_prepared_statement";  // also with s
+constexpr std::string_view kSettingsView = "pg_settings";
 
 Effects effects_of(FunctionClass kind) {
   switch (kind) {
@@ -164,6 +165,8 @@ void StatementReader::watch_identifier(std::string_view name) {
   if (name.size() >= kPreparedView.size() &&
       same_word(name.substr(0, kPreparedView.size()), kPreparedView))
     result_.effects |= effect::kPrepared;
+  if (command_ == Command::kUpdate && same_word(name, kSettingsView))
+    result_.effects |= effect::kAnySetting;  // by a rule
   // Functions about the server are judged where they are called.
   if (describes_instance(name) &&
       !(function_class(name, false) != FunctionClass::kUnknown && peek().is('(')))

@@ -43,10 +43,13 @@ void Worker::refresh_reads(session::Account& account, const config::DatabaseSett
   const config::Config& config = *picture_->config;
   const auto cluster = config.clusters.find(database.cluster);
   session::ReadRules rules;
+  rules.cluster = database.cluster;
+  rules.dbname = database.dbname.empty() ? account.database : database.dbname;
+  if (config.routing.catalogue_interval_us > 0)
+    rules.definitions = process_.definitions.of({rules.cluster, rules.dbname});
   if (cluster != config.clusters.end() && cluster->second.servers.size() > 1) {
     ClusterReads& reads = reads_of(database.cluster);
     const config::ReadYourWrites level = config.routing.read_your_writes;
-    const std::string& dbname = database.dbname.empty() ? account.database : database.dbname;
     rules.route = config::route_of(config, database, account.user);
     if (rules.route == config::RoutePolicy::kPreferPrimary) reads.in_need = true;
     if (routing::splits(rules.route)) {
@@ -55,18 +58,18 @@ void Worker::refresh_reads(session::Account& account, const config::DatabaseSett
     }
     if (level != config::ReadYourWrites::kOff) rules.clock = reads.clock;
     if (level == config::ReadYourWrites::kDatabase)
-      rules.database = process_.causal_clocks.database(database.cluster, dbname);
+      rules.database = process_.causal_clocks.database(rules.cluster, rules.dbname);
     rules.causal_wait_us = config.routing.causal_wait_us;
     rules.spill = process_.causal_clocks.spill(database.cluster);
     rules.max_spill = config.routing.max_spilled_reads;
-    rules.cluster = database.cluster;
-    rules.dbname = dbname;
-    if (config.routing.catalogue_interval_us > 0)
-      rules.definitions = process_.definitions.of({database.cluster, dbname});
+    rules.judged = true;
   }
   const bool first = rules.balance != nullptr && account.reads.balance == nullptr;
   account.reads = std::move(rules);
   refresh_rules(account);
+  // What its functions may set is known before somebody calls one.
+  const bool asks = account.limits.unknown_code == config::UnknownCode::kProbe;
+  if (asks && account.pools_transactions() && !account.reads.covered) want_catalogue(account);
   if (first) refresh_reads();
 }
 
@@ -75,8 +78,9 @@ void Worker::refresh_rules(session::Account& account) {
   session::ReadRules& reads = account.reads;
   const auto catalogue = picture_->catalogues.find({reads.cluster, reads.dbname});
   const bool known = reads.definitions && catalogue != picture_->catalogues.end();
-  account.rules = known ? catalogue->second.rules : access_rules_;
+  account.rules = known && reads.judged ? catalogue->second.rules : access_rules_;
   reads.covered = known ? std::optional(catalogue->second.covers) : std::nullopt;
+  reads.reads_sequences = known && catalogue->second.reads_sequences;
 }
 
 void Worker::want_catalogue(session::Account& account) {

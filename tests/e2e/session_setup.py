@@ -27,7 +27,7 @@ def direct(cluster, case, **arguments):
     return Conversation((cluster.host, cluster.port), case, cluster, **arguments).run()
 
 
-def agree(expected, found, case):
-    """An assertion that shows the steps, and only those that differ."""
-    different = differences(expected, found, case)
+def agree(expected, found, case, but=()):
+    """An assertion that shows the steps, and only those that differ and may not."""
+    different = differences(expected, found, case, but)
     assert not different, different

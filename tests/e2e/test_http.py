@@ -89,6 +89,36 @@ def test_metrics_are_what_the_console_says(start):
     assert value(after, "pgsaba_workers") == 2
 
 
+def test_pins_and_prepared_statements(start):
+    """What the console shows as PIN_TOTALS and MEM."""
+    daemon = start({"databases": {"postgres": {"pool_size": 3}}, "workers": 2,
+                    "pool": {"max_pinned_servers": 1}, "timeouts": {"query_wait": "1s"},
+                    "limits": {"max_prepared_memory": "64kB"}})
+    pin = {"database": "postgres", "reason": "temporary objects"}
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("create temp table kept (a int)")
+        wait_until(lambda: daemon.admin("show pins"), 10, "the pin")
+        assert value(samples(daemon), "pgsaba_pins", **pin) == 1
+        assert other.query("create temp table too_many (a int)")[0].tag == b"E"
+        client.query("drop table kept")
+        wait_until(lambda: not daemon.admin("show pins"), 10, "its end")
+        text = "select " + "1 + " * 1000 + "1 /* {} */"
+        for n in range(30):
+            client.send(m.parse(f"s{n}", text.format(n)), m.sync())
+            client.read_until_ready()
+        found = samples(daemon)
+    assert value(found, "pgsaba_pins", **pin) == 0
+    assert value(found, "pgsaba_pins_total", **pin) == 1
+    assert value(found, "pgsaba_pin_seconds_total", **pin) > 0
+    assert value(found, "pgsaba_pins_refused_total", **pin) == 1
+    texts = {"cache": "prepared_statement_texts"}
+    assert 0 < value(found, "pgsaba_memory_bytes", **texts) <= 64 * 1024
+    kept = value(found, "pgsaba_memory_entries", **texts, state="used")
+    assert 0 < kept < 30
+    assert value(found, "pgsaba_prepared_statements_refused_total") == 30 - kept
+    assert value(found, "pgsaba_prepared_memory_limit_bytes") == 64 * 1024
+
+
 def test_names_and_units(start):
     """The habits of Prometheus: counters end in _total, times are seconds, sizes bytes."""
     daemon = start()

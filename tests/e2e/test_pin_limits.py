@@ -199,7 +199,10 @@ def test_a_sequence_keeps_nobody_from_a_pin(start_pgsaba, cluster):
         wait_for_pins(daemon, "sequences")
         assert error_of(second.query(MAKES["temporary objects"])) is None
         wait_for_pins(daemon, "temporary objects")
-        assert fails(first.query("select currval('pin_numbers')"), b"I", "55000")
+        # It may meet the server again on which nobody but itself has drawn.
+        answer = first.query("select currval('pin_numbers')")
+        rows = [m.row_values(frame)[0].decode() for frame in answer if frame.tag == b"D"]
+        assert rows == [drawn] or fails(answer, b"I", "55000")
         # Nor does it take what is not there.
         third.query("select nextval('pin_numbers')")
         wait_for_pins(daemon, "temporary objects")

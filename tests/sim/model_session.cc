@@ -654,6 +654,13 @@ bool ModelSession::answer_question(std::string_view sql, std::string& out) {
            value != (original == defaults_.end() ? "" : original->second)))
         rows.push_back({"s", name, value});
     }
+  } else if (kind == 's' && sql.find("VALUES") != std::string_view::npos) {  // … (VALUES( E'name')
+    for (std::size_t at = sql.find("( E'"); at != std::string_view::npos;
+         at = sql.find("( E'", at)) {
+      at += 4;
+      const std::string name(sql.substr(at, sql.find('\'', at) - at));
+      rows.push_back({"s", name, value_of(name)});
+    }
   } else if (kind == 's') {  // SELECT 's', E'name',pg_catalog.current_setting( E'name',true)
     const std::size_t begin = sql.find("E'") + 2;
     const std::string name(sql.substr(begin, sql.find('\'', begin) - begin));

@@ -182,6 +182,10 @@ class Pool final : public server::ServerOwner {
   void close_all(server::CloseReason reason);
   void refuse_all(const wire::ErrorFields& error);
 
+  // Some client asks currval or lastval; it has done so within the hour.
+  void sequences_are_read();
+  bool sequences_read_lately() const;
+
   // What clients need not ask its servers again.
   KnownAnswers& known_answers() { return known_answers_; }
   // What the servers of this pool say of themselves at login.

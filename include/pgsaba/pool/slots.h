@@ -41,6 +41,7 @@ struct SharedPool {
   SlotCounter servers;
   PinPlaces pins;  // of these, kept by clients between transactions
   Welcomes welcomes;
+  std::atomic<Micros> sequences_read_at{0};  // by some client; 0: never
   std::shared_ptr<SlotCounter> database;
   std::shared_ptr<SlotCounter> user;
   // What a worker shows the others; a cache line each, so that showing disturbs nobody.

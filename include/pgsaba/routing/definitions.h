@@ -53,6 +53,7 @@ class Definitions {
 struct Catalogue {
   std::shared_ptr<const sql::AccessRules> rules;  // never null
   std::uint64_t covers = 0;                       // Definitions::count
+  bool reads_sequences = false;  // functions, views or rules ask currval or lastval
 };
 
 struct DatabaseName {

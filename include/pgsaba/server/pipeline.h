@@ -115,6 +115,8 @@ class Pipeline {
     return count_ > 0 && at(0).request == Request::kQuery &&
            at(0).disposition != Disposition::kForward;
   }
+  // All that is outstanding is pgsaba's own, each in a batch of its own.
+  bool nothing_of_theirs() const;
   // Nothing of the client's is outstanding, only questions.
   bool only_asks() const;
   // The client sees no reply to what is outstanding.

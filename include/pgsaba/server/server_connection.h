@@ -67,6 +67,8 @@ class LeaseHolder {
   virtual void server_sent(Bytes bytes) = 0;
   // A parameter of the session changed (the message itself goes through server_sent).
   virtual void parameter_changed(std::string_view name, std::string_view value) = 0;
+  // ParameterStatus is about to go to the client: true if the holder tells it, later.
+  virtual bool tells_later(std::string_view, std::string_view) { return false; }
   // The client's Parse of a statement, or its Close, never took effect.
   virtual void change_undone(std::uint32_t change) = 0;
   // The server forgot all prepared statements, because the client said so.
@@ -146,10 +148,15 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
 
   // --- on lease ---------------------------------------------------------------------------------
   void lend(LeaseHolder& holder);
+  // The lease is that of a client, by its number. Whoever was there before has drawn from
+  // sequences, and currval would tell of it, unless it was this client alone.
+  void serve(std::uint64_t client) { served_ = served_ == 0 || served_ == client ? client : kMany; }
+  bool has_served_others(std::uint64_t client) const { return served_ != 0 && served_ != client; }
   // Makes the session match `wanted` before anything else is sent. Costs no round trip, unless it
   // changes who the session acts as (true): then nothing may be sent before `answer_complete`,
-  // since a statement must not run as somebody else if that fails.
-  bool match(const SettingsRef& wanted);
+  // since a statement must not run as somebody else if that fails. `client`: its number;
+  // 0: the session is made for nobody in particular.
+  bool match(const SettingsRef& wanted, std::uint64_t client = 0);
   // The same, of which the holder is told all (`answered`, `answer_complete`). False: nothing
   // differs.
   bool match_and_tell(const SettingsRef& wanted);
@@ -158,6 +165,9 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   // The session's parameters may be anything: the next client's are restored from scratch.
   void settings_unknown() { settings_known_ = false; }
   bool settings_known() const { return settings_known_; }
+  // Code out of sight may have set parameters that no question finds. They are this client's: they
+  // are reset before another one has the server.
+  void hides_settings_of(std::uint64_t client) { hides_settings_of_ = client; }
   // The holder keeps the server for another transaction: what follows is about that one.
   void forget_outcome() { has_failed_ = has_rolled_back_ = has_committed_ = has_defined_ = false; }
   // A statement of the transaction has failed.
@@ -176,8 +186,8 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   void leave_batch();
   // Something of pgsaba's own runs, and nothing of the client's yet.
   bool runs_own_query() const { return pipeline_.runs_own_query(); }
-  // Whatever was drawn from sequences in this session is unknown to it from now on.
-  void forget_sequences();
+  // Whatever others have drawn from sequences in this session is unknown to it from now on.
+  void forget_sequences(std::uint64_t client);
   // Sends a query of pgsaba's; the holder gets all that comes back.
   void ask(std::string_view sql);
 
@@ -267,7 +277,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   void judge_ready(const wire::Piece& piece, Run& run);
   void judge_unlent(const wire::Piece& piece, Run& run);
   void apply(const Pipeline::Verdict& verdict, const wire::Piece& piece, Run& run);
-  void note_parameter(Bytes body, bool ours);
+  bool note_parameter(Bytes body, bool ours);
   void note_command(Bytes body);
   void pass_on(Run& run);
   void swallow(Run& run, const wire::Piece& piece);
@@ -275,6 +285,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   void make_answers();
   void make_room(std::size_t limit, std::string& frames);
   void send_query(std::string_view sql, Disposition disposition);
+  Restoration restoration_to(const SettingsRef& wanted);
   void close_copy(std::uint32_t statement, std::string& frames);
   void forget_skipped();
   void named_copy_failed(const wire::Piece& piece, const wire::ErrorFields& error, Run& run);
@@ -293,6 +304,9 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   Pipeline pipeline_;
   SettingsRef settings_;
   bool settings_known_ = true;
+  std::uint64_t hides_settings_of_ = 0;  // 0: there are none
+  static constexpr std::uint64_t kMany = ~std::uint64_t{0};
+  std::uint64_t served_ = 0;     // since sequences were forgotten: nobody, one client, or kMany
   bool body_swallowed_ = false;  // the rest of a streamed frame is not for the client
   bool body_asked_ = false;      // it belongs to the answer of a question
   bool has_failed_ = false;

@@ -30,17 +30,12 @@ class SettingsTable {
   SettingsRef intern(Settings settings);
   SettingsRef with(const SettingsRef& base, std::string_view name, std::string_view value);
   SettingsRef without(const SettingsRef& base, std::string_view name);
-  // Custom parameters ("a.b") that clients have set: no list of the server's shows them. The first
-  // ones are remembered.
-  void remember_custom(const std::string& name);
-  const std::vector<std::string>& custom_names() const { return custom_names_; }
 
  private:
   void forget_unused();
 
   std::unordered_map<std::string, SettingsRef> table_;
   std::size_t forget_at_ = 64;
-  std::vector<std::string> custom_names_;
 };
 
 std::string lower_case(std::string_view text);
@@ -55,6 +50,9 @@ struct Restoration {
 Restoration difference(const SettingsRef& from, const SettingsRef& to);
 // The same from an unknown state.
 Restoration restore(const SettingsRef& to);
+
+// "a.b": the server lets anybody set it, and lists it nowhere.
+inline bool is_custom(std::string_view name) { return name.find('.') != std::string_view::npos; }
 
 // Parameters of the server or of the session's history that no client can set.
 bool is_settable(std::string_view name);

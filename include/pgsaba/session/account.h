@@ -31,9 +31,11 @@ struct ReadRules {
   std::shared_ptr<routing::Spill> spill;
   std::int32_t max_spill = 0;  // 0: no limit
   config::RoutePolicy route = config::RoutePolicy::kPrimary;
+  bool judged = false;  // by what the database has of its own: there are standbys
   // Null where nobody looks into catalogues. What is defined counts also where reads are not split.
   std::shared_ptr<routing::Definitions> definitions;
-  std::optional<std::uint64_t> covered;  // by `rules`; without: nobody has looked yet
+  std::optional<std::uint64_t> covered;  // by the last look; without: nobody has looked yet
+  bool reads_sequences = false;          // functions of the database's ask currval or lastval
   std::string cluster;
   std::string dbname;              // as servers know it
   std::vector<pool::Pool*> pools;  // by server, as far as used; as old as the account's route

@@ -50,6 +50,7 @@
 namespace pgsaba::session {
 
 class CommitWatch;
+class HeldParameters;
 class LeaseTraces;
 class OrphanedTransaction;
 class Relay;
@@ -183,6 +184,7 @@ class ClientSession final : public net::Connection,
   // server::LeaseHolder
   void server_sent(Bytes bytes) override;
   void parameter_changed(std::string_view name, std::string_view value) override;
+  bool tells_later(std::string_view name, std::string_view value) override;
   void change_undone(std::uint32_t change) override;
   void statements_discarded() override;
   std::string statement_name(std::uint32_t id) override;
@@ -265,7 +267,10 @@ class ClientSession final : public net::Connection,
   void keys_derived(const auth::ScramKeys& keys) override;
 
   // client_answers.cc
+  const pool::KnownAnswer* known_answer(std::string_view text);
+  void take_over(const pool::KnownAnswer& known);
   bool answer_as_known(std::string_view text);
+  bool answer_batch_as_known(Bytes ahead);
   void begin_lesson(std::string_view text);
   void end_lesson();
 
@@ -308,7 +313,13 @@ class ClientSession final : public net::Connection,
   Taken on_bind(const wire::Piece& piece);
   Taken bind_unnamed(const wire::Piece& piece);
   Taken on_object(const wire::Piece& piece);
+  std::optional<Taken> refuse_reserved_name(const wire::Piece& piece);
+  bool is_foreign_name(std::string_view name) const;
+  Taken refuse_foreign_name(std::string_view name);
   server::PreparedRef find_statement(std::string_view name) const;
+  std::string_view in_own_words(std::string_view rest, bool standard_strings,
+                                std::string& room) const;
+  server::PreparedRef as_said_now(server::PreparedRef statement);
   bool in_doubt(std::string_view name) const;
   NamedStatements& names();
   sql::Effects match_names(sql::Effects effects, std::string_view sql);
@@ -384,15 +395,21 @@ class ClientSession final : public net::Connection,
   LeaseTraces& traces();
   void note_statement(sql::Effects effects, std::string_view text,
                       std::optional<Bytes> bind = std::nullopt);
+  void note_sequence_read(sql::Effects effects);
+  bool reads_sequences() const;
+  void forget_foreign_draws();
   sql::Effects guard_sequences(sql::Effects effects);
   void note_dialect(std::string_view name, std::string_view value);
   void reread_settings();
   void end_lease();
   void settle();
   void ask_state();
+  void note_hidden_settings();
   void settled();
   void restore_login_settings();
   void restored(Bytes frames);
+  std::string_view told_value(std::string_view name) const;
+  void tell_held_parameters();
   void finish_lease();
   void release_ready();
 
@@ -411,7 +428,7 @@ class ClientSession final : public net::Connection,
   Pins foresee(const wire::Piece& piece) const;
   Pins foresee_named(std::string_view name) const;
   std::optional<Taken> reserve_pin(const wire::Piece& piece);
-  void refuse_statement(const wire::Piece& piece);
+  void refuse_statement(const wire::Piece& piece, const wire::ErrorFields& error);
   void explain_pin(wire::ErrorFields& error) const;
   bool take_lasting_place(bool beyond_the_limit);
   bool take_pin_place();
@@ -436,6 +453,7 @@ class ClientSession final : public net::Connection,
 
   SessionHost& host_;
   std::uint32_t id_;
+  std::uint64_t number_;  // that no other client ever has
   State state_ = State::kStartup;
   EndReason reason_ = EndReason::kNone;
   enum class Body : std::uint8_t { kForward, kDrop, kGather };
@@ -454,7 +472,7 @@ class ClientSession final : public net::Connection,
   enum class Settling : std::uint8_t { kState, kRestore, kChannels, kUnlisten };
   Settling settling_ = Settling::kState;
   std::uint8_t questions_canceled_ = 0;
-  bool drew_in_lease_ = false;    // from a sequence
+  bool drew_in_lease_ = false;    // from a sequence, perhaps
   bool reads_sequences_ = false;  // it has asked for currval or lastval before
   Pins pins_;
   Pins counted_;   // of these, in the totals
@@ -478,12 +496,14 @@ class ClientSession final : public net::Connection,
   routing::SpillTicket spill_;      // it is of the primary, for want of a standby
   routing::ReadNeeds needs_;        // of the next read
   server::SettingsRef settings_;
-  server::SettingsRef login_settings_;   // of the startup packet: its session's defaults
-  std::string begin_sql_;                // the BEGIN that waits; empty: none does
+  server::SettingsRef login_settings_;         // of the startup packet: its session's defaults
+  std::string begin_sql_;                      // the BEGIN that waits; empty: none does
+  std::unique_ptr<std::string> batch_answer_;  // due when its Sync comes, which is there already
   std::unique_ptr<CommitWatch> commit_;  // while one is under way whose fate would be asked for
   std::unique_ptr<std::string> loss_;    // in kDoubt: how its server was lost
   std::unique_ptr<Lesson> lesson_;       // in a lease that shows what a statement is answered
   std::unique_ptr<LeaseTraces> traces_;
+  std::unique_ptr<HeldParameters> held_parameters_;
   server::PreparedTable::HeldNames prepared_;  // by SQL
   std::unique_ptr<UnnamedStatement> unnamed_;
   std::unique_ptr<Listening> listening_;

@@ -18,6 +18,7 @@
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/routing/commit_fate.h"
+#include "pgsaba/server/custom_names.h"
 #include "pgsaba/session/account.h"
 #include "pgsaba/wire/error_fields.h"
 
@@ -76,6 +77,7 @@ class SessionHost {
   virtual const net::TlsContext* client_tls() = 0;
   virtual auth::ScramKeyDesk& scram_keys() = 0;
   virtual server::SettingsTable& settings() = 0;
+  virtual server::CustomNames& custom_names() = 0;
   virtual server::PreparedTable& prepared_statements() = 0;
 
   // Checks that the database exists and is open, without counting anybody.
@@ -90,6 +92,8 @@ class SessionHost {
   virtual ReadRoute route_read(Account& account, const routing::ReadNeeds& needs) = 0;
   // What is known of the objects of the account's database has to be read anew.
   virtual void want_catalogue(Account& account) = 0;
+  // A number that nobody else gets.
+  virtual std::uint64_t next_id() = 0;
   // The session waits for a standby: it hears `unpark` whenever one has made progress, and now and
   // then besides.
   virtual void wait_for_standby(ClientSession& session) = 0;

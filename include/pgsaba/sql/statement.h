@@ -140,6 +140,10 @@ std::vector<TouchedSetting> touched_settings(std::string_view sql, const Dialect
 // stands as a constant of that form, or behind SET, wherever it is. Lower case; a few at most.
 std::vector<std::string> hidden_settings(std::string_view sql);
 
+// The text in words that mean the same under any standard_conforming_strings: each constant with a
+// backslash as E''. `meant`: how it was to be read. Nothing: it says the same as it is.
+std::optional<std::string> with_escape_strings(std::string_view sql, const Dialect& meant);
+
 // What follows BEGIN, START TRANSACTION or SET TRANSACTION. Of what is named twice, the last
 // counts.
 struct TransactionModes {

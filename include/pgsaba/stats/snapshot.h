@@ -149,6 +149,12 @@ struct PinRow {
   std::uint64_t refused = 0;
 };
 
+// How much all prepared statements may take, and what did not fit.
+struct PreparedBounds {
+  std::uint64_t limit_bytes = 0;  // 0: no limit
+  std::uint64_t refused = 0;      // statements, so far
+};
+
 // What a cache or a block pool holds.
 struct MemoryRow {
   std::string name;

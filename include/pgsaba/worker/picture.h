@@ -55,7 +55,8 @@ struct Picture {
   bool same_catalogues(const Picture& other) const {
     return std::ranges::equal(catalogues, other.catalogues, [](const auto& one, const auto& two) {
       return one.first == two.first && one.second.rules == two.second.rules &&
-             one.second.covers == two.second.covers;
+             one.second.covers == two.second.covers &&
+             one.second.reads_sequences == two.second.reads_sequences;
     });
   }
   bool is_switching(std::string_view database) const {

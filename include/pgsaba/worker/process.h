@@ -15,6 +15,7 @@
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/routing/causal_clock.h"
 #include "pgsaba/routing/definitions.h"
+#include "pgsaba/server/custom_names.h"
 #include "pgsaba/server/prepared_table.h"
 #include "pgsaba/worker/mail.h"
 
@@ -52,6 +53,7 @@ class LoginCounters {
 struct Process {
   pool::SlotBook slots;
   server::PreparedTable prepared_statements;
+  server::CustomNames custom_names;
   ClientCounters clients;
   LoginCounters logins;
   routing::CausalBook causal_clocks;

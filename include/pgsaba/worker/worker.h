@@ -70,6 +70,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   const net::TlsContext* client_tls() override { return picture_->client_tls.get(); }
   auth::ScramKeyDesk& scram_keys() override { return scram_keys_; }
   server::SettingsTable& settings() override { return settings_; }
+  server::CustomNames& custom_names() override { return process_.custom_names; }
   server::PreparedTable& prepared_statements() override { return process_.prepared_statements; }
   std::optional<wire::ErrorFields> may_log_in(std::string_view database) override;
   session::Admission admit(std::string_view database, std::string_view user) override;

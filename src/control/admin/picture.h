@@ -111,10 +111,14 @@ struct ConsolePicture {
   std::vector<DnsHost> dns_hosts;
   std::vector<HbaInfo> hba;
   std::vector<stats::PreparedRow> prepared;  // those parsed last, and only for SHOW PREPARED
+  stats::PreparedBounds prepared_bounds;
   AverageKeeper averages;
 };
 
 // The totals of every database, summed over the workers.
 TotalsByDatabase totals_of(const std::vector<stats::WorkerSnapshot>& workers);
+// The same of what clients keep servers for, by database and reason.
+using PinTotals = std::map<std::pair<std::string, std::string>, stats::PinRow>;
+PinTotals pin_totals_of(const std::vector<stats::WorkerSnapshot>& workers);
 
 }  // namespace pgsaba::admin

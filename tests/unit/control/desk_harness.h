@@ -76,6 +76,7 @@ struct FakeDaemon final : DaemonControls {
 
   std::vector<stats::PreparedRow> prepared_statements() override { return prepared; }
   std::vector<stats::MemoryRow> memory() override { return {{"texts", 10, 2, 1}}; }
+  stats::PreparedBounds prepared_bounds() override { return {}; }
 
   net::ControlLoop& loop;
   std::vector<stats::PreparedRow> prepared = {{3, "select 1", 300, 1}};

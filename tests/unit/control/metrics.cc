@@ -52,8 +52,19 @@ TEST_CASE("metrics sum what workers have, in seconds and bytes") {
     times.waits.add(3);
     worker.databases.push_back({"shop", totals, times});
     worker.login_clients = 4;
+    worker.pins.push_back({.database = "shop",
+                           .reason = "temporary objects",
+                           .pinned = 1,
+                           .taken = 3,
+                           .kept_us = 500'000,
+                           .waited = 2,
+                           .wait_us = 250'000,
+                           .refused = 4});
+    worker.memory.push_back(
+        {.name = "prepared_statement_texts", .entry_bytes = 100, .used = 3, .free = 2});
     worker.routes.push_back({.database = "shop", .on_standby = true, .reason = "read", .count = 7});
   }
+  picture.prepared_bounds = {.limit_bytes = 1'000'000, .refused = 9};
   const std::string text = metrics_text(picture, {.resident_bytes = 5, .max_files = 1024});
   CAPTURE(text);
   CHECK(holds(text, "pgsaba_build_info{version=\"1.2.3\"} 1"));
@@ -74,6 +85,17 @@ TEST_CASE("metrics sum what workers have, in seconds and bytes") {
   CHECK(holds(text, "pgsaba_server_primary{cluster=\"rdb\",server=\"rdb-01\"} 1"));
   CHECK(holds(text, "pgsaba_server_lag_seconds{cluster=\"rdb\",server=\"rdb-02\"} 1.5"));
   CHECK(!holds(text, "pgsaba_server_lag_seconds{cluster=\"rdb\",server=\"rdb-01\"}"));
+  const std::string pin = "{database=\"shop\",reason=\"temporary objects\"} ";
+  CHECK(holds(text, "pgsaba_pins" + pin + "2"));
+  CHECK(holds(text, "pgsaba_pins_total" + pin + "6"));
+  CHECK(holds(text, "pgsaba_pin_seconds_total" + pin + "1\n"));
+  CHECK(holds(text, "pgsaba_pin_waits_total" + pin + "4"));
+  CHECK(holds(text, "pgsaba_pin_wait_seconds_total" + pin + "0.5"));
+  CHECK(holds(text, "pgsaba_pins_refused_total" + pin + "8"));
+  CHECK(holds(text, "pgsaba_memory_bytes{cache=\"prepared_statement_texts\"} 1000"));
+  CHECK(holds(text, "pgsaba_memory_entries{cache=\"prepared_statement_texts\",state=\"free\"} 4"));
+  CHECK(holds(text, "pgsaba_prepared_memory_limit_bytes 1000000"));
+  CHECK(holds(text, "pgsaba_prepared_statements_refused_total 9"));
   CHECK(holds(text, "process_max_fds 1024"));
 }
 

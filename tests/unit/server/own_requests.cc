@@ -231,7 +231,12 @@ TEST_CASE("of a BEGIN that fails the holder hears; what was sent behind it is an
 
 TEST_CASE("what runs of pgsaba's own is told from what is the client's, and its end is told") {
   Lease lease;
-  lease.server.forget_sequences();
+  lease.server.serve(1);
+  lease.server.serve(2);
+  CHECK(lease.server.has_served_others(1));
+  CHECK(lease.server.has_served_others(2));
+  lease.server.forget_sequences(2);
+  CHECK_FALSE(lease.server.has_served_others(2));
   lease.server.forward(Request::kQuery, bytes_of(query("SELECT 1")));
   CHECK(lease.server.runs_own_query());
   lease.say(frame('C', zeros("DISCARD SEQUENCES|")) + frame('Z', "I"));

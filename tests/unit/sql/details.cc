@@ -170,6 +170,31 @@ constexpr ModesRow kModes[] = {
      {.modes = true, .isolation = true}},
 };
 
+TEST_CASE("constants in words that mean the same under any standard_conforming_strings") {
+  struct Case {
+    std::string_view text;
+    std::string_view standard;  // what it says if it was meant so; empty: it says the same as it is
+    std::string_view other;
+  };
+  const Case cases[] = {
+      {"select 'plain'", "", ""},
+      {R"(select '\d+')", R"(select E'\\d+')", R"(select E'\d+')"},
+      {R"(select'a\b','c')", R"(select E'a\\b','c')", R"(select E'a\b','c')"},
+      {"select 'a\\'\n'b'", "select E'a\\\\'\n'b'", ""},  // otherwise it does not end
+      {R"(select E'a\b', U&'\0041', $$\$$, "\" -- '\')", "", ""}};
+  for (const Case& one : cases) {
+    CAPTURE(one.text);
+    const auto standard = with_escape_strings(one.text, {true, Encoding::kAsciiSafe});
+    CHECK(standard.value_or("") == one.standard);
+    const auto other = with_escape_strings(one.text, {false, Encoding::kAsciiSafe});
+    CHECK(other.value_or("") == one.other);
+  }
+  CHECK(with_escape_strings(R"(select 'a\'b')", {false, Encoding::kAsciiSafe}) ==
+        R"(select E'a\'b')");
+  CHECK_FALSE(with_escape_strings(R"(select 'a\b)", {}));  // it does not end
+  CHECK_FALSE(with_escape_strings(R"(select 'a\b')", {true, Encoding::kSjis}));
+}
+
 }  // namespace
 
 TEST_CASE("plain begin") {
