@@ -1,6 +1,6 @@
 """Many clients, each with many statements of its own, stay within the configured memory; on servers
-there are never more than were allowed. By default a tenth of the clients and of the statements, at a
-hundredth of the memory; PGSABA_FULL_SIZE=1 takes 1,000 clients with 1,000 statements each."""
+there are never more than were allowed. By default there are few of both;
+PGSABA_FULL_SIZE=1 takes 1,000 clients with 1,000 statements each."""
 
 import os
 from pathlib import Path
@@ -10,9 +10,9 @@ from harness import messages as m
 from harness.conversations import error_of
 
 FULL = os.environ.get("PGSABA_FULL_SIZE") == "1"
-CLIENTS = STATEMENTS = 1000 if FULL else 100
-LIMIT = (400 if FULL else 4) << 20
-TEXT_BYTES = 2_000  # all of them together take five times what there is room for
+CLIENTS, STATEMENTS = (1000, 1000) if FULL else (20, 50)
+LIMIT = (400 if FULL else 1) << 20
+TEXT_BYTES = 2_000  # all of them together take more than twice what there is room for
 PER_SERVER = 50
 BATCH = 50  # statements that a client has on the way at a time
 
