@@ -247,13 +247,13 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
   }
   if (const auto taken = refuse_reserved_name(piece)) return *taken;
   if (const auto taken = reserve_pin(piece)) return *taken;
-  if (!account_->asks_fate || !watches_commit(piece)) return send_on(piece);
-  const Taken taken = send_on(piece);
+  if (!account_->asks_fate || !watches_commit(piece)) return send_on(piece, ahead);
+  const Taken taken = send_on(piece, ahead);
   if (taken == Taken::kYes && commit_) commit_->sent(piece.tag, piece.body());
   return taken;
 }
 
-ClientSession::Taken ClientSession::send_on(const Piece& piece) {
+ClientSession::Taken ClientSession::send_on(const Piece& piece, Bytes ahead) {
   switch (piece.tag) {
     case 'Q':
       return on_query(piece);

@@ -284,7 +284,7 @@ class ClientSession final : public net::Connection,
   bool begin_later(std::string_view sql);
   bool end_unbegun(std::string_view sql);
   Taken on_linked(const wire::Piece& piece, Bytes ahead);
-  Taken send_on(const wire::Piece& piece);
+  Taken send_on(const wire::Piece& piece, Bytes ahead);
   Taken on_query(const wire::Piece& piece);
   void on_body(const wire::Piece& piece);
   void forward(server::Request request, const wire::Piece& piece);
