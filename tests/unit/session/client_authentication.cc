@@ -42,7 +42,10 @@ class FakeHost final : public SessionHost {
   const net::TlsContext* client_tls() override { return nullptr; }
   auth::ScramKeyDesk& scram_keys() override { return keys_; }
   server::SettingsTable& settings() override { return settings_; }
+  server::CustomNames& custom_names() override { return custom_names_; }
   server::PreparedTable& prepared_statements() override { return prepared_; }
+  std::uint64_t next_id() override { return 1; }
+  void seek_fate(ClientSession&, const routing::CommitMark&, std::uint32_t) override {}
   std::optional<wire::ErrorFields> may_log_in(std::string_view) override { return std::nullopt; }
   Admission admit(std::string_view, std::string_view) override {
     ++admitted;
@@ -92,6 +95,7 @@ class FakeHost final : public SessionHost {
  private:
   net::Turn turn_{network};
   auth::ScramKeyDesk keys_;
+  server::CustomNames custom_names_;
   server::SettingsTable settings_;
   server::PreparedTable prepared_;
 };
