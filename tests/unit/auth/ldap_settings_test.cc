@@ -34,8 +34,10 @@ TEST_CASE("ldap: the parts of a URL") {
   CHECK(all.scope == LdapScope::kOne);
   CHECK(all.search_filter == "(x=?)");
   CHECK(settings_of({{"ldapurl", "ldap://h/dc=c?uid,cn"}}).search_attribute == "uid");
-  CHECK(error_of({{"ldapurl", "ldap://h/dc=c?uid?" "?(x=y)"}}).find("beside ldapsearchfilter") !=
-        std::string::npos);
+  CHECK(error_of({{"ldapurl",
+                   "ldap://h/dc=c?uid?"
+                   "?(x=y)"}})
+            .find("beside ldapsearchfilter") != std::string::npos);
 
   const LdapSettings bare = settings_of({{"ldapurl", "ldap://[::1]"}});
   CHECK(bare.servers == "[::1]");
