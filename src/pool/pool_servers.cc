@@ -117,16 +117,18 @@ void Pool::server_closed(ServerConnection& server, CloseReason reason) {
   if (was_opening) {
     const std::string tls = server.tls_error();
     const std::string_view told = tls.empty() ? describe(reason) : std::string_view(tls);
+    const bool for_good = reason == CloseReason::kTlsFailed && !server.tls_error_may_pass();
     host_.log_server(server, error.message.empty() ? told : error.message);
+    const net::Address address = server.address();
     forget(server);
-    if (reason == CloseReason::kTlsFailed) {
-      login_failed(tls_error(server.address(), tls));
+    if (for_good) {
+      login_failed(tls_error(address, tls));
     } else if (starts_or_stops(error)) {
       retry_at_ = host_.turn().now + kSoonUs;
     } else if (reason == CloseReason::kLoginFailed) {
       login_failed(error);
     } else {
-      connect_failed(server.address(), std::string(describe(reason)));
+      connect_failed(address, std::string(told));
     }
   } else {
     host_.log_server(server, error.message.empty() ? describe(reason) : error.message);

@@ -41,8 +41,9 @@ void OutgoingConnection::on_answer(std::uint8_t first, std::size_t count) {
     return start_tls(wish_.context->connect(wish_.host), {});
   }
   // What an error says cannot be trusted, as nobody has shown a certificate: CVE-2024-10977.
-  if (first == 'E') return refuse("server sent an error response during SSL exchange");
-  if (first != 'N' || count > 1) return refuse("received invalid response to SSL negotiation");
+  if (first == 'E') return refuse_for_now("server sent an error response during SSL exchange");
+  if (first != 'N' || count > 1)
+    return refuse_for_now("received invalid response to SSL negotiation");
   if (wish_.required) return refuse("server does not support SSL, but SSL was required");
   phase_ = Phase::kAgreed;
   wish_ = {};
@@ -89,6 +90,11 @@ void OutgoingConnection::secured() {
 void OutgoingConnection::refuse(std::string why) {
   tls_error_ = "TLS failed: " + std::move(why);
   not_agreed();
+}
+
+void OutgoingConnection::refuse_for_now(std::string why) {
+  tls_error_may_pass_ = true;
+  refuse(std::move(why));
 }
 
 bool OutgoingConnection::broken_by_tls() {

@@ -21,6 +21,20 @@ using wire::ErrorFields;
 using wire::Piece;
 using wire::TransactionStatus;
 
+namespace {
+
+// Nothing but ParseComplete and BindComplete, which hold nothing that another server would not say.
+// They come alone when a server ends right behind them.
+bool only_acknowledges(Bytes bytes) {
+  constexpr std::string_view kParsed("1\0\0\0\4", 5);
+  constexpr std::string_view kBound("2\0\0\0\4", 5);
+  std::string_view rest = text_of(bytes);
+  while (rest.starts_with(kParsed) || rest.starts_with(kBound)) rest.remove_prefix(kParsed.size());
+  return rest.empty();
+}
+
+}  // namespace
+
 // ---- the lease ---------------------------------------------------------------------------------
 
 // `keeps`: what the statement that needs the server will keep it for.
@@ -218,7 +232,23 @@ void ClientSession::begin_failed(const ErrorFields& error, Bytes frame) {
 
 void ClientSession::server_sent(Bytes bytes) {
   if (state_ == State::kWelcome) return learn_from(bytes);
-  if (!request_.empty()) forget_request();
+  if (!request_.empty()) {
+    if (may_run_elsewhere() && only_acknowledges(bytes)) {
+      if (!acknowledged_) acknowledged_ = std::make_unique<std::string>();
+      acknowledged_->append(text_of(bytes));
+      return;
+    }
+    forget_request();
+  }
+  tell_acknowledged();
+  tell(bytes);
+}
+
+void ClientSession::tell_acknowledged() {
+  if (acknowledged_) tell(bytes_of(*std::exchange(acknowledged_, nullptr)));
+}
+
+void ClientSession::tell(Bytes bytes) {
   if (lesson_) lesson_->frames.append(text_of(bytes));
   lease_pool_->totals().bytes_sent += bytes.size();
   send(bytes);
@@ -342,6 +372,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const State was = state_;
   server_ = nullptr;
   if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere(server);
+  tell_acknowledged();
   if (server.has_defined()) note_defined();
   if ((wrote_ || saw_) && account_ != nullptr && account_->reads.clock) note_seen();
   read_.drop();

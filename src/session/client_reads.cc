@@ -354,6 +354,7 @@ void ClientSession::run_elsewhere(server::ServerConnection& server) {
 // dies for another one.
 void ClientSession::ask_again_elsewhere(const server::ServerConnection& lost) {
   batches_sent_ = batches_answered_ = batches_before_lease_;
+  acknowledged_.reset();
   forget_names(request_.view());
   if (traces_) traces_->clear();
   again_ = true;
@@ -402,7 +403,8 @@ void ClientSession::note_access(Access access) {
 
 // Before the client hears that it is over, so that nobody can know of it earlier than our numbers.
 void ClientSession::ready_comes(TransactionStatus status) {
-  if (status != TransactionStatus::kIdle) tell_held_parameters();
+  // Where it is not held, more may have been sent behind it.
+  if (!server_->at_rest() || !holds_ready()) tell_held_parameters();
   const bool over = status == TransactionStatus::kIdle || server_->has_committed();
   if (over && server_->has_defined()) note_defined();
   if (over && account_ != nullptr && account_->reads.clock) note_seen();

@@ -56,6 +56,20 @@ def test_a_server_that_starts_or_stops_is_waited_for(before_fake, sqlstate, mess
     assert len(fake.connections) == 3
 
 
+@pytest.mark.parametrize("answer", [
+    pytest.param(b"E", id="error"), pytest.param(notice("the server stops"), id="notice")])
+def test_an_odd_answer_about_tls_is_no_refusal(before_fake, answer):
+    """A server that stops or cannot start a process says odd things; it is asked again."""
+    def odd(connection):
+        connection.send(answer)
+    odd.answers_ssl = True
+
+    pgsaba, fake = before_fake(odd, odd, fake_server.serve)
+    with pgsaba.connect() as client:
+        assert client.value("select 1") == "select 1"
+    assert len(fake.connections) == 3
+
+
 def test_an_older_protocol_is_negotiated(before_fake):
     def modest(connection):
         connection.welcome(frame(b"v", bytes([0, 0, 0, 0, 0, 0, 0, 1]) + m.text("_pq_.grease")))

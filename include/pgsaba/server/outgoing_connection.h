@@ -36,6 +36,8 @@ class OutgoingConnection : public net::Connection {
  public:
   // Why there is no TLS as it was wished for; empty if it is not for TLS that it failed.
   const std::string& tls_error() const { return tls_error_; }
+  // It may be another answer in a moment: a server that stops or starts gives odd ones, too.
+  bool tls_error_may_pass() const { return tls_error_may_pass_; }
 
  protected:
   explicit OutgoingConnection(net::Turn& turn) : Connection(turn, Side::kServer) {}
@@ -69,6 +71,7 @@ class OutgoingConnection : public net::Connection {
   void secured() final;
   void on_answer(std::uint8_t first, std::size_t count);
   void refuse(std::string why);
+  void refuse_for_now(std::string why);
 
   // What it takes to connect again.
   struct Fallback {
@@ -80,6 +83,7 @@ class OutgoingConnection : public net::Connection {
   std::unique_ptr<Fallback> fallback_;  // while it may be tried again without TLS
   TlsWish wish_;                        // while it is agreed upon
   std::string tls_error_;
+  bool tls_error_may_pass_ = false;
 };
 
 }  // namespace pgsaba::server

@@ -336,6 +336,8 @@ class ClientSession final : public net::Connection,
   void resume();
   void unlink();
   void count_request();
+  void tell(Bytes bytes);
+  void tell_acknowledged();
   Taken on_orphaned(const wire::Piece& piece);
 
   // client_reads.cc
@@ -498,6 +500,7 @@ class ClientSession final : public net::Connection,
   server::SettingsRef settings_;
   server::SettingsRef login_settings_;         // of the startup packet: its session's defaults
   std::string begin_sql_;                      // the BEGIN that waits; empty: none does
+  std::unique_ptr<std::string> acknowledged_;  // of a read, and kept while it may run elsewhere
   std::unique_ptr<std::string> batch_answer_;  // due when its Sync comes, which is there already
   std::unique_ptr<CommitWatch> commit_;  // while one is under way whose fate would be asked for
   std::unique_ptr<std::string> loss_;    // in kDoubt: how its server was lost
