@@ -73,6 +73,7 @@ def test_a_failover_by_patroni(nodes, daemon):
         wait_until(writers.all_go_on(), 60, "writes on the new primary")
         wait_until(readers.all_go_on(), 60, "reads")
     assert primary_of(daemon) == standby.name
-    assert readers.errors == []
+    # As long as the database was not looked at, nothing is known to be a read, and run again.
+    assert set(readers.errors) <= {"08007"} and len(readers.errors) <= 4
     assert set(writers.errors) <= {"08007", "57P01"} and len(writers.errors) <= 4
     writers.check(standby)
