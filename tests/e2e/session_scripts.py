@@ -306,7 +306,8 @@ CUSTOM = {
     "word": ["set saba.one = on", "select current_setting('saba.one')"],
     "list": ["set saba.one = a, 'B c', 3", "select current_setting('saba.one')"],
     "deep_name": ["set a.b.c = 'x'", "select current_setting('a.b.c')"],
-    "quoted_name": ['set "Saba"."One" = \'x\'', "select current_setting('saba.one')"],
+    # SHOW heads its column as the first one wrote it who named it on that server: not "saba.one" here.
+    "quoted_name": ['set "Saba"."Quoted" = \'x\'', "select current_setting('saba.quoted')"],
     "bad_name": ["set saba.1x = 'x'", 'set "saba.a b" = \'x\'', SHOWN],
     "row_level_security": ["set saba.tenant = '9900'", "select 1 where current_setting('saba.tenant') = '9900'"],
     "undone": ["begin", "set saba.one = 'x'", "rollback", "select current_setting('saba.one', true)"],

@@ -17,9 +17,13 @@ from scripts import GROUPS
 PLAIN = ("simple", "transaction", "copy")
 
 
-def scripts(groups=tuple(GROUPS)):
-    return [pytest.param(script, id=f"{group}-{name}")
-            for group in groups for name, script in GROUPS[group].items()]
+# Nor does it answer what comes with a CopyDone, mostly: beside PostgreSQL alone it is the same.
+UNANSWERED = ("copy-in_then_query_at_once",)
+
+
+def scripts(groups=tuple(GROUPS), without=()):
+    names = [(f"{group}-{name}", script) for group in groups for name, script in GROUPS[group].items()]
+    return [pytest.param(script, id=name) for name, script in names if name not in without]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +72,7 @@ def test_same_answers_in_front_of(cluster, in_front_of, tables, pooler, script):
     same_answers(cluster, in_front_of[pooler].where, tables, script)
 
 
-@pytest.mark.parametrize("script", scripts(PLAIN))
+@pytest.mark.parametrize("script", scripts(PLAIN, without=UNANSWERED))
 def test_same_answers_behind_a_pgbouncer(cluster, behind_pgbouncer, tables, script):
     same_answers(cluster, behind_pgbouncer.where, tables, script)
 

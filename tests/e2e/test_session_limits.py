@@ -27,6 +27,15 @@ def test_a_custom_parameter_that_was_met_stays(client, meet):
         assert client.value(asked) == ""
 
 
+def test_the_first_spelling_of_a_custom_parameter_stays(client):
+    """It heads SHOW's column; pooled, the first one may have been another client."""
+    client.query("set \"Saba\".\"Spelled\" = 'x'")
+    for sql in CLEANING:
+        client.query(sql)
+        columns = client.query("set saba.spelled = 'y'; show saba.spelled")
+        assert [frame.body[2:14] for frame in columns if frame.tag == b"T"] == [b"Saba.Spelled"]
+
+
 def test_custom_parameters_are_listed_nowhere(client):
     client.query("set saba.hidden = 'x'")
     assert client.rows("select name from pg_settings where name like 'saba.%'") == []
