@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kServersSeen = 4;
 constexpr std::size_t kWaitersSeen = 16;
 
+constexpr std::string_view kResetAll = "DISCARD ALL";
+
 bool fits(const ServerConnection& server, const server::SettingsRef& wanted) {
   return server.settings_known() && same_settings(server.settings(), wanted);
 }
@@ -66,18 +68,22 @@ void Pool::leave(Waiter& waiter) {
   publish();
 }
 
+// The reset query is good enough between sessions; whoever else follows gets all reset.
+std::string_view Pool::reset_of(ServerConnection::Taint taint) const {
+  if (taint == ServerConnection::Taint::kNone) return {};
+  const bool among_sessions = taint == ServerConnection::Taint::kSession && pools_sessions();
+  return among_sessions ? std::string_view(policy_.reset_query) : kResetAll;
+}
+
 void Pool::give_back(ServerConnection& server) {
   if (server.pipeline().doubtful()) return discard(server, CloseReason::kDoubtful);
   const bool in_transaction = server.pipeline().status() != wire::TransactionStatus::kIdle;
-  const bool session_mode = policy_.settings.pool_mode == config::PoolMode::kSession;
-  const bool reset = session_mode && !policy_.reset_query.empty();
-  const bool tainted = server.taint() == ServerConnection::Taint::kState;
   if (server.taint() == ServerConnection::Taint::kForGood)
     return discard(server, CloseReason::kTainted);
+  const std::string_view reset = reset_of(server.taint());
   if (in_transaction) server.clean("ROLLBACK", false);
-  if (tainted) server.clean("DISCARD ALL", true);
-  if (reset) server.clean(policy_.reset_query, policy_.reset_query == "DISCARD ALL");
-  if (in_transaction || tainted || reset) return move(server, Place::kResting);
+  if (!reset.empty()) server.clean(reset, reset == kResetAll);
+  if (in_transaction || !reset.empty()) return move(server, Place::kResting);
   server.release();
   settle(server);
 }
@@ -87,6 +93,7 @@ void Pool::discard(ServerConnection& server, CloseReason reason) { close(server,
 // A server without a client: idle again, unless something keeps it from serving anybody else.
 void Pool::settle(ServerConnection& server) {
   if (server.cancels_in_flight > 0) return move(server, Place::kResting);
+  if (paused_) return close(server, CloseReason::kAdmin);
   if (worn_out(server)) {
     close(server, server.close_when_released ? CloseReason::kReconnect : CloseReason::kLifetime);
     return host_.needs_match(*this);
@@ -103,8 +110,9 @@ void Pool::make_idle(ServerConnection& server) {
   publish();
 }
 
-void Pool::cancel_ended(ServerConnection& server) {
+void Pool::cancel_ended(ServerConnection& server, bool in_doubt) {
   --server.cancels_in_flight;
+  server.close_when_released = server.close_when_released || in_doubt;
   const bool kept_back = server.state() == ServerConnection::State::kIdle &&
                          server.place == static_cast<std::uint8_t>(Place::kResting) &&
                          server.cancels_in_flight == 0;
@@ -175,6 +183,7 @@ void Pool::lend_to_starving() {
     ServerConnection& server = idle_.back();
     idle_.remove(server);
     auto owned = std::move(owned_.extract(&server).mapped());
+    publish();
     // Its clients' next look at the face must not send a second one for the same waiter.
     shared_->faces[worker].waiting_since.store(0, std::memory_order_relaxed);
     host_.send_server(*this, worker, std::move(owned));
@@ -187,6 +196,8 @@ void Pool::adopt(std::unique_ptr<ServerConnection> server) {
   move(arrived, Place::kIdle);
   if (worn_out(arrived) || !serves_at(arrived.address()))
     return close(arrived, CloseReason::kReconnect);
+  if (paused_) return close(arrived, CloseReason::kAdmin);
+  publish();
   host_.needs_match(*this);
 }
 
@@ -202,6 +213,9 @@ void Pool::publish() {
   }
   if (face.has_idle.load(std::memory_order_relaxed) == idle_.empty())
     face.has_idle.store(!idle_.empty(), std::memory_order_relaxed);
+  const bool serves = owned_.size() > opening_.size();
+  if (face.serves.load(std::memory_order_relaxed) != serves)
+    face.serves.store(serves, std::memory_order_relaxed);
   const Micros pin_since = pin_waiters_.empty() || paused_ ? 0 : pin_waiters_.front().waiting_since;
   if (face.pin_waited_since.load(std::memory_order_relaxed) != pin_since)
     face.pin_waited_since.store(pin_since, std::memory_order_relaxed);
@@ -264,6 +278,7 @@ bool Pool::reconnecting() const {
 
 bool Pool::evict_idle() {
   if (idle_.empty()) return false;
+  yielded_at_ = host_.turn().now;
   close(idle_.back(), CloseReason::kSurplus);
   return true;
 }
@@ -302,6 +317,13 @@ void Pool::leave_addresses() {
   if (any) forget_learned();
 }
 
+// What sessions have left to each other is for nobody else.
+void Pool::leave_sessions() {
+  idle_.for_each([this](ServerConnection& server) {
+    if (server.taint() != ServerConnection::Taint::kNone) close(server, CloseReason::kReconnect);
+  });
+}
+
 void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolPolicy policy) {
   const bool other = target->user != target_->user || target->database != target_->database ||
                      target->secret != target_->secret || target->startup != target_->startup ||
@@ -309,6 +331,7 @@ void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolP
   target_ = std::move(target);
   policy_ = std::move(policy);
   if (other) reconnect(CloseReason::kReconnect);
+  if (!pools_sessions()) leave_sessions();
   leave_addresses();
   while (too_many() && evict_idle()) {
   }

@@ -13,6 +13,10 @@ bool Pool::overdraw_pin(Waiter& client) {
   return client.holds_pin;
 }
 
+void Pool::keep_pinned(Waiter& client) {
+  client.holds_pin = client.holds_pin || shared_->pins.take({});
+}
+
 // Waiters of other workers learn of it by their next tick: a pin is no matter of milliseconds.
 void Pool::unpin(Waiter& client) {
   if (!std::exchange(client.holds_pin, false)) return;

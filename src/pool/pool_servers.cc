@@ -13,6 +13,7 @@ namespace {
 
 constexpr Micros kFirstRetryUs = 100 * kMillisecond;
 constexpr Micros kSoonUs = 250 * kMillisecond;
+constexpr Micros kYieldUs = kSecond;
 
 // A server that says so at login exists, and it or its successor will serve in a moment: not a
 // failure. What was about to log in when a server was stopped is ended like any other session.
@@ -42,30 +43,42 @@ bool Pool::too_many() const {
                         settings.max_db_connections, settings.max_user_connections});
 }
 
-std::size_t Pool::wanted_servers() const {
-  const auto floor = static_cast<std::size_t>(policy_.settings.min_pool_size);
+// The floor is one of the process. A server that was given up for clients of another pool is not
+// opened again before these had their chance.
+bool Pool::lacks_floor() const {
   const bool keep_floor = clients_ > 0 || policy_.forced_user;
-  const std::size_t ready = owned_.size() - opening_.size();
-  const std::size_t missing = keep_floor && ready < floor ? floor - ready : 0;
-  return std::max(waiters_.size(), missing);
+  const bool yields = yielded_at_ != 0 && host_.turn().now - yielded_at_ < kYieldUs;
+  return keep_floor && !yields && shared_->servers.held() < policy_.settings.min_pool_size;
+}
+
+// Nobody opens more than the floor needs, whoever else is about to.
+SlotLimits Pool::floor_limits() const {
+  const config::PoolSettings& settings = policy_.settings;
+  const std::int32_t floor = settings.min_pool_size;
+  return {settings.pool_size > 0 ? std::min(settings.pool_size, floor) : floor,
+          settings.max_db_connections, settings.max_user_connections};
 }
 
 // As many at a time as clients wait: opening twenty takes about as long as opening one.
 void Pool::open_missing() {
   waiters_since_ = waiters_.empty() ? 0 : waiters_.front().waiting_since;
-  if (paused_ || host_.turn().now < retry_at_) return;
+  if (paused_) return;
+  if (host_.turn().now < retry_at_) return want_idle_servers();
   // After a failure one attempt at a time finds out whether it is over.
   const std::size_t at_once = failing_since_ != 0 ? 1 : policy_.max_opening;
-  while (opening_.size() < std::min(wanted_servers(), at_once))
+  while (opening_.size() < std::min(waiters_.size(), at_once)) {
+    const SlotRefusal refusal = shared_->take_slot(limits());
+    if (refusal != SlotRefusal::kNone) return host_.short_of_servers(*this, refusal);
     if (!open_one()) return;
+  }
+  while (opening_.size() < at_once && lacks_floor()) {
+    if (shared_->take_slot(floor_limits()) != SlotRefusal::kNone) return;
+    if (!open_one()) return;
+  }
 }
 
+// The slot is taken.
 bool Pool::open_one() {
-  const SlotRefusal refusal = shared_->take_slot(limits());
-  if (refusal != SlotRefusal::kNone) {
-    if (!waiters_.empty()) host_.short_of_servers(*this, refusal);
-    return false;
-  }
   auto server = std::make_unique<ServerConnection>(host_.turn(), *this, target_, host_.scram_keys(),
                                                    host_.next_id());
   ServerConnection& opened = *server;
@@ -143,7 +156,19 @@ void Pool::login_failed(const wire::ErrorFields& error) {
   failure_.severity = "FATAL";
   retry_at_ = host_.turn().now + policy_.server_login_retry_us;
   if (failing_since_ == 0) failing_since_ = host_.turn().now;
-  if (owned_.size() == opening_.size()) refuse_all(failure_);
+  serves_somewhere() ? want_idle_servers() : refuse_all(failure_);
+}
+
+bool Pool::serves_somewhere() const {
+  return owned_.size() > opening_.size() ||
+         std::ranges::any_of(shared_->faces, [](const SharedPool::Face& face) {
+           return face.serves.load(std::memory_order_relaxed);
+         });
+}
+
+// No server can be opened here now, but other workers may have some to spare.
+void Pool::want_idle_servers() {
+  if (!waiters_.empty() && serves_somewhere()) host_.short_of_servers(*this, SlotRefusal::kPool);
 }
 
 wire::ErrorFields Pool::connect_error(const net::Address& address, const std::string& why) const {
@@ -173,10 +198,12 @@ void Pool::connect_failed(const net::Address& address, const std::string& why) {
   retry_delay_ = std::clamp(retry_delay_ * 2, kFirstRetryUs,
                             std::max(kFirstRetryUs, policy_.server_login_retry_us));
   retry_at_ = now + retry_delay_;
+  want_idle_servers();
 }
 
 std::optional<wire::ErrorFields> Pool::standing_refusal() const {
-  const bool refused = failing_since_ != 0 && owned_.empty() && host_.turn().now < retry_at_ &&
+  const bool refused = failing_since_ != 0 && owned_.empty() && !serves_somewhere() &&
+                       host_.turn().now < retry_at_ &&
                        failure_.sqlstate != wire::sqlstate::kConnectionFailure;
   if (!refused) return std::nullopt;
   return failure_;
@@ -189,7 +216,8 @@ bool Pool::worn_out(const ServerConnection& server) {
   if (now - server.opened_at() < lifetime) return false;
   if (lifetime == 0) return true;
   // Servers opened together must not all go together.
-  const auto spacing = lifetime / std::max<Micros>(1, policy_.settings.pool_size);
+  const std::int32_t size = policy_.settings.pool_size;
+  const auto spacing = lifetime / std::max(1, size > 0 ? size : shared_->servers.held());
   if (last_expired_ != 0 && now - last_expired_ < spacing) return false;
   last_expired_ = now;
   return true;
@@ -201,13 +229,13 @@ void Pool::tick(Micros now) {
   expire_waiters(now);
   dedicated_.tick(now);
   const bool anybody = !waiters_.empty() || !pin_waiters_.empty();
-  if (anybody || wanted_servers() > 0) host_.needs_match(*this);
+  if (anybody || lacks_floor()) host_.needs_match(*this);
 }
 
 void Pool::expire_idle(Micros now) {
-  const auto keep = static_cast<std::size_t>(policy_.settings.min_pool_size);
+  const std::int32_t keep = policy_.settings.min_pool_size;
   idle_.for_each([&](ServerConnection& server) {
-    const bool surplus = owned_.size() > keep && policy_.server_idle_us > 0 &&
+    const bool surplus = shared_->servers.held() > keep && policy_.server_idle_us > 0 &&
                          now - server.idle_since >= policy_.server_idle_us;
     if (surplus) return close(server, CloseReason::kIdleTimeout);
     if (policy_.settings.server_lifetime_us > 0 && worn_out(server))
@@ -227,7 +255,7 @@ void Pool::expire_opening(Micros now) {
 
 void Pool::expire_waiters(Micros now) {
   const bool lost = failing_since_ != 0 && owned_.empty() && policy_.failover_wait_us > 0 &&
-                    now - failing_since_ >= policy_.failover_wait_us;
+                    now - failing_since_ >= policy_.failover_wait_us && !serves_somewhere();
   if (lost) return refuse_all(failure_);
   expire(waiters_, now, &Pool::wait_error);
   expire(pin_waiters_, now, &Pool::pin_wait_error);
@@ -242,7 +270,9 @@ void Pool::expire(Waiters& queue, Micros now, wire::ErrorFields (Pool::*why)() c
 }
 
 wire::ErrorFields Pool::wait_error() const {
-  wire::ErrorFields error{"FATAL", std::string(wire::sqlstate::kTooManyConnections),
+  const auto sqlstate =
+      paused_ ? wire::sqlstate::kCannotConnectNow : wire::sqlstate::kTooManyConnections;
+  wire::ErrorFields error{"FATAL", std::string(sqlstate),
                           "no server connection became free within query_wait"};
   error.detail = "Pool \"" + key_.database + "\"/\"" + key_.user + "\" of server " + target_->name +
                  ": " + std::to_string(shared_->servers.held()) + " of " +

@@ -42,8 +42,7 @@ bool ClientSession::answer_as_known(std::string_view text) {
 // A SET by the extended protocol. All messages of its batch are there: what follows the Parse is
 // dropped, up to the Sync.
 bool ClientSession::answer_batch_as_known(Bytes ahead) {
-  if (query_.command != sql::Command::kSet || !query_.single || !account_->pools_transactions())
-    return false;
+  if (query_.command != sql::Command::kSet || !query_.single || !pools_transactions()) return false;
   const auto batch = read_set_batch(ahead);
   const pool::KnownAnswer* known = batch ? known_answer(batch->text) : nullptr;
   if (known == nullptr) return false;
@@ -61,8 +60,8 @@ void ClientSession::begin_lesson(std::string_view text) {
   const bool first = pipeline.owed_ready() == 0 && !pipeline.batch_open() &&
                      !server_->beginning() && pipeline.status() == wire::TransactionStatus::kIdle;
   const bool fits = first && !read_ && !pins_.any() && !server_->close_when_released &&
-                    text.size() <= pool::KnownAnswers::kLongestText &&
-                    account_->pools_transactions() && is_certain(query_, text, dialect_, settings_);
+                    text.size() <= pool::KnownAnswers::kLongestText && pools_transactions() &&
+                    is_certain(query_, text, dialect_, settings_);
   if (fits) lesson_ = std::make_unique<Lesson>(Lesson{settings_, std::string(text), {}});
 }
 

@@ -118,6 +118,7 @@ void ClientSession::link(ServerConnection& server) {
   batches_before_lease_ = batches_sent_;
   cancel_held_ = false;
   server.lend(*this);
+  if (!pools_transactions()) server.taint(ServerConnection::Taint::kSession);
   const bool must_not_tell = reads_sequences() && server.has_served_others(number_);
   server.serve(number_);
   if (must_not_tell) server.forget_sequences(number_);
@@ -286,7 +287,7 @@ bool ClientSession::tells_later(std::string_view name, std::string_view value) {
   constexpr sql::Effects kMayReset =
       sql::effect::kSetting | sql::effect::kAnySetting | sql::effect::kUnknownCode;
   if (!login_settings_ || state_ != State::kLinked || !traces_ ||
-      (traces_->effects() & kMayReset) == 0 || !account_->pools_transactions())
+      (traces_->effects() & kMayReset) == 0 || !pools_transactions())
     return false;
   const std::string key = server::lower_case(name);
   const bool of_role = key == "is_superuser";
@@ -332,7 +333,7 @@ void ClientSession::server_ready() {
     totals.xact_time_us += took;
     lease_pool_->times().transactions.add(took);
     transaction_at_ = 0;
-  } else if (account_->limits.pool_mode == config::PoolMode::kStatement) {
+  } else if (mode_ == config::PoolMode::kStatement) {
     return end(EndReason::kModeViolation, errors::statement_mode());
   }
   ++batches_answered_;
@@ -350,7 +351,7 @@ void ClientSession::server_ready() {
   // A Parse of which a part has come already is for this server.
   const bool gathering = body_ == Body::kGather;
   if (gathering) request_at_ = turn().now;
-  if (pipeline.empty() && idle && !gathering && (account_->pools_transactions() || read_)) {
+  if (pipeline.empty() && idle && !gathering && !keeps_session()) {
     end_lease();
   } else {
     release_ready();
@@ -407,7 +408,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   ErrorFields error = errors::server_lost(what, in_flight, in_transaction && !may_commit_);
   if (!state.empty()) error.detail = "With it went what only that server had: " + state + ".";
   const bool linked = was == State::kLinked || was == State::kSettling || was == State::kMatching;
-  if (!linked || mid_frame || !account_->pools_transactions()) {
+  if (!linked || mid_frame || !pools_transactions()) {
     error.severity = "FATAL";
     return mid_frame ? end(EndReason::kServerLost) : end(EndReason::kServerLost, error);
   }

@@ -49,7 +49,7 @@ Pins ClientSession::foresee_named(std::string_view name) const {
 // comes with it or soon.
 Pins ClientSession::foresee(const Piece& piece) const {
   // Almost no client has such statements.
-  if (!foresees_ || !piece.complete || !account_->pools_transactions()) return {};
+  if (!foresees_ || !piece.complete || !pools_transactions()) return {};
   if (piece.tag == 'B') {
     const auto names = wire::read_bind(piece.body());
     if (!names) return {};

@@ -42,7 +42,7 @@ ClientSession::ReadRequest ClientSession::as_read(const Piece& piece, Bytes ahea
   if (account_->reads.balance == nullptr) return {};
   if (again_) return {.why = LeaseReason::kRepeated};
   if (to_primary_) return {.why = LeaseReason::kNotServed};
-  if (!account_->pools_transactions()) return {.why = LeaseReason::kSessionPooling};
+  if (!pools_transactions()) return {.why = LeaseReason::kSessionPooling};
   if (state_ == State::kBegun && !begins_read_only()) return {.why = LeaseReason::kTransaction};
   if (settings_ && prefers_serializable()) return {.why = LeaseReason::kTransaction};
   if (piece.tag != 'Q') return read_batch(ahead, wish());

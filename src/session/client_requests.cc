@@ -53,6 +53,7 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
     fail_protocol("unexpected password message");
     return Taken::kYes;
   }
+  if (state_ == State::kIdle && mode_ != account_->limits.pool_mode) follow_mode(piece);
   if (piece.tag == 'Q' || piece.tag == 'P') read_query(piece);
   return state_ == State::kLinked ? on_linked(piece, ahead) : on_unlinked(piece, ahead);
 }
@@ -77,7 +78,7 @@ ClientSession::Taken ClientSession::leave() {
 
 // A query is read once, here; a text that did not arrive in one piece may be anything.
 void ClientSession::read_query(const Piece& piece) {
-  if (!account_->pools_transactions()) {
+  if (!pools_transactions()) {
     query_ = {Command::kOther, true, sql::effect::kNone, sql::Access::kWrite};
   } else if (!piece.complete) {
     query_ = {Command::kOther, false, sql::effect::kAll, sql::Access::kWrite};
@@ -137,7 +138,7 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
 
 // Queries whose answer is known without a server.
 bool ClientSession::answer_unlinked(const Piece& piece) {
-  if (!account_->pools_transactions() || !query_.single) return false;
+  if (!pools_transactions() || !query_.single) return false;
   switch (query_.command) {
     case Command::kEmpty:
       if (!piece.complete) return false;
@@ -163,7 +164,7 @@ bool ClientSession::answer_unlinked(const Piece& piece) {
 
 // BEGIN waits for the statement that follows it. A form that PostgreSQL might refuse does not.
 bool ClientSession::begin_later(std::string_view sql) {
-  if (account_->limits.pool_mode != config::PoolMode::kTransaction) return false;
+  if (mode_ != config::PoolMode::kTransaction) return false;
   const auto begin = sql::plain_begin(sql, dialect_);
   if (!begin) return false;
   drop_unnamed_statement();

@@ -214,6 +214,7 @@ void ClientSession::begin_relay() {
 
 // The client's settings are known; what a server answers to them may still have to be asked.
 void ClientSession::open_session() {
+  mode_ = account_->limits.pool_mode;
   choose_application_name();
   login_->learned_for = host_.settings().intern(login_->settings);
   settings_ = login_->learned_for;

@@ -13,6 +13,7 @@
 #include "session/lesson.h"
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
+#include "session/pin_foresight.h"
 #include "session/unnamed_statement.h"
 
 namespace pgsaba::session {
@@ -39,7 +40,7 @@ void ClientSession::note_statement(sql::Effects effects, std::string_view text,
   constexpr sql::Effects kMayNotify = effect::kNotify | effect::kUnknownCode | effect::kInsert;
   may_notify_ = may_notify_ || (effects & kMayNotify) != 0;
   effects = guard_sequences(effects) & kLasting;
-  if (effects == 0 || !account_->pools_transactions()) return;
+  if (effects == 0 || !pools_transactions()) return;
   if (text.empty()) return traces().add_unread();
   const auto mode = account_->limits.unknown_code;
   if (mode == config::UnknownCode::kTrust) effects &= ~effect::kUnknownCode;
@@ -98,12 +99,48 @@ void ClientSession::reread_settings() {
 
 // Under session pooling no statement is read: whoever has the server next gets it reset.
 void ClientSession::setting_done() {
-  if (!account_->pools_transactions()) return server_->settings_unknown();
+  if (!pools_transactions()) return server_->settings_unknown();
   if (traces_) traces_->setting_done();
+}
+
+// The mode of a lease does not change. Without one, and outside of a transaction, the client takes
+// to what a reload has set, unless its session lives in what is remembered of it: a server that it
+// kept would not have that.
+void ClientSession::follow_mode(const wire::Piece& piece) {
+  const bool replaces_unnamed =
+      piece.tag == 'Q' || (piece.tag == 'P' && !piece.body().empty() && piece.body()[0] == 0);
+  const bool lives = prepared_statement_count() > 0 || prepared_ || listening_ ||
+                     wanted_channels_ || (unnamed_ && !replaces_unnamed);
+  if (account_->limits.pool_mode == config::PoolMode::kSession && lives) return;
+  mode_ = account_->limits.pool_mode;
+}
+
+void ClientSession::reloaded() {
+  const bool rests = state_ == State::kLinked && told_ == wire::TransactionStatus::kIdle &&
+                     !leaving_ && reader_.at_boundary() && server_->pipeline().empty();
+  if (rests && !pools_transactions() && !keeps_session()) leave_session_mode();
+}
+
+// A reload has ended session pooling. Nobody knows what the client has in the session of its
+// server, so all of it is asked for: what can be moved is remembered, and for the rest it is
+// pinned, also beyond the limit, for it has that server already.
+void ClientSession::leave_session_mode() {
+  mode_ = account_->limits.pool_mode;
+  adopts_statements_ = true;
+  lease_pool_->keep_pinned(*this);
+  traces().add_unread();
+  if (unnamed_ && !unnamed_->rest.empty()) {
+    const std::string rest = unnamed_->rest;
+    const sql::Statement known = read(rest.data());
+    foresees_ = foresees_ || (known.effects & kForeseeable) != 0;
+    keep_unnamed_statement(rest, known);
+  }
+  ask_state();
 }
 
 // ReadyForQuery 'I', and nothing is owed: the server may go, if nothing of the client's is in it.
 void ClientSession::end_lease() {
+  if (!pools_transactions()) return leave_session_mode();
   if (pins_.has(PinReason::kUnknown)) traces().add_unread();  // it is asked again
   if (traces_ && traces_->effects() != 0) return settle();
   settled();
@@ -230,7 +267,9 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
   }
   if (decided.has(PinReason::kListen) && note_channels(answer, had.has(PinReason::kListen)))
     pins_.set(PinReason::kListen, false);
-  if (decided.has(PinReason::kPrepared)) pins_.set(PinReason::kPrepared, !keep_prepared(answer));
+  const bool adopted = !std::exchange(adopts_statements_, false) || adopt_statements(answer);
+  if (decided.has(PinReason::kPrepared))
+    pins_.set(PinReason::kPrepared, !keep_prepared(answer) || !adopted);
   server::SettingsTable& table = host_.settings();
   server::SettingsRef actual = settings_;
   if (answer.all_settings && settings_) {

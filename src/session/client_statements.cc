@@ -39,8 +39,7 @@ bool ClientSession::deallocates(const Piece& piece) const {
 // By SQL, what all clients have prepared by protocol could be run by its name on servers.
 std::optional<ClientSession::Taken> ClientSession::refuse_reserved_name(const Piece& piece) {
   const bool may_name = (piece.tag == 'Q' || piece.tag == 'P') && piece.complete &&
-                        (query_.effects & sql::effect::kPrepared) != 0 &&
-                        account_->pools_transactions();
+                        (query_.effects & sql::effect::kPrepared) != 0 && pools_transactions();
   if (!may_name) return std::nullopt;
   const auto names = sql::prepared_names(text_of_statement(piece), dialect_);
   const auto reserved = [](const std::string& name) {
@@ -53,7 +52,7 @@ std::optional<ClientSession::Taken> ClientSession::refuse_reserved_name(const Pi
 
 // A name that is not the client's own, and that servers know somebody's statement by.
 bool ClientSession::is_foreign_name(std::string_view name) const {
-  return name.starts_with(server::kStatementPrefix) && account_->pools_transactions() &&
+  return name.starts_with(server::kStatementPrefix) && pools_transactions() &&
          account_->max_prepared_statements > 0 && !find_statement(name);
 }
 
@@ -116,7 +115,7 @@ bool ClientSession::in_doubt(std::string_view name) const {
 ClientSession::Taken ClientSession::on_parse(const Piece& piece) {
   ++lease_pool_->totals().client_parse_count;
   const Bytes body = piece.body();
-  const bool named = account_->pools_transactions() && account_->max_prepared_statements > 0 &&
+  const bool named = pools_transactions() && account_->max_prepared_statements > 0 &&
                      !body.empty() && body[0] != 0;
   if (!named) return on_unnamed_parse(piece);
   if (piece.complete) return on_named_parse(piece.bytes);
@@ -142,7 +141,7 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
   if (request_at_ == 0) request_at_ = turn().now;
   body_ = Body::kForward;
   std::uint32_t change = 0;
-  if (account_->pools_transactions() && (!parse || parse->statement.empty())) {
+  if (piece.body().empty() || piece.body()[0] == 0) {
     change = kUnnamedChange;
     keep_unnamed_statement(parse ? parse->rest : std::string_view(), query_);
     // The last moment before the batch begins.
@@ -271,7 +270,7 @@ sql::Access ClientSession::access_of(const server::PreparedStatement& statement)
 ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   ++lease_pool_->totals().bind_count;
   const auto names = wire::read_bind(piece.body());
-  const bool ours = names && account_->pools_transactions();
+  const bool ours = names && pools_transactions();
   if (ours && names->statement.empty()) return bind_unnamed(piece);
   if (ours && in_doubt(names->statement)) return Taken::kNotYet;
   server::PreparedRef statement = ours ? find_statement(names->statement) : nullptr;
@@ -358,7 +357,7 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
   for (const StateAnswer::Prepared& one : answer.prepared) {
     server::PreparedRef statement;
     std::string room;
-    if (one.rest)
+    if (one.by_sql && one.rest)
       statement =
           host_.prepared_statements().intern(in_own_words(*one.rest, false, room), one.name);
     if (statement) {
@@ -389,6 +388,28 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
   return whole;
 }
 
+// What the client prepared by protocol under session pooling has its own names at the server, and
+// is from now on remembered like that of any other. False: some of it only that server has.
+bool ClientSession::adopt_statements(const StateAnswer& answer) {
+  bool whole = true;
+  for (const StateAnswer::Prepared& one : answer.prepared) {
+    if (one.by_sql) continue;
+    std::string room;
+    server::PreparedRef statement;
+    if (account_->max_prepared_statements > 0)
+      statement =
+          host_.prepared_statements().intern(in_own_words(*one.rest, false, room), one.name);
+    whole = whole && statement;
+    if (!statement) continue;
+    const sql::Statement known = read(statement->query());
+    learn(*statement, known);
+    foresees_ = foresees_ || (known.effects & kForeseeable) != 0;
+    names().change(one.name, std::move(statement), batches_sent_);
+  }
+  if (statements_) statements_->all_answered();
+  return whole;
+}
+
 ClientSession::Taken ClientSession::bind_unnamed(const Piece& piece) {
   match_unnamed_statement();
   note_access(unnamed_access());
@@ -412,8 +433,8 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   }
   if (!statement) {
     const bool unnamed = object && object->kind == 'S' && object->name.empty();
-    if (unnamed && account_->pools_transactions()) match_unnamed_statement();
-    if (named && account_->pools_transactions()) {
+    if (unnamed && pools_transactions()) match_unnamed_statement();
+    if (named && pools_transactions()) {
       match_names(sql::effect::kPrepared, {});
       if (piece.tag == 'C' && prepared_) traces().add({}, sql::effect::kPrepared, dialect_);
     }

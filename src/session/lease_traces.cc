@@ -203,7 +203,11 @@ using Row = std::vector<std::optional<std::string_view>>;
 
 StateAnswer::Prepared read_prepared(const Row& row, const sql::Dialect& dialect) {
   StateAnswer::Prepared one{std::string(*row[1]), row[3] == "t", std::nullopt};
-  if (!one.by_sql) return one;
+  if (!one.by_sql) {
+    one.rest = std::string(*row[2]) + '\0';
+    append_types(*one.rest, *row[4]);
+    return one;
+  }
   // The text is that of the whole string; of several statements it would be too much.
   const auto command = sql::prepared_command(*row[2], dialect);
   const bool fits =

@@ -100,7 +100,8 @@ struct StateAnswer {
   struct Prepared {
     std::string name;
     bool by_sql = false;
-    // Text and parameter types as Parse carries them; without: only its name is known.
+    // Text and parameter types as Parse carries them; without: only its name is known, which
+    // happens to what was prepared by SQL alone.
     std::optional<std::string> rest;
   };
   std::vector<Prepared> prepared;

@@ -1,7 +1,8 @@
 // CancelConnection: carries one cancel request to PostgreSQL: connects, with TLS if the connection
 // that it is about has it, says so, and waits until the server closes, which it does after the
-// signal was sent. Until then the server connection that is aimed at must not serve anybody else.
-// Owned by a worker.
+// signal was sent. Until then the server connection that is aimed at must not serve anybody else;
+// if that does not happen within cancel_wait, it never serves anybody else again. Owned by a
+// worker.
 #pragma once
 
 #include "pgsaba/pool/pool_key.h"
@@ -35,12 +36,15 @@ class CancelConnection final : public server::OutgoingConnection {
   const pool::PoolKey& pool() const { return key_; }
   std::uint64_t server_id() const { return server_id_; }
   Micros deadline() const { return deadline_; }
+  // The request is on its way, and nobody knows what it will hit, or when.
+  bool in_doubt() const { return sent_ && (broken() || !ended()); }
 
  private:
   void agreed() override {
     std::string request;
     wire::append_cancel_request(request, cancel_key_);
     send(request);
+    sent_ = true;
   }
   void not_agreed() override { worker_.cancel_done(*this); }
 
@@ -49,6 +53,7 @@ class CancelConnection final : public server::OutgoingConnection {
   std::uint64_t server_id_;
   wire::CancelKey cancel_key_;
   Micros deadline_;
+  bool sent_ = false;
 };
 
 }  // namespace pgsaba::worker

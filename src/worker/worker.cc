@@ -236,6 +236,8 @@ void Worker::on_mail(NewPicture& mail) {
   }
   refresh_reads();
   if (!before->same_for_pools(*picture_)) reconfigure_pools();
+  if (before->config != picture_->config)
+    sessions_in(Phase::kLinked).for_each([](ClientSession& session) { session.reloaded(); });
   take_news(*before->topology);
   leave_disabled(*before);
   for (const Phase phase : {Phase::kLogin, Phase::kWaiting})

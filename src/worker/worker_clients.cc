@@ -401,7 +401,7 @@ bool Worker::send_cancel(const pool::PoolKey& pool, const CancelAim& aim) {
 void Worker::cancel_done(CancelConnection& connection) {
   if (pool::Pool* pool = find_pool(connection.pool()))
     if (server::ServerConnection* server = pool->find(connection.server_id()))
-      pool->cancel_ended(*server);
+      pool->cancel_ended(*server, connection.in_doubt());
   const auto mine =
       std::ranges::find_if(cancels_, [&](const auto& held) { return held.get() == &connection; });
   (*mine)->close();

@@ -218,7 +218,47 @@ def test_min_pool_size_is_kept_open(start_pgsaba, cluster):
         assert pool_row(daemon)["sv_idle"] == "3"
 
 
+def test_min_pool_size_is_of_the_process(start_pgsaba, cluster):
+    daemon = start_pgsaba({"workers": 4, **database(pool_size=20, min_pool_size=4)})
+    clients = [daemon.connect() for _ in range(8)]
+    wait_until(lambda: server_count(cluster) == 4, 10, "four servers")
+    for _ in range(20):  # whichever worker looks
+        assert server_count(cluster) == 4
+        time.sleep(0.05)
+    for client in clients:
+        client.close()
+
+
+def test_min_pool_size_makes_room_for_others(start_pgsaba, cluster):
+    """Both users' floors fill the database; a third user's client gets a server all the same."""
+    daemon = start_pgsaba({**database(pool_size=4, min_pool_size=2, max_connections=4),
+                           "timeouts": {"query_wait": "5s"}})
+    holders = [daemon.connect(user=user) for user in ("alice", "bob")]
+    for holder in holders:
+        holder.value("select 1")
+    wait_until(lambda: server_count(cluster) == 4, 10, "four servers")
+    logins = daemon.log.count("logged in")
+    with daemon.connect() as third:
+        assert third.value("select 1") == "1"
+        assert third.value("select 1") == "1"
+    assert daemon.log.count("logged in") - logins <= 8
+    for holder in holders:
+        holder.close()
+
+
 # Workers
+
+
+def test_a_server_that_cannot_be_opened_is_lent(start_pgsaba, cluster):
+    """PostgreSQL takes one connection of this role; whichever worker has it serves all clients."""
+    make_roles(cluster, "scarce")
+    cluster.sql("alter role scarce connection limit 1")
+    daemon = start_pgsaba({"workers": 2, **database(pool_size=4)})
+    clients = [daemon.connect(user="scarce") for _ in range(4)]
+    for client in clients * 3:
+        assert client.value("select 1") == "1"
+    for client in clients:
+        client.close()
 
 
 def test_lending_between_workers(start_pgsaba):

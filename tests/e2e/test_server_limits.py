@@ -90,7 +90,7 @@ def test_server_login_retry_spares_the_server(before_fake):
 
 
 def test_cancel_wait_bounds_a_request_without_an_end(before_fake):
-    """The server is not kept from other clients for longer than that."""
+    """It may hit whatever its server runs later: that serves nobody else, and is replaced."""
     arrived, release = threading.Event(), threading.Event()
 
     def server(connection):
@@ -104,16 +104,17 @@ def test_cancel_wait_bounds_a_request_without_an_end(before_fake):
         arrived.set()
         release.wait(20)
 
-    daemon, _ = before_fake(server, changes=one(cancel_wait="1s"), on_cancel=swallow)
+    daemon, fake = before_fake(server, fake_server.serve, changes=one(cancel_wait="1s"),
+                               on_cancel=swallow)
     with daemon.connect() as first, daemon.connect() as second:
         first.send(m.query("slow"))
         second.send(m.query("next"))
         wait_for_waiters(daemon, 1)
         cancel(daemon, first)
         first.read_until_ready()
-        started = time.monotonic()
+        assert len(fake.connections) == 1
         assert b"next" in second.read_until_ready()[1].body
-        assert 0.5 < time.monotonic() - started < 8
+        assert len(fake.connections) == 2
     release.set()
 
 

@@ -77,8 +77,8 @@ class PoolHost {
   virtual std::uint64_t next_id() = 0;
   // Asks for `match` before this turn ends.
   virtual void needs_match(Pool& pool) = 0;
-  // Clients wait and no slot is free: idle servers of other workers, or of other pools of the same
-  // database or user, would help.
+  // Clients wait and no slot is free, or no server can be opened: idle servers of other workers, or
+  // of other pools of the same database or user, would help.
   virtual void short_of_servers(Pool& pool, SlotRefusal refusal) = 0;
   // A client wants a server of its own and no slot is free: idle servers, also of the pool's twins,
   // should be closed.
@@ -152,6 +152,8 @@ class Pool final : public server::ServerOwner {
   // For a client that cannot wait: it may have one beyond the limit, as long as a server is left to
   // all others.
   bool overdraw_pin(Waiter& client);
+  // For one that has its server already, whatever the limit.
+  void keep_pinned(Waiter& client);
   void unpin(Waiter& client);
   // The pin of a sequence (PinPlaces).
   bool pin_for_sequence() { return shared_->pins.take_for_sequence(pin_limits()); }
@@ -159,7 +161,8 @@ class Pool final : public server::ServerOwner {
   bool pins_crowded() const { return shared_->pins.crowded(pin_limits()); }
 
   void cancel_began(server::ServerConnection& server) { ++server.cancels_in_flight; }
-  void cancel_ended(server::ServerConnection& server);
+  // In doubt: it may still arrive.
+  void cancel_ended(server::ServerConnection& server, bool in_doubt);
 
   void client_joined() { ++clients_; }
   void client_left() {
@@ -230,11 +233,17 @@ class Pool final : public server::ServerOwner {
   void forget_learned();
   void make_idle(server::ServerConnection& server);
   void settle(server::ServerConnection& server);
+  bool pools_sessions() const { return policy_.settings.pool_mode == config::PoolMode::kSession; }
+  std::string_view reset_of(server::ServerConnection::Taint taint) const;
+  void leave_sessions();
   bool worn_out(const server::ServerConnection& server);
   void open_missing();
   bool open_one();
-  std::size_t wanted_servers() const;
+  bool lacks_floor() const;
+  bool serves_somewhere() const;
+  void want_idle_servers();
   SlotLimits limits() const;
+  SlotLimits floor_limits() const;
   PinLimits pin_limits() const { return pool::pin_limits(policy_.settings); }
   bool pin_queues_are_empty() const;
   bool first_to_be_pinned();
@@ -280,6 +289,7 @@ class Pool final : public server::ServerOwner {
   Micros retry_delay_ = 0;
   Micros failing_since_ = 0;  // 0: the last attempt succeeded
   Micros last_expired_ = 0;
+  Micros yielded_at_ = 0;      // a server was given up for others; 0: never
   Micros waiters_since_ = 0;   // since when the first client waits; 0: nobody does
   bool waits_shown_ = false;   // this worker counts in SharedPool::waiting_workers
   wire::ErrorFields failure_;  // of the last attempt

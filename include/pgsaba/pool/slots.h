@@ -48,6 +48,7 @@ struct SharedPool {
   struct alignas(64) Face {
     std::atomic<Micros> waiting_since{0};  // of its first waiting client; 0: nobody waits
     std::atomic<bool> has_idle{false};
+    std::atomic<bool> serves{false};          // some server of its own is logged in
     std::atomic<Micros> pin_waited_since{0};  // the same of those that wait for a pin
   };
   std::atomic<std::int32_t> waiting_workers{0};

@@ -230,8 +230,9 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   // --- between leases ---------------------------------------------------------------------------
   // The lease ends: the server is idle.
   void release();
-  // What the session may hold beyond its parameters when the lease ends.
-  enum class Taint : std::uint8_t { kNone, kState, kForGood };
+  // What the session may hold beyond its parameters when the lease ends. kSession: whatever a
+  // client under session pooling has made of it.
+  enum class Taint : std::uint8_t { kNone, kSession, kState, kForGood };
   void taint(Taint taint) { taint_ = std::max(taint_, taint); }
   Taint taint() const { return taint_; }
   // The lease ends with a command: runs `sql` and tells the owner when the server is clean.

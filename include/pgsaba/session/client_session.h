@@ -148,6 +148,8 @@ class ClientSession final : public net::Connection,
   void check_idle(Micros now);
   // The route may have changed: a client that waits goes to the queue that is right now.
   void follow_route();
+  // The limits of its account may be others now.
+  void reloaded();
   // What it is parked for may have come, or time has passed: it asks for a server anew.
   void unpark();
   // What `SessionHost::seek_fate` was asked for.
@@ -325,6 +327,7 @@ class ClientSession final : public net::Connection,
   sql::Effects match_names(sql::Effects effects, std::string_view sql);
   sql::Effects effects_of_prepared(std::string_view name) const;
   bool keep_prepared(const StateAnswer& answer);
+  bool adopt_statements(const StateAnswer& answer);
 
   struct ReadRequest;
 
@@ -403,6 +406,13 @@ class ClientSession final : public net::Connection,
   sql::Effects guard_sequences(sql::Effects effects);
   void note_dialect(std::string_view name, std::string_view value);
   void reread_settings();
+  bool pools_transactions() const { return mode_ != config::PoolMode::kSession; }
+  // Under session pooling a lease lasts as long as the client, or until a reload ends the mode.
+  bool keeps_session() const {
+    return !pools_transactions() && account_->limits.pool_mode == config::PoolMode::kSession;
+  }
+  void follow_mode(const wire::Piece& piece);
+  void leave_session_mode();
   void end_lease();
   void settle();
   void ask_state();
@@ -465,6 +475,8 @@ class ClientSession final : public net::Connection,
   bool holds_sequence_pin_ = false;
   bool foresees_ = false;  // of some statement of its own it was to be seen that it may pin
   bool cancel_held_ = false;
+  bool adopts_statements_ = false;  // from a session that was its own, once it is known
+  config::PoolMode mode_ = config::PoolMode::kTransaction;  // of its lease, or of the next
   bool saw_ = false;         // something in the transaction has looked at data
   bool wrote_ = false;       // something in the transaction may have written
   bool to_primary_ = false;  // this statement, whatever it is

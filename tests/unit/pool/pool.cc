@@ -176,6 +176,7 @@ TEST_CASE("session pooling resets the server between clients") {
   const auto client = world.client();
   world.log_in();
   query(world, *client);
+  client->server->taint(server::ServerConnection::Taint::kSession);
   const net::Socket socket = client->server->socket();
   world.host.network.sent(socket);
   world.give_back(*client);
@@ -201,6 +202,7 @@ TEST_CASE("session pooling resets a server in a transaction, too") {
   const auto client = world.client();
   world.log_in();
   query(world, *client, "T");
+  client->server->taint(server::ServerConnection::Taint::kSession);
   const net::Socket socket = client->server->socket();
   world.host.network.sent(socket);
   world.give_back(*client);
@@ -256,10 +258,30 @@ TEST_CASE("a cancel request under way keeps its server from everybody") {
   world.give_back(*client);
   CHECK(world.at(Place::kResting) == 1);
   CHECK(world.pool->take(nullptr) == nullptr);
-  world.pool->cancel_ended(server);
+  world.pool->cancel_ended(server, false);
   CHECK(world.at(Place::kResting) == 1);
-  world.pool->cancel_ended(server);
+  world.pool->cancel_ended(server, false);
   CHECK(world.at(Place::kIdle) == 1);
+}
+
+TEST_CASE("a server that a cancel request may still hit serves nobody else") {
+  PoolWorld world;
+  const auto client = world.client();
+  world.log_in();
+  query(world, *client);
+  SUBCASE("it waits for the request") {
+    world.pool->cancel_began(*client->server);
+    server::ServerConnection& server = *client->server;
+    world.give_back(*client);
+    world.pool->cancel_ended(server, true);
+  }
+  SUBCASE("its client still has it") {
+    world.pool->cancel_began(*client->server);
+    world.pool->cancel_ended(*client->server, true);
+    CHECK(world.at(Place::kLent) == 1);
+    world.give_back(*client);
+  }
+  CHECK(world.pool->servers() == 0);
 }
 
 TEST_CASE("a cancel request that ends during a ROLLBACK does not end the ROLLBACK") {
@@ -270,7 +292,7 @@ TEST_CASE("a cancel request that ends during a ROLLBACK does not end the ROLLBAC
   query(world, *client, "T");
   world.pool->cancel_began(server);
   world.give_back(*client);
-  world.pool->cancel_ended(server);
+  world.pool->cancel_ended(server, false);
   CHECK(world.at(Place::kResting) == 1);
   world.host.network.say(server.socket(), ok_reply);
   world.step();
@@ -285,8 +307,10 @@ TEST_CASE("a paused pool gives nothing and closes what is idle") {
   const auto waiting = world.client();
   world.give_back(*client);
   CHECK(waiting->server == nullptr);
+  CHECK(world.pool->servers() == 0);
   world.pool->pause(false);
   world.step();
+  world.log_in();
   CHECK(waiting->server != nullptr);
   world.give_back(*waiting);
   world.pool->pause(true);

@@ -172,6 +172,7 @@ TEST_CASE("nobody has a place in a pool that is paused, and a higher limit count
   CHECK_FALSE(second->holds_pin);
   world.pool->pause(false);
   world.step();
+  world.log_in();
   CHECK(second->holds_pin);
   CHECK_FALSE(third->holds_pin);
   REQUIRE(second->server != nullptr);
