@@ -11,14 +11,34 @@ namespace pgsaba::worker {
 
 using session::ClientSession;
 
+namespace {
+
+// Where the database forces another user upon servers, what is said of clients is still said of who
+// has logged in.
+config::PoolSettings limits_of(const config::Config& config,
+                               const config::DatabaseSettings& database, const std::string& user) {
+  const config::PoolSettings own =
+      config::pool_settings(config, database, config::find_user(config, user));
+  if (database.user.empty()) return own;
+  config::PoolSettings limits =
+      config::pool_settings(config, database, config::find_user(config, database.user));
+  limits.max_user_client_connections = own.max_user_client_connections;
+  limits.client_idle_us = own.client_idle_us;
+  limits.query_us = own.query_us;
+  limits.idle_transaction_us = own.idle_transaction_us;
+  limits.transaction_us = own.transaction_us;
+  return limits;
+}
+
+}  // namespace
+
 // ---- routes ------------------------------------------------------------------------------------
 
 void Worker::refresh_account(session::Account& account) {
   const config::Config& config = *picture_->config;
   const config::DatabaseSettings* database = config::find_database(config, account.database);
   if (database == nullptr) return;
-  const std::string& server_user = database->user.empty() ? account.user : database->user;
-  account.limits = config::pool_settings(config, *database, config::find_user(config, server_user));
+  account.limits = limits_of(config, *database, account.user);
   account.max_prepared_statements = static_cast<std::size_t>(config.pool.max_prepared_statements);
   account.application_name = database->application_name;
   account.asks_fate = config.routing.xact_status;

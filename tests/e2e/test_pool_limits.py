@@ -210,3 +210,20 @@ def test_nobody_waits_when_nothing_is_short(start_pgsaba):
     assert waiting_clients(daemon) == 0
     for client in clients:
         client.close()
+
+
+def test_limits_of_clients_hold_where_servers_have_another_user(start_pgsaba):
+    daemon = start_pgsaba({"databases": {"postgres": {"user": "bob"}},
+                           "users": {"alice": {"max_user_client_connections": 1}}})
+    with daemon.connect(user="alice") as client:
+        assert client.value("select current_user") == "bob"
+        assert refusal(daemon.where, user="alice")["C"] == "53300"
+
+
+def test_a_pause_that_takes_too_long_says_so(start_pgsaba):
+    daemon = start_pgsaba({"timeouts": {"query_wait": "500ms"}})
+    with daemon.connect() as client:
+        daemon.admin("pause postgres")
+        assert m.error_fields(client.query("select 1")[0])["C"] == "57P03"
+        daemon.admin("resume postgres")
+        assert client.value("select 1") == "1"
