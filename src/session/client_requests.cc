@@ -245,6 +245,7 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
+  if (server_->names_in_doubt()) return Taken::kNotYet;
   if (const auto taken = refuse_reserved_name(piece)) return *taken;
   if (const auto taken = reserve_pin(piece)) return *taken;
   if (!account_->asks_fate || !watches_commit(piece)) return send_on(piece, ahead);

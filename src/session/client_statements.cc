@@ -113,6 +113,10 @@ bool ClientSession::in_doubt(std::string_view name) const {
   return statements_ && statements_->in_doubt(name, batches_sent_);
 }
 
+bool ClientSession::unnamed_in_doubt() const {
+  return unnamed_ && unnamed_->batch < batches_sent_ && unnamed_->batch >= batches_answered_;
+}
+
 ClientSession::Taken ClientSession::on_parse(const Piece& piece) {
   ++lease_pool_->totals().client_parse_count;
   const Bytes body = piece.body();
@@ -177,6 +181,7 @@ void ClientSession::keep_unnamed_statement(std::string_view rest, const sql::Sta
   unnamed_->effects = rest.empty() ? sql::effect::kAll : statement.effects;
   unnamed_->access = rest.empty() ? sql::Access::kWrite : data_access(statement);
   unnamed_->hint = statement.hint;
+  unnamed_->batch = batches_sent_;
   unnamed_->judged_by = judge();
 }
 
@@ -390,6 +395,7 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
 }
 
 ClientSession::Taken ClientSession::bind_unnamed(const Piece& piece) {
+  if (unnamed_in_doubt()) return Taken::kNotYet;
   match_unnamed_statement();
   note_access(unnamed_access());
   if (unnamed_)
@@ -412,6 +418,7 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   }
   if (!statement) {
     const bool unnamed = object && object->kind == 'S' && object->name.empty();
+    if (unnamed && unnamed_in_doubt()) return Taken::kNotYet;
     if (unnamed && account_->pools_transactions()) match_unnamed_statement();
     if (named && account_->pools_transactions()) {
       match_names(sql::effect::kPrepared, {});
@@ -454,6 +461,11 @@ void ClientSession::change_undone(std::uint32_t change) {
 void ClientSession::statements_discarded() {
   prepared_.reset();
   if (statements_) statements_->discard_all(batches_answered_);
+}
+
+// What waited to know how earlier messages end may be what is skipped, or the Sync.
+void ClientSession::waits_for_sync() {
+  if (has_carry()) schedule();
 }
 
 void ClientSession::statement_outdated(std::uint32_t id) {

@@ -20,6 +20,7 @@ struct UnnamedStatement {
   sql::Effects effects = sql::effect::kNone;
   sql::Access access = sql::Access::kWrite;
   sql::RouteHint hint = sql::RouteHint::kNone;
+  std::uint64_t batch = 0;      // that its Parse belongs to
   std::uint64_t judged_by = 0;  // the rules and the dialect that its access comes from
 
   std::string_view query() const { return {rest.data()}; }

@@ -189,6 +189,7 @@ class ClientSession final : public net::Connection,
   void statements_discarded() override;
   std::string statement_name(std::uint32_t id) override;
   void statement_outdated(std::uint32_t id) override;
+  void waits_for_sync() override;
   void setting_done() override;
   bool holds_ready() override;
   // All of it was sent, and nothing behind it.
@@ -321,6 +322,7 @@ class ClientSession final : public net::Connection,
                                 std::string& room) const;
   server::PreparedRef as_said_now(server::PreparedRef statement);
   bool in_doubt(std::string_view name) const;
+  bool unnamed_in_doubt() const;
   NamedStatements& names();
   sql::Effects match_names(sql::Effects effects, std::string_view sql);
   sql::Effects effects_of_prepared(std::string_view name) const;
