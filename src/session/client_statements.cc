@@ -147,8 +147,8 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
   body_ = Body::kForward;
   std::uint32_t change = 0;
   if (account_->pools_transactions() && (!parse || parse->statement.empty())) {
-    change = kUnnamedChange;
     keep_unnamed_statement(parse ? parse->rest : std::string_view(), query_);
+    change = unnamed_->change();
     // The last moment before the batch begins.
     if (unnamed_->effects != sql::effect::kAll) guard_sequences(unnamed_->effects);
   }
@@ -449,9 +449,8 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
 }
 
 void ClientSession::change_undone(std::uint32_t change) {
-  if (change == kUnnamedChange) {
-    drop_unnamed_statement();
-    if (server_ != nullptr) server_->unnamed_is(0);
+  if ((change & kUnnamedChange) != 0) {
+    if (unnamed_ && unnamed_->change() == change) drop_unnamed_statement();
   } else if (statements_) {
     statements_->undo(change);
   }
