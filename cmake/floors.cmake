@@ -22,6 +22,9 @@ target_compile_options(pgsaba_options INTERFACE -Wall -Wextra -Wpedantic -Wshado
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # GCC 12 sees impossible overlaps in its own std::string (its bug 105651).
   target_compile_options(pgsaba_options INTERFACE -Wno-restrict)
+  if(PGSABA_LTO)  # the same, seen when linking
+    target_link_options(pgsaba_options INTERFACE -Wno-stringop-overflow)
+  endif()
 endif()
 target_include_directories(pgsaba_options INTERFACE ${CMAKE_SOURCE_DIR}/include
   ${CMAKE_SOURCE_DIR}/src)

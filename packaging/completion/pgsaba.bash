@@ -6,14 +6,16 @@ _pgsaba() {
   COMPREPLY=()
   case $previous in
     -c | --config) _pgsaba_files yaml "$current"; return ;;
-    -p | --port) return ;;
+    -p | --port | -U | --username | -s | --seconds | -n | --number) return ;;
+    -h | --host) [[ $command == top ]] && return ;;
     --from) _pgsaba_words "$current" pgbouncer database.yml pgpool; return ;;
     -e | --environment) _pgsaba_words "$current" production development test; return ;;
     -o | --output) _pgsaba_files yaml "$current"; return ;;
   esac
   case $command in
-    '') _pgsaba_words "$current" serve check import demo help -c --config --version --help ;;
+    '') _pgsaba_words "$current" serve check top import demo help -c --config --version --help ;;
     serve) _pgsaba_words "$current" -c --config ;;
+    top) _pgsaba_words "$current" --config --host --port --username --seconds --number --batch --help ;;
     check) _pgsaba_files yaml "$current" ;;
     import)
       if [[ $current == -* ]]; then

@@ -37,7 +37,7 @@ IdentLine read_line(const RuleLine& line) {
       read.user.kind == NamePattern::Kind::kName && read.user.text.find("\\1") != std::string::npos;
   if (takes_group && read.system_pattern && read.system_pattern->mark_count() == 0)
     read.error = "\"" + read.system_name.substr(1) +
-                 "\" has no group in parentheses for the \\1 in \"" + read.user.text + "\"";
+                 R"(" has no group in parentheses for the \1 in ")" + read.user.text + "\"";
   return read;
 }
 

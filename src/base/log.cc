@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "log_line.h"
+#include "pgsaba/base/log_line.h"
 #include "pgsaba/base/clock.h"
 
 namespace pgsaba::log {

@@ -1,4 +1,4 @@
-#include "log_line.h"
+#include "pgsaba/base/log_line.h"
 
 #include <fmt/format.h>
 

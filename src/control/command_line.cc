@@ -10,6 +10,7 @@
 #include "control/import_command.h"
 #include "control/privileges.h"
 #include "control/tls_material.h"
+#include "control/top/top_command.h"
 #include "control/user_files.h"
 #include "pgsaba/config/load.h"
 
@@ -24,6 +25,7 @@ constexpr std::string_view kHelp =
     "Usage:\n"
     "  pgsaba [serve] [-c FILE]   serve clients; FILE is /etc/pgsaba/pgsaba.yaml by default\n"
     "  pgsaba check [FILE]        check a configuration file; exits with 1 if it has errors\n"
+    "  pgsaba top                 a running pgsaba, live in the terminal\n"
     "  pgsaba import FILE         write a configuration out of PgBouncer's, Makara's, Rails' or "
     "pgpool's\n"
     "  pgsaba demo [--check]      a throw-away primary and hot standby with pgsaba in front\n"
@@ -118,6 +120,7 @@ int run_command_line(int count, const char* const* arguments, std::string_view v
   if (command == "serve") return serve(count > 2 ? count - 2 : 0, arguments + 2, version);
   if (command == "check") return check(count - 2, arguments + 2);
   if (command == "import") return run_import({arguments + 2, arguments + count});
+  if (command == "top") return top::run_top({arguments + 2, arguments + count});
   if (command == "demo") return run_demo(count - 2, arguments + 2);
   if (command.starts_with("-")) return serve(count - 1, arguments + 1, version);
   return wrong("unknown command '" + std::string(command) + "'");

@@ -162,25 +162,6 @@ admin::TopologyRow topology_row(const Config& config, const TopologyCluster& clu
   return row;
 }
 
-std::vector<admin::TopologyRow> topology_rows(const worker::Picture& picture) {
-  std::vector<admin::TopologyRow> rows;
-  for (const auto& [name, cluster] : picture.config->clusters) {
-    const TopologyCluster* seen = picture.topology ? picture.topology->find(name) : nullptr;
-    for (std::size_t i = 0; i < cluster.servers.size(); ++i) {
-      const config::ServerAddress& server = cluster.servers[i];
-      TopologyCluster unseen;
-      unseen.name = name;
-      const bool known = seen != nullptr && i < seen->servers.size();
-      rows.push_back(known ? topology_row(*picture.config, *seen, seen->servers[i])
-                           : topology_row(*picture.config, unseen, {.name = server.name}));
-      rows.back().host = server.host;
-      rows.back().port = server.port;
-      rows.back().weight = server.weight;
-    }
-  }
-  return rows;
-}
-
 // ---- users, settings, names --------------------------------------------------------------------
 
 std::vector<admin::UserInfo> user_infos(const worker::Picture& picture) {
@@ -240,6 +221,25 @@ std::uint16_t listen_port(const Config& config) {
 }
 
 }  // namespace
+
+std::vector<admin::TopologyRow> topology_rows(const worker::Picture& picture) {
+  std::vector<admin::TopologyRow> rows;
+  for (const auto& [name, cluster] : picture.config->clusters) {
+    const TopologyCluster* seen = picture.topology ? picture.topology->find(name) : nullptr;
+    for (std::size_t i = 0; i < cluster.servers.size(); ++i) {
+      const config::ServerAddress& server = cluster.servers[i];
+      TopologyCluster unseen;
+      unseen.name = name;
+      const bool known = seen != nullptr && i < seen->servers.size();
+      rows.push_back(known ? topology_row(*picture.config, *seen, seen->servers[i])
+                           : topology_row(*picture.config, unseen, {.name = server.name}));
+      rows.back().host = server.host;
+      rows.back().port = server.port;
+      rows.back().weight = server.weight;
+    }
+  }
+  return rows;
+}
 
 ConsolePicture make_console_picture(const worker::Picture& picture,
                                     std::vector<stats::WorkerSnapshot> workers,

@@ -28,4 +28,7 @@ admin::ConsolePicture make_console_picture(const worker::Picture& picture,
                                            std::vector<stats::WorkerSnapshot> workers,
                                            ConsoleFacts facts);
 
+// The servers alone, which costs nobody a question.
+std::vector<admin::TopologyRow> topology_rows(const worker::Picture& picture);
+
 }  // namespace pgsaba::control

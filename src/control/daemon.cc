@@ -353,7 +353,8 @@ Status Daemon::start_http() {
                       });
   if (!face) return face.error();
   http_ = std::move(*face);
-  log::info("serves metrics and health on http://{}:{}", http.address, http.port);
+  pages_.begin(loop_);
+  log::info("serves status, metrics and health on http://{}:{}", http.address, http.port);
   return done();
 }
 

@@ -51,7 +51,10 @@ int answer(mg_connection* connection, const HttpReply& reply, bool with_body) {
   head += reason_of(reply.status);
   head += "\r\nContent-Type: " + reply.type +
           "\r\nContent-Length: " + std::to_string(reply.body.size()) +
-          "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+          "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+          "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; "
+          "style-src 'unsafe-inline'; img-src data:; connect-src 'self'; frame-ancestors 'none'; "
+          "base-uri 'none'; form-action 'none'\r\nReferrer-Policy: no-referrer\r\n";
   if (reply.status == 401)
     head += "WWW-Authenticate: Basic realm=\"pgsaba\", charset=\"UTF-8\"\r\n";
   if (reply.status == 405) head += "Allow: GET, HEAD\r\n";

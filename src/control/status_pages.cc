@@ -1,15 +1,25 @@
 #include "control/status_pages.h"
 
+#include <algorithm>
+#include <array>
+
 #include "control/console_picture.h"
 #include "control/metrics.h"
 #include "control/readiness.h"
+#include "control/status_json.h"
 #include "pgsaba/auth/base64.h"
 #include "pgsaba/auth/secret_bytes.h"
+#include "pgsaba/status_page.h"
 
 namespace pgsaba::control {
 namespace {
 
 constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view kHtmlType = "text/html; charset=utf-8";
+constexpr std::string_view kJsonType = "application/json";
+// Pages whose content needs the workers.
+constexpr std::array<std::string_view, 4> kFigures = {"/metrics", "/healthz", "/readyz",
+                                                      "/status.json"};
 
 std::string parameter(const HttpRequest& request, const std::string& name) {
   const auto found = request.query.find(name);
@@ -26,18 +36,34 @@ bool may_look(const HttpRequest& request, const config::Http& http) {
   return auth::constant_time_equal(request.authorization, wanted);
 }
 
+bool wants_waits(const HttpRequest& request) {
+  return request.path == "/status.json" && parameter(request, "waits") == "1";
+}
+
+// Naming all clients costs the workers something: the page asks for that while some of them wait.
+stats::Detail detail_of(const HttpRequest& request) {
+  return wants_waits(request) ? stats::Detail::kClients : stats::Detail::kSums;
+}
+
 }  // namespace
+
+void StatusPages::begin(net::ControlLoop& loop) {
+  sampling_ = loop.every(LagLines::kIntervalUs,
+                         [this] { lags_.record(topology_rows(controls_.picture())); });
+}
 
 // Whoever knows what is asked for is asked first: an answer says that it is alive.
 void StatusPages::serve(const HttpRequest& request, std::function<void(HttpReply)> done) {
-  const bool known =
-      request.path == "/metrics" || request.path == "/healthz" || request.path == "/readyz";
-  if (!known) return done({.status = 404, .body = "there are /metrics, /healthz and /readyz\n"});
+  const bool is_page = request.path == "/";
+  if (!is_page && std::ranges::find(kFigures, request.path) == kFigures.end())
+    return done(
+        {.status = 404, .body = "there are /, /status.json, /metrics, /healthz and /readyz\n"});
   if (!may_look(request, controls_.picture().config->http))
     return done({.status = 401, .body = "a name and a password are needed\n"});
+  if (is_page) return done({.type = std::string(kHtmlType), .body = std::string(kStatusPage)});
   const Micros asked_at = wall_clock_now();
-  controls_.gather(stats::Detail::kSums, [this, request, asked_at, done = std::move(done)](
-                                             std::vector<stats::WorkerSnapshot> workers) {
+  controls_.gather(detail_of(request), [this, request, asked_at, done = std::move(done)](
+                                           std::vector<stats::WorkerSnapshot> workers) {
     done(page(request, std::move(workers), asked_at));
   });
 }
@@ -52,6 +78,9 @@ HttpReply StatusPages::page(const HttpRequest& request, std::vector<stats::Worke
   const auto picture =
       make_console_picture(controls_.picture(), std::move(workers), std::move(facts));
   if (request.path == "/readyz") return ready_page(request, picture);
+  if (request.path == "/status.json")
+    return {.type = std::string(kJsonType),
+            .body = status_json(picture, lags_, asked_at, wants_waits(request))};
   ProcessFacts process = process_facts();
   process.asked_at = asked_at;
   return {.type = std::string(kMetricsType), .body = metrics_text(picture, process)};

@@ -1,5 +1,6 @@
-// StatusPages: what is served over HTTP, page by page. /metrics for Prometheus; /healthz (alive:
-// the workers answer) and /readyz (can be sent work) for load balancers. All of it read-only.
+// StatusPages: what is served over HTTP, page by page. / for people, which asks for /status.json;
+// /metrics for Prometheus; /healthz (alive: the workers answer) and /readyz (can be sent work) for
+// load balancers. All of it read-only.
 // Control thread only; what it is made with outlives it.
 #pragma once
 
@@ -9,6 +10,8 @@
 #include "control/admin/picture.h"
 #include "control/daemon_controls.h"
 #include "control/http_face.h"
+#include "control/lag_lines.h"
+#include "pgsaba/net/control_loop.h"
 
 namespace pgsaba::control {
 
@@ -17,6 +20,8 @@ class StatusPages {
   StatusPages(DaemonControls& controls, std::string version)
       : controls_(controls), version_(std::move(version)) {}
 
+  // From now on it remembers what the last minutes were like. The loop outlives it.
+  void begin(net::ControlLoop& loop);
   void serve(const HttpRequest& request, std::function<void(HttpReply)> done);
 
  private:
@@ -26,6 +31,8 @@ class StatusPages {
 
   DaemonControls& controls_;
   std::string version_;
+  LagLines lags_;
+  net::Watch sampling_;
 };
 
 }  // namespace pgsaba::control

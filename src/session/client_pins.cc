@@ -68,7 +68,9 @@ Pins ClientSession::foresee(const Piece& piece) const {
 std::optional<ClientSession::Taken> ClientSession::reserve_pin(const Piece& piece) {
   if (holds_pin) return std::nullopt;
   const server::Pipeline& pipeline = server_->pipeline();
-  if (pipeline.status() == TransactionStatus::kFailed || pipeline.copying_in()) return std::nullopt;
+  // In a failed transaction nothing is executed, unless what is under way ends it.
+  const bool failed = pipeline.status() == TransactionStatus::kFailed && pipeline.empty();
+  if (failed || pipeline.copying_in()) return std::nullopt;
   foreseen_ = foresee(piece);
   if (!foreseen_.any() || take_lasting_place(false)) return std::nullopt;
   if (pipeline.owed_ready() > 0) return Taken::kNotYet;  // its lease may be over then

@@ -75,7 +75,8 @@ stats::ClientRow client_row(const ClientSession& client, net::Turn& turn) {
   add_addresses(row, turn.network, client.socket());
   row.tls = tls_text(client);
   row.connect_time = wall_time(client.connected_at(), turn.now);
-  row.request_time = wall_time(client.request_at(), turn.now);
+  const Micros asked_at = client.request_at();
+  row.request_time = wall_time(asked_at != 0 ? asked_at : client.idle_since(), turn.now);
   row.ptr = row.id = client.id();
   if (const server::ServerConnection* server = client.server()) {
     row.link = server->id();

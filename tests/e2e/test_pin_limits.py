@@ -173,6 +173,34 @@ def test_pipelined_behind_others_it_waits_for_them_first(start_pgsaba):
         assert tags(second.read_until_ready(2)) == b"CZTDCZ"
 
 
+def test_pipelined_behind_the_end_of_a_failed_transaction_it_waits_as_well(start_pgsaba):
+    """What would not be executed in it is, when it is over."""
+    daemon = start(start_pgsaba)
+    with daemon.connect() as first, daemon.connect() as second:
+        first.query(MAKES["temporary objects"])
+        second.query("begin")
+        fails(second.query("select 1 / 0"), b"E", "22012")
+        second.send(m.query("rollback"), m.query(MAKES["temporary objects"]), m.query("select 2"))
+        assert tags(second.read_until_ready()) == b"CZ"
+        wait_for_waiters(daemon, 1)
+        first.query("drop table t")
+        assert tags(second.read_until_ready(2)) == b"CZTDCZ"
+
+
+def test_in_one_batch_with_the_end_of_a_failed_transaction(start_pgsaba):
+    daemon = start(start_pgsaba, size=2)
+    with daemon.connect() as first, daemon.connect() as second:
+        first.query(MAKES["temporary objects"])
+        second.query("begin")
+        fails(second.query("select 1 / 0"), b"E", "22012")
+        ended, made = batch("rollback"), batch(MAKES["temporary objects"])
+        second.send(*ended[:-1], *made)
+        frames = second.read_until_ready()
+        assert tags(frames) == b"12nCEZ"
+        assert error_of(frames)["M"] == "too many clients keep a server connection to themselves"
+        assert second.value("select 2") == "2"
+
+
 def test_what_could_not_be_foreseen_goes_beyond_the_limit(start_pgsaba):
     daemon = start(start_pgsaba, size=3)
     hidden = "do $$ begin create temp table t (a int); end $$"

@@ -239,7 +239,7 @@ bool SimClient::explained(std::string_view frame, const wire::ErrorFields& error
 void SimClient::refused(const wire::ErrorFields& error) {
   ++judge_.refused;
   if (kernel_.now - waiting_since_ < habits_.query_wait_us)
-    accuse("is refused before query_wait: " + error.message);
+    accuse("is refused before query_wait: " + error.message + " " + error.detail);
 }
 
 void SimClient::on_frame(char tag, std::string_view body) {

@@ -48,7 +48,7 @@ struct ConnectionRow {
   std::string local_address;
   std::uint16_t local_port = 0;
   Micros connect_time = 0;
-  Micros request_time = 0;  // of the last request; 0: none yet
+  Micros request_time = 0;  // when the running request came, or the last one ended
   bool close_needed = false;
   std::uint64_t ptr = 0;         // names the connection in the log and in `link`
   std::uint64_t link = 0;        // ptr of the connection at the other side; 0: none

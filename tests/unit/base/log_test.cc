@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/log_line.h"
+#include "pgsaba/base/log_line.h"
 
 namespace {
 
