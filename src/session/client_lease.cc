@@ -115,6 +115,7 @@ void ClientSession::link(ServerConnection& server) {
   request_seen_ = false;
   to_primary_ = wrote_ = saw_ = false;
   drew_in_lease_ = may_notify_ = false;
+  draws_ = Draws::kNone;
   batches_before_lease_ = batches_sent_;
   cancel_held_ = false;
   server.lend(*this);

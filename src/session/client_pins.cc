@@ -131,7 +131,8 @@ bool ClientSession::stay_pinned() {
   if (take_pin_place()) {
     if (pinned_at_ == 0) {
       pinned_at_ = turn().now;
-      host_.log_client(*this, "keeps its server: " + pins_.describe());
+      if (draws_ == Draws::kNone || without_sequence(pins_).any())
+        host_.log_client(*this, "keeps its server: " + pins_.describe());
     }
     count_pins();
     return true;
@@ -171,7 +172,10 @@ void ClientSession::check_pin_limits(Micros now) {
   const config::PoolSettings& limits = account_->limits;
   const Micros idle = now - idle_since_;
   const bool over = idle >= limits.sequence_pin_us || lease_pool_->pins_crowded();
-  if (!without_sequence(pins_).any() && over) return release_pin();
+  if (!without_sequence(pins_).any() && (over || hold_is_over(idle))) {
+    end_hold();
+    return release_pin();
+  }
   check_idle(now);
   if (limits.pin_idle_us == 0 || idle < limits.pin_idle_us) return;
   account_->pin_counts->refused(pins_);

@@ -231,6 +231,8 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
 }
 
 ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
+  if (draws_ != Draws::kNone)
+    if (const auto taken = take_held(piece, ahead)) return *taken;
   // It must not be executed outside of the transaction, should that not begin.
   if (server_->beginning() && batches_sent_ > batches_before_lease_) return Taken::kNotYet;
   if (reads_on_primary_ && !request_seen_) keep_request(as_read(piece, ahead), ahead);

@@ -150,7 +150,7 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
     keep_unnamed_statement(parse ? parse->rest : std::string_view(), query_);
     change = unnamed_->change();
     // The last moment before the batch begins.
-    if (unnamed_->effects != sql::effect::kAll) guard_sequences(unnamed_->effects);
+    if (unnamed_->effects != sql::effect::kAll) guard_sequences(unnamed_->effects, text);
   }
   // What EXECUTE returns is found out when it is parsed, by the statement that it names.
   if (parse) match_names(query_.effects & sql::effect::kPrepared, text);

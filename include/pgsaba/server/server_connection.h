@@ -133,6 +133,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
 
   // Connects and logs in; the owner hears of the outcome.
   Status open_connection(const net::Address& address, const net::SocketOptions& options);
+  void expect_primary() { login_.expect_primary(); }
 
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }

@@ -399,10 +399,6 @@ class ClientSession final : public net::Connection,
   LeaseTraces& traces();
   void note_statement(sql::Effects effects, std::string_view text,
                       std::optional<Bytes> bind = std::nullopt);
-  void note_sequence_read(sql::Effects effects);
-  bool reads_sequences() const;
-  void forget_foreign_draws();
-  sql::Effects guard_sequences(sql::Effects effects);
   void note_dialect(std::string_view name, std::string_view value);
   void reread_settings();
   void end_lease();
@@ -416,6 +412,18 @@ class ClientSession final : public net::Connection,
   void tell_held_parameters();
   void finish_lease();
   void release_ready();
+
+  // client_sequences.cc
+  void note_sequence_read(sql::Effects effects);
+  bool reads_sequences() const;
+  void forget_foreign_draws();
+  sql::Effects guard_sequences(sql::Effects effects, std::string_view text);
+  void note_insert(std::string_view text);
+  void keep_draws(sql::Effects effects);
+  sql::Effects effects_of(const wire::Piece& piece) const;
+  std::optional<Taken> take_held(const wire::Piece& piece, Bytes ahead);
+  void end_hold();
+  bool hold_is_over(Micros idle) const;
 
   // client_channels.cc
   std::vector<std::string> channels_left(const StateAnswer& answer) const;
@@ -477,7 +485,11 @@ class ClientSession final : public net::Connection,
   Settling settling_ = Settling::kState;
   std::uint8_t questions_canceled_ = 0;
   bool drew_in_lease_ = false;    // from a sequence, perhaps
-  bool reads_sequences_ = false;  // it has asked for currval or lastval before
+  bool reads_sequences_ = false;  // it has asked for currval or lastval in vain before
+  // Of what the lease has drawn it will be asked, or has been: its server is held.
+  enum class Draws : std::uint8_t { kNone, kUnasked, kAsked };
+  Draws draws_ = Draws::kNone;
+  std::uint32_t inserted_into_ = 0;  // the table that it inserted into last (SequenceHabits)
   Pins pins_;
   Pins counted_;   // of these, in the totals
   Pins foreseen_;  // what the statement that was looked at last may keep a server for
