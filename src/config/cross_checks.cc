@@ -282,6 +282,22 @@ void check_databases(const Config& config, const Places& places, Problems& probl
 
 namespace {
 
+void check_http(const Http& http, const Places& places, Problems& problems) {
+  check_two_passwords(places, "http", problems);
+  check_files(http.files, "http", places, problems);
+  if (http.user.empty() != http.password.empty())
+    problems.error(place_of(places, "http.user"), http.user.empty()
+                                                      ? "http has a password but no user"
+                                                      : "http has a user but no password");
+  if (!http.ca.empty() && http.files.certificate.empty())
+    problems.error(place_of(places, "http.ca"), "http has a ca but no certificate",
+                   "certificates are only shown over TLS");
+  if (http.user.empty() || !http.files.certificate.empty() || is_loopback(http.address)) return;
+  problems.warning(place_of(places, "http.user"),
+                   "http.password is sent in clear text to " + quoted(http.address),
+                   "with http.certificate the pages are served over HTTPS");
+}
+
 // What a type that stands for a rule needs to let anybody in.
 void check_type(const Config& config, const Places& places, Problems& problems) {
   const AuthType type = config.auth.type;
@@ -300,14 +316,10 @@ void check_type(const Config& config, const Places& places, Problems& problems) 
 
 void check_login(const Config& config, const Places& places, Problems& problems) {
   check_two_passwords(places, "auth", problems);
-  check_two_passwords(places, "http", problems);
   if (const auto file = places.find("auth.options_file");
       file != places.end() && places.contains("auth.options"))
     problems.error(file->second, "auth has either options or an options_file, not both");
-  if (config.http.user.empty() != config.http.password.empty())
-    problems.error(place_of(places, "http.user"), config.http.user.empty()
-                                                      ? "http has a password but no user"
-                                                      : "http has a user but no password");
+  check_http(config.http, places, problems);
   if (!config.auth.options.empty() && !stands_for_rule(config.auth.type))
     problems.warning(place_of(places, "auth.options"),
                      "auth.options is for the types cert, peer, pam and ldap");

@@ -159,6 +159,21 @@ constexpr std::array kHttp = {
             .maximum = 65535,
             .changeable = Changeable::kStart,
             .help = "The port for it; 0 serves no HTTP."},
+    Setting{.name = "certificate",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::http, &Http::files, &TlsFiles::certificate>,
+            .help = "With a certificate (a PEM file, with the chain behind it) the pages are "
+                    "served over HTTPS only. A reload reads the files again. Versions, ciphers "
+                    "and curves are those of tls."},
+    Setting{.name = "key",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::http, &Http::files, &TlsFiles::key>,
+            .help = "Its key, with modes as for tls.key."},
+    Setting{.name = "ca",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::http, &Http::ca>,
+            .help = "Then only whoever shows a certificate that one of these has signed may look "
+                    "at anything, /healthz and /readyz included."},
     Setting{.name = "user",
             .access = kMember<&Config::http, &Http::user>,
             .help = "Who may look, by basic authentication; /healthz and /readyz are for "

@@ -154,7 +154,7 @@ Status Daemon::load(worker::Picture& picture) const {
   if (!access) return access.error();
   auto console_access = load_console_access(*loaded.config);
   if (!console_access) return console_access.error();
-  auto tls = load_tls(*loaded.config, {picture.client_tls, picture.server_tls});
+  auto tls = load_tls(*loaded.config, {picture.client_tls, picture.server_tls, picture.http_tls});
   if (!tls) return tls.error();
   picture.config = std::move(loaded.config);
   picture.users = std::move(users->present);
@@ -163,6 +163,7 @@ Status Daemon::load(worker::Picture& picture) const {
   picture.console_access = std::move(*console_access);
   picture.client_tls = std::move(tls->clients);
   picture.server_tls = std::move(tls->servers);
+  picture.http_tls = std::move(tls->http);
   return done();
 }
 
@@ -347,13 +348,14 @@ Status Daemon::start_http() {
   const config::Http& http = picture_->config->http;
   if (http.port == 0) return done();
   auto face =
-      HttpFace::start(loop_, http.address, http.port,
+      HttpFace::start(loop_, http.address, http.port, picture_->http_tls,
                       [this](const HttpRequest& request, std::function<void(HttpReply)> done) {
                         pages_.serve(request, std::move(done));
                       });
   if (!face) return face.error();
   http_ = std::move(*face);
-  log::info("serves metrics and health on http://{}:{}", http.address, http.port);
+  log::info("serves metrics and health on http{}://{}:{}", http.has_tls() ? "s" : "", http.address,
+            http.port);
   return done();
 }
 
@@ -462,6 +464,12 @@ Status Daemon::reload() {
   if (next->client_tls != picture_->client_tls)
     log::info("reload: new clients get the TLS certificate {}",
               config.tls.settings.files.certificate);
+  if (http_ && next->http_tls != picture_->http_tls) {
+    http_->use(next->http_tls);
+    log::info("reload: new connections to the pages get {}",
+              config.http.has_tls() ? "the TLS certificate " + config.http.files.certificate
+                                    : std::string("no TLS"));
+  }
   picture_ = std::move(next);
   secrets_.forget_all();
   fates_.forget_all();

@@ -119,6 +119,21 @@ Result<ContextPointer> load_clients(const config::ClientTls& tls, const ContextP
   return make_context(TlsContext::Side::kToClients, std::move(*options), before);
 }
 
+// Versions, ciphers and curves are as to clients.
+Result<ContextPointer> load_http(const config::Config& config, const ContextPointer& before) {
+  if (config.http.port == 0 || !config.http.has_tls()) return ContextPointer();
+  config::TlsSettings tls = config.tls.settings;
+  tls.files = config.http.files;
+  tls.ca = config.http.ca;
+  tls.crl.clear();
+  tls.crl_directory.clear();
+  auto options = read_options(tls);
+  if (!options) return options.error();
+  options->protocol = "http/1.1";
+  if (!tls.ca.empty()) options->verify = net::TlsVerify::kChain;
+  return make_context(TlsContext::Side::kToClients, std::move(*options), before);
+}
+
 Result<ContextPointer> load_servers(const config::ServerTls& tls, const ContextPointer& before) {
   if (tls.settings.mode == config::TlsMode::kDisable) return ContextPointer();
   auto options = read_options(tls.settings);
@@ -147,6 +162,9 @@ Result<TlsMaterial> load_tls(const config::Config& config, const TlsMaterial& be
   auto clients = load_clients(config.tls, before.clients);
   if (!clients) return in_section("tls", clients.error());
   loaded.clients = std::move(*clients);
+  auto http = load_http(config, before.http);
+  if (!http) return in_section("http", http.error());
+  loaded.http = std::move(*http);
   for (const auto& [name, cluster] : config.clusters) {
     const auto known = before.servers.find(name);
     auto context =

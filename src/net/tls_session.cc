@@ -199,7 +199,7 @@ std::string TlsSession::description() const {
   return text;
 }
 
-bool TlsSession::speaks_postgresql() const {
+bool TlsSession::agreed_on_protocol() const {
   const unsigned char* protocol = nullptr;
   unsigned int size = 0;
   ::SSL_get0_alpn_selected(session_.get(), &protocol, &size);

@@ -82,7 +82,7 @@ bool ClientSession::may_use_tls() const { return host_.client_tls() != nullptr &
 void ClientSession::secured() {
   std::string why(tls_failure());
   // Whoever does without the request has to say what it takes us for: a browser might, too.
-  if (why.empty() && login_->direct_tls && !tls()->speaks_postgresql())
+  if (why.empty() && login_->direct_tls && !tls()->agreed_on_protocol())
     why = "it began with TLS without asking for the protocol postgresql (ALPN)";
   if (why.empty()) return;
   host_.log_tls_failure(*this, "TLS failed: " + why);

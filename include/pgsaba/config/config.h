@@ -226,6 +226,10 @@ struct Http {
   std::uint16_t port = 0;  // 0: no HTTP
   std::string user = {};   // empty: everybody may look
   std::string password = {};
+  TlsFiles files = {};  // none: in clear text
+  std::string ca = {};  // who signs the certificates that are asked for; empty: none are
+
+  bool has_tls() const { return !files.certificate.empty(); }
 };
 
 struct Routing {

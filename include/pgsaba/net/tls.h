@@ -54,9 +54,10 @@ struct TlsOptions {
   TlsVerify verify = TlsVerify::kNothing;
   TlsVersion minimum = TlsVersion::k12;
   TlsVersion maximum = TlsVersion::k13;
-  std::string ciphers = {};       // of TLS 1.2, in OpenSSL's words
-  std::string ciphersuites = {};  // of TLS 1.3
-  std::string curves = {};        // "X25519:P-256"
+  std::string ciphers = {};             // of TLS 1.2, in OpenSSL's words
+  std::string ciphersuites = {};        // of TLS 1.3
+  std::string curves = {};              // "X25519:P-256"
+  std::string protocol = "postgresql";  // what is spoken inside (ALPN), as registered with IANA
 
   bool operator==(const TlsOptions&) const = default;
 };
@@ -93,9 +94,13 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
   static int use_ticket_key(ssl_st* session, unsigned char* name, unsigned char* iv,
                             evp_cipher_ctx_st* cipher, evp_mac_ctx_st* mac, int sealing);
   static int choose_identity(ssl_st* session, int* alert, void* context);
+  static int choose_protocol(ssl_st* session, const unsigned char** out, unsigned char* size,
+                             const unsigned char* in, unsigned int in_size, void* context);
+  void serve_clients(ssl_ctx_st* context) const;
 
   Side side_;
   TlsOptions options_;
+  std::string protocol_list_;     // as RFC 7301 writes it
   std::vector<Handle> contexts_;  // one an identity; at least one
   const std::unique_ptr<TicketKeys> tickets_;
 };
@@ -132,8 +137,8 @@ class TlsSession {
   const std::string& failure() const { return failure_; }
   // "TLSv1.3/TLS_AES_256_GCM_SHA384/ECDH=X25519", as PgBouncer writes it.
   std::string description() const;
-  // The peer asked for the protocol `postgresql` (ALPN), or agreed to it.
-  bool speaks_postgresql() const;
+  // The peer asked for the protocol of the context's options (ALPN), or agreed to it.
+  bool agreed_on_protocol() const;
   bool resumed() const;
   // The peer has shown a certificate, which was found good.
   bool peer_is_known() const;
