@@ -154,7 +154,10 @@ Status Daemon::load(worker::Picture& picture) const {
   if (!access) return access.error();
   auto console_access = load_console_access(*loaded.config);
   if (!console_access) return console_access.error();
-  auto tls = load_tls(*loaded.config, {picture.client_tls, picture.server_tls, picture.http_tls});
+  // What changes only at start says what the files are for.
+  const auto effective =
+      picture.config ? config::keep_start_only(*picture.config, *loaded.config) : loaded.config;
+  auto tls = load_tls(*effective, {picture.client_tls, picture.server_tls, picture.http_tls});
   if (!tls) return tls.error();
   picture.config = std::move(loaded.config);
   picture.users = std::move(users->present);

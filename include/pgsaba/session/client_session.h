@@ -228,7 +228,7 @@ class ClientSession final : public net::Connection,
   std::size_t on_encryption_request(bool ssl, Bytes input, std::size_t consumed);
   std::size_t begin_direct_tls(Bytes input);
   bool may_use_tls() const;
-  bool is_local() const;
+  config::TlsMode tls_mode() const;
   bool encrypted_as_needed();
   void secured() override;
   void on_startup(const wire::StartupMessage& startup);
