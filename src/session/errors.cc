@@ -71,7 +71,9 @@ std::string describe(const Visitor& visitor) {
 }
 
 constexpr std::string_view kWhoseRules =
-    "These are pgsaba's own rules, in its auth.hba_file; SHOW HBA on the admin console lists them.";
+    "These are pgsaba's own rules, in its auth.hba_file (for the admin console: admin.hba_file, if "
+    "there "
+    "is one); SHOW HBA on the console lists them.";
 
 }  // namespace
 
