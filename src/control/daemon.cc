@@ -179,7 +179,6 @@ Status Daemon::start() {
   if (Status random = auth::random_bytes({process_.login_settings.mock_key.data(), 32});
       !random.ok())
     return random;
-  process_.login_settings.unknown_users_use_scram = picture->users->mostly_scram();
   picture_ = std::move(picture);
   limit_prepared_memory();
   // Whoever sees the sockets may send signals: they must not meet the system's default.

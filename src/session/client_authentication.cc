@@ -70,9 +70,13 @@ void ClientSession::begin_proof(const auth::Secret* secret) {
                         login_->method == auth::ClientAuthMethod::kForeign;
   if (in_clear && !hides_passwords())
     return end(EndReason::kLoginFailed, errors::password_in_clear());
-  login_->proof = std::make_unique<auth::ClientLogin>(
-      login_->method, login_->user, secret, host_.login_settings(),
-      tls() ? tls()->server_end_point() : std::string());
+  auth::ClientLoginSettings settings = host_.login_settings();
+  // What a server stores is SCRAM, as a rule.
+  if (login_->console || !host_.seeks_secrets(login_->database))
+    settings.usual_secret = host_.users().usual_kind();
+  login_->proof =
+      std::make_unique<auth::ClientLogin>(login_->method, login_->user, secret, settings,
+                                          tls() ? tls()->server_end_point() : std::string());
   const auth::Secret* previous = host_.previous_users().find(login_->user);
   if (secret != nullptr && previous != nullptr) login_->proof->also_accept(*previous);
   follow_login(login_->proof->start());

@@ -1,8 +1,8 @@
 // A client's connection from its first byte to the end of its login, against the whole session: the
-// first two bytes choose what is asked for, the rest is what the client does, one operation after the
-// other, in plain text or, once hands are shaken, inside of TLS. Whatever it does, it gets in only
-// where everybody does; what it is told is whole messages of the protocol; and nothing is told in
-// plain text once TLS was agreed upon.
+// first two bytes choose what is asked for, the rest is what the client does, one operation after
+// the other, in plain text or, once hands are shaken, inside of TLS. Whatever it does, it gets in
+// only where everybody does; what it is told is whole messages of the protocol; and nothing is told
+// in plain text once TLS was agreed upon.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -62,8 +62,8 @@ void set_up(testing::LoginHost& host, std::uint8_t how, std::uint8_t from) {
     default:
       break;  // nobody is known
   }
-  host.network.peer =
-      (from & 1) != 0 ? *net::Address::from_unix_path("") : *net::Address::from_host("192.0.2.1", 9);
+  host.network.peer = (from & 1) != 0 ? *net::Address::from_unix_path("")
+                                      : *net::Address::from_host("192.0.2.1", 9);
 }
 
 class Client {

@@ -16,8 +16,8 @@ using session::ClientSession;
 using session::Phase;
 using session::ReadRoute;
 
-// LoginHost: a worker as a session meets it that logs in. Lets everything be asked for, remembers what
-// was, and lets nobody further than to be admitted.
+// LoginHost: a worker as a session meets it that logs in. Lets everything be asked for, remembers
+// what was, and lets nobody further than to be admitted.
 class LoginHost final : public session::SessionHost {
  public:
   net::Turn& turn() override { return turn_; }
