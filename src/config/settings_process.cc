@@ -127,6 +127,14 @@ constexpr std::array kAuth = {
             .access = kMember<&Config::auth, &Auth::query_ttl_us>,
             .maximum = kMaxDuration,
             .help = "How long an answer is used for further logins; a failed login forgets it."},
+    Setting{.name = "secret_ttl",
+            .kind = Kind::kDuration,
+            .access = kMember<&Config::auth, &Auth::secret_ttl_us>,
+            .maximum = kMaxDuration,
+            .help = "How long what servers are logged in to with, and no file has (a password that "
+                    "PAM or a directory has taken, a secret that the query has found), is kept "
+                    "once the last client and the last server of its user and database are gone. "
+                    "Then it is wiped."},
 };
 
 constexpr std::array kAdmin = {

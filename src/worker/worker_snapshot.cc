@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "pgsaba/worker/worker.h"
+#include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
 #include "worker/listing.h"
 
@@ -335,6 +336,8 @@ stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   for (auto& [database, sum] : totals) shot.databases.push_back({database, sum, times[database]});
   for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
   for (const auto& [database, counts] : pin_counts_) add_pins(shot, database, counts);
+  shot.memory.push_back({"found_secrets", static_cast<std::uint32_t>(FoundSecrets::kEntryBytes),
+                         static_cast<std::uint32_t>(found_secrets_->size()), 0});
   if (detail == stats::Detail::kSums) return shot;
   sessions_in(Phase::kRelay).for_each([&](const ClientSession& client) {
     if (client.dedicated() != nullptr) shot.servers.push_back(server_row(client, turn_));

@@ -211,6 +211,7 @@ struct Auth {
       "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
       "FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin";
   Micros query_ttl_us = 30 * kSecond;
+  Micros secret_ttl_us = 600 * kSecond;
 };
 
 struct Admin {

@@ -28,6 +28,7 @@ namespace pgsaba::worker {
 
 class Acceptor;
 class CancelConnection;
+class FoundSecrets;
 class ListenDesk;
 
 class Worker final : public session::SessionHost, public pool::PoolHost {
@@ -150,6 +151,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void expire_sessions();
   void release_brakes();
   void keep_secret(const session::ClientSession& session, const auth::Secret& secret);
+  void forget_secrets();
+  // Of a database and a user: their servers are logged in to with another one from now on.
+  void secret_changed(const std::pair<std::string, std::string>& who);
   void count_login(session::ClientSession& session);
   std::string brake_name(const session::ClientSession& session) const;
   void tick_pools();
@@ -221,8 +225,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   Mailbox mailbox_;
   auth::ScramKeyDesk scram_keys_;
   server::SettingsTable settings_;
-  // By database and user: what servers said of users that no file lists.
-  std::map<std::pair<std::string, std::string>, auth::Secret> found_secrets_;
+  const std::unique_ptr<FoundSecrets> found_secrets_;
+  Micros next_forgetting_ = 0;  // of those
   std::unordered_map<std::uint32_t, std::string> counted_logins_;  // where they come from
   std::multimap<Micros, std::uint32_t> braked_;  // logins by the time they may go on
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
