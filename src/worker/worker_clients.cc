@@ -282,6 +282,20 @@ void Worker::log_client(const ClientSession& session, std::string_view event) {
   const config::Log& wanted = picture_->config->log;
   const bool login = event == "logged in";
   if (login ? !wanted.connections : !wanted.disconnections) return;
+  log_line(session, event);
+}
+
+// With what the client is not told.
+void Worker::error_told(const ClientSession& session, const wire::ErrorFields& error,
+                        std::string_view for_log) {
+  errors_told_.count(error.sqlstate);
+  if (!picture_->config->log.pooler_errors) return;
+  std::string line = "error " + error.sqlstate + ": " + error.message;
+  if (!for_log.empty()) line.append(" (").append(for_log).append(")");
+  log_line(session, line);
+}
+
+void Worker::log_line(const ClientSession& session, std::string_view event) const {
   const std::string from =
       session.open() ? turn_.network.peer_address(session.socket()).to_string() : "?";
   log::info("C-{} {}/{}@{} {}", session.id(), session.database(), session.user(), from, event);

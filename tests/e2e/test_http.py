@@ -15,6 +15,7 @@ import pytest
 from harness import messages as m
 from harness import tls
 from harness.certificates import Authority
+from harness.client import RawClient, ServerError
 from harness.conversations import begin, wait_for_waiters
 from harness.group import Group, split
 from harness.pgsaba import Pgsaba
@@ -122,6 +123,79 @@ def test_pins_and_prepared_statements(start):
     assert 0 < kept < 30
     assert value(found, "pgsaba_prepared_statements_refused_total") == 30 - kept
     assert value(found, "pgsaba_prepared_memory_limit_bytes") == 64 * 1024
+
+
+def test_how_clients_are_let_in_and_what_they_are_told(start, authority, directory, cluster):
+    """Handshakes, logins that came to nothing, errors: ours and the servers'."""
+    files_of = authority.issue("access")
+    users = directory.path / "http_users.txt"
+    users.write_text('"postgres" "right"\n')
+    users.chmod(0o600)
+    daemon = start({"auth": {"type": "scram-sha-256", "file": str(users), "failure_pause": "0s"},
+                    "admin": {"users": ["somebody"]},
+                    "tls": {"certificate": files_of.certificate, "key": files_of.key}})
+    before = samples(daemon)
+    handshakes, failures = "pgsaba_tls_handshakes_total", "pgsaba_tls_handshake_failures_total"
+    assert value(before, handshakes, side="client", result="full") == 0
+    encrypted = tls.context()
+    for _ in range(2):
+        with daemon.connect(password="right", tls=encrypted) as client:
+            assert client.query("select 1/0")[0].tag == b"E"
+            session = client.socket.session
+    with RawClient(daemon.where, login=False) as again:
+        again.socket = tls.wrap(again.socket, encrypted, "localhost", session=session)
+        again.password = "right"
+        again.login()
+    for user, database in [("postgres", "postgres"), ("nobody", "postgres"), ("postgres", "missing"),
+                           ("postgres", "pgsaba")]:
+        with pytest.raises(ServerError):
+            daemon.connect(user=user, database=database,
+                           password="right" if database == "pgsaba" else "wrong")
+    for begun in (b"\x16\x03\x01\x00\x10" + b"x" * 16, None):
+        with socket.create_connection(daemon.where, 10) as plain:
+            tls.negotiate(plain)
+            if begun:
+                plain.sendall(begun)
+                while plain.recv(4096):
+                    pass
+    with socket.create_connection(daemon.where, 10) as plain, pytest.raises(ssl.SSLError):
+        tls.wrap(plain, tls.context(authority.own.certificate, check_host=True), "wrong.test")
+    wait_until(lambda: value(samples(daemon), failures, side="client", reason="peer_left") == 1, 10,
+               "the one that left")
+    after = samples(daemon)
+    assert value(after, handshakes, side="client", result="full") == 2
+    assert value(after, handshakes, side="client", result="resumed") == 1
+    assert value(after, handshakes, side="server", result="full") == 0
+    assert value(after, failures, side="client", reason="not_tls") == 1
+    assert value(after, failures, side="client", reason="refused_by_peer") == 1
+    assert value(after, handshakes, side="client", result="failed") == 3
+    refused = "pgsaba_logins_refused_total"
+    assert value(after, refused, method="scram-sha-256", reason="wrong_password") == 2
+    assert value(after, refused, method="none", reason="no_such_database") == 1
+    assert value(after, refused, method="scram-sha-256", reason="not_an_admin") == 1
+    assert value(after, refused, method="none", reason="tls") == 3
+    errors = "pgsaba_errors_total"
+    assert value(after, errors, source="server", sqlstate="22012") == 2
+    assert value(after, errors, source="pgsaba", sqlstate="28P01") == 2
+    assert value(after, errors, source="pgsaba", sqlstate="3D000") == 1
+    # The log tells an administrator more than a client hears.
+    daemon.wait_for_log(r'nobody@\S+ error 28P01: .* \(The user is not known.\)')
+    daemon.wait_for_log(r'postgres@\S+ error 28P01: .* \(The password does not match.\)')
+
+
+def test_errors_of_ours_are_logged_unless_that_is_switched_off(start):
+    daemon = start({"log": {"pooler_errors": False}})
+    with pytest.raises(ServerError):
+        daemon.connect(database="missing")
+    daemon.wait_for_log("login failed")
+    assert "3D000" not in daemon.log
+    assert value(samples(daemon), "pgsaba_errors_total", source="pgsaba", sqlstate="3D000") == 1
+    daemon.reload({"log": {"pooler_errors": True, "disconnections": False}})
+    daemon.wait_for_log("configuration reloaded")
+    with pytest.raises(ServerError):
+        daemon.connect(database="missing")
+    daemon.wait_for_log("missing/postgres@.* error 3D000: ")
+    assert daemon.log.count("login failed") == 1
 
 
 def test_names_and_units(start):

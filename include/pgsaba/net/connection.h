@@ -129,7 +129,7 @@ class Connection : public Pollable {
   std::size_t sealed_bytes() const { return tls_ ? tls_->unsent.size() : 0; }
   void continue_handshake();
   void ask_for_handshake(Bytes received);
-  void fail_handshake(std::string why);
+  void fail_handshake(std::string why, TlsFailure kind);
   void end_tls();
 
   Turn* turn_;

@@ -62,6 +62,19 @@ struct TlsOptions {
   bool operator==(const TlsOptions&) const = default;
 };
 
+// Why hands could not be shaken.
+enum class TlsFailure : std::uint8_t {
+  kNone,
+  kNothingInCommon,  // no version, cipher, curve or protocol that both sides have
+  kCertificate,      // the peer's is missing, or not good
+  kRefusedByPeer,    // it has said so, by an alert: of our certificate, for one
+  kNotTls,
+  kPeerLeft,
+  kOther,
+};
+inline constexpr std::size_t kTlsFailures = 7;
+std::string_view text_of(TlsFailure failure);  // "not_tls"
+
 class TicketKeys;
 class TlsSession;
 
@@ -135,6 +148,7 @@ class TlsSession {
 
   // Why it failed, in words for a log.
   const std::string& failure() const { return failure_; }
+  TlsFailure failure_kind() const { return failure_kind_; }
   // "TLSv1.3/TLS_AES_256_GCM_SHA384/ECDH=X25519", as PgBouncer writes it.
   std::string description() const;
   // The peer asked for the protocol of the context's options (ALPN), or agreed to it.
@@ -171,6 +185,7 @@ class TlsSession {
   std::vector<std::uint8_t>* out_ = nullptr;  // where it writes to, during a call
   std::vector<std::uint8_t> kept_;            // came behind the handshake
   std::string failure_;
+  TlsFailure failure_kind_ = TlsFailure::kNone;
   std::uint32_t restarts_ = 0;  // messages of the handshake's kind behind it, in one call
   bool done_ = false;
 };

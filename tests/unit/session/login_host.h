@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "pgsaba/session/client_session.h"
 #include "unit/server/fake_network.h"
@@ -69,6 +70,13 @@ class LoginHost final : public session::SessionHost {
   void phase_changed(ClientSession&, Phase, Phase) override {}
   void bury(ClientSession&) override { buried = true; }
   void log_client(const ClientSession&, std::string_view) override {}
+  void error_told(const ClientSession&, const wire::ErrorFields& error, std::string_view) override {
+    told.push_back(error.sqlstate);
+  }
+  void server_error_told(std::string_view) override {}
+  void login_refused(std::string_view method, std::string_view reason) override {
+    refused.push_back(std::string(method) + ": " + std::string(reason));
+  }
   void log_tls_failure(const ClientSession&, std::string_view) override {}
   bool console_open(ClientSession&) override {
     ++consoles;
@@ -89,6 +97,8 @@ class LoginHost final : public session::SessionHost {
   std::optional<auth::PasswordCheck> checked;
   std::weak_ptr<const bool> verdict_wanted;
   auth::SecretBytes accepted;
+  std::vector<std::string> told;     // errors of ours, by SQLSTATE
+  std::vector<std::string> refused;  // "md5: wrong_password"
   int inquiries = 0;
   int admitted = 0;
   int consoles = 0;
