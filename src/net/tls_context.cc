@@ -286,6 +286,7 @@ int TlsContext::choose_identity(SSL* session, int*, void* context) {
 std::unique_ptr<TlsSession> TlsContext::accept() const {
   SSL* session = ::SSL_new(contexts_.front().get());
   ::SSL_set_accept_state(session);
+  ::SSL_set_options(session, SSL_OP_CLEANSE_PLAINTEXT);
   return std::unique_ptr<TlsSession>(new TlsSession(shared_from_this(), session, {}));
 }
 

@@ -215,6 +215,10 @@ void TlsSession::open_records(std::span<std::uint8_t> into, Read& read) {
   }
 }
 
+void TlsSession::no_more_passwords() {
+  ::SSL_clear_options(session_.get(), SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 bool TlsSession::write(Bytes plain, std::vector<std::uint8_t>& out) {
   begin({}, &out);
   ::ERR_clear_error();

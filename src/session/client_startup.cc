@@ -333,6 +333,7 @@ void ClientSession::send_welcome(const wire::ParameterList& parameters) {
   host_.log_client(*this, "logged in");
   ++account_->pool->totals().client_login_count;
   login_.reset();
+  no_more_passwords();
   transition(relay_ ? State::kRelay : State::kIdle);
   if (has_carry() || readable()) schedule();
 }

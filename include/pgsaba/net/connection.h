@@ -94,6 +94,9 @@ class Connection : public Pollable {
   // From the next byte on all is TLS; `received` has come of it already. What was sent before must
   // be out.
   void start_tls(std::unique_ptr<TlsSession> session, Bytes received);
+  void no_more_passwords() {
+    if (tls_ && tls_->open) tls_->session->no_more_passwords();
+  }
   bool shakes_hands() const { return tls_ && !tls_->open; }
   // Hands are shaken, or could not be: `tls_failure`.
   virtual void secured() {}
