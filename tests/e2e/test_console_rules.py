@@ -2,6 +2,7 @@
 databases."""
 # ctest-labels: threads
 
+import itertools
 import json
 import os
 import pwd
@@ -15,6 +16,7 @@ from harness.client import RawClient, ServerError
 from harness.conversations import make_roles
 from harness.tls import context
 
+FOLDERS = itertools.count()
 RULES = """
 local    pgsaba     saba      peer map=keepers
 local    all        all       reject
@@ -34,7 +36,7 @@ def certificate(directory):
 @pytest.fixture
 def start(start_pgsaba, directory, cluster, certificate):
     make_roles(cluster, "saba", "watcher", "stranger")
-    folder = directory.make("console-rules")
+    folder = directory.make(f"console-rules-{next(FOLDERS)}")
     me = pwd.getpwuid(os.geteuid()).pw_name
     (folder / "hba.conf").write_text(RULES)
     (folder / "ident.conf").write_text(f"keepers {me} saba\n")
