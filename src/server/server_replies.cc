@@ -248,6 +248,8 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     run.begin = run.end;
     return swallow(run, piece);
   }
+  if (holder_ != nullptr && verdict.action == Pipeline::Action::kForward && !verdict.entry.refused)
+    holder_->server_error(error);
   if (is_named_copy(verdict.entry) && holder_ != nullptr)
     return named_copy_failed(piece, error, run);
   if (!named_error_.empty() && holder_ != nullptr && fails_for_want_of_name(error))

@@ -175,7 +175,7 @@ void ClientSession::refused(const ErrorFields& error) {
   of_statement.severity = "ERROR";
   explain_pin(of_statement);
   if (waits_for_pin()) account_->pin_counts->refused(foreseen_);
-  host_.log_client(*this, error.message);
+  host_.error_told(*this, error, {});
   request_at_ = 0;
   begin_sql_.clear();
   const bool in_block = told_ != TransactionStatus::kIdle;
@@ -426,6 +426,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
                          in_transaction ? TransactionStatus::kFailed : TransactionStatus::kIdle);
   }
   send(out);
+  if (!out.empty()) host_.error_told(*this, error, {});
   if (leaving_) {
     transition(State::kIdle);
     return end_when_sent();

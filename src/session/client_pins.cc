@@ -94,7 +94,7 @@ void ClientSession::refuse_statement(const Piece& piece, const wire::ErrorFields
   if (query) ++batches_sent_;
   may_commit_ = false;
   body_ = Body::kForward;
-  host_.log_client(*this, error.message);
+  host_.error_told(*this, error, {});
   server_->refuse(query ? server::Request::kQuery : server::Request::kParse, error);
 }
 

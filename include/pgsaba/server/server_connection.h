@@ -102,6 +102,8 @@ class LeaseHolder {
   // It failed: true if it is run elsewhere. The client hears nothing of this then, and the holder
   // has let go of the server.
   virtual bool runs_elsewhere(const wire::ErrorFields&) { return false; }
+  // An error of the server's goes to the client.
+  virtual void server_error(const wire::ErrorFields&) {}
   // Whether the client hears of a notification on this channel from this server.
   virtual bool wants_notification(std::string_view channel) = 0;
   // ReadyForQuery went to the client. The holder may release the server now.

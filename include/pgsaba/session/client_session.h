@@ -84,6 +84,9 @@ enum class EndReason : std::uint8_t {
   kAdmin,
 };
 std::string_view describe(EndReason reason);
+// Why a login came to nothing that ended for this reason, maybe with an error, in a word for
+// statistics; empty: it was none.
+std::string_view login_refusal(EndReason reason, std::string_view sqlstate);
 
 class ClientSession final : public net::Connection,
                             public pool::Waiter,
@@ -141,7 +144,7 @@ class ClientSession final : public net::Connection,
 
   // Ends the session; with an error, the client is told first.
   void end(EndReason reason);
-  void end(EndReason reason, const wire::ErrorFields& error);
+  void end(EndReason reason, const wire::ErrorFields& error, std::string_view for_log = {});
   // The limits that a running or idle transaction has; called by the worker's clock.
   void check_limits(Micros now);
   // The limit for a client that has no server.
@@ -197,6 +200,9 @@ class ClientSession final : public net::Connection,
     return !request_.empty() && !again_ && !leaving_ && batches_sent_ > batches_before_lease_;
   }
   bool runs_elsewhere(const wire::ErrorFields& error) override;
+  void server_error(const wire::ErrorFields& error) override {
+    host_.server_error_told(error.sqlstate);
+  }
   void ready_comes(wire::TransactionStatus status) override;
   bool wants_notification(std::string_view channel) override;
   void own_query_done() override { deliver_cancel(); }
@@ -228,8 +234,9 @@ class ClientSession final : public net::Connection,
   std::size_t consume_startup(Bytes input);
   std::size_t on_encryption_request(bool ssl, Bytes input, std::size_t consumed);
   std::size_t begin_direct_tls(Bytes input);
+  void tell_refusal() const;
   bool may_use_tls() const;
-  bool is_local() const;
+  config::TlsMode tls_mode() const;
   bool encrypted_as_needed();
   void secured() override;
   void on_startup(const wire::StartupMessage& startup);
