@@ -1,5 +1,5 @@
 // Any text as pg_hba.conf, and as pg_ident.conf: every line is a rule or an error with its place,
-// and somebody who wants in meets the same rule each time. The text may include itself.
+// and somebody who wants in meets the same rule each time.
 #include <cstdlib>
 #include <string>
 
@@ -34,10 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const RuleFiles files = {
       [&](const std::string& path) -> Result<std::string> {
         if (path.find("missing") != std::string::npos) return Error{"no such file"};
-        return text;
+        return path == "own.conf" ? text : std::string("host all all all reject\n");
       },
       [](const std::string&) -> Result<std::vector<std::string>> {
-        return std::vector<std::string>{"own.conf"};
+        return std::vector<std::string>{"other.conf"};
       },
       [](const std::string& path) { return path.find("missing") == std::string::npos; }};
   const auto rules = HbaRules::load("own.conf", files);
