@@ -371,6 +371,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const server::Pipeline& pipeline = server.pipeline();
   const bool in_transaction = told_ != TransactionStatus::kIdle;
   const State was = state_;
+  if (draws_ != Draws::kNone) end_hold();  // what it may never ask for is no loss
   server_ = nullptr;
   if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere(server);
   tell_acknowledged();

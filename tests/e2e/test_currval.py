@@ -157,3 +157,17 @@ def test_a_server_that_is_held_is_not_kept_from_others(start_pgsaba, table):
         with pytest.raises(ServerError) as caught:
             print(client.rows("select lastval()"))
         assert caught.value.sqlstate == CAUGHT
+
+
+def test_a_server_that_is_lost_while_it_is_held(start_pgsaba, cluster, table):
+    """The client does not notice, unless it asks."""
+    daemon = start(start_pgsaba)
+    for ask in ("select 1", "select lastval()"):
+        with daemon.connect() as client:
+            insert(client, table, "one")
+            assert daemon.admin("show pins") != []
+            cluster.sql("select pg_terminate_backend(pid) from pg_stat_activity"
+                        f" where query like 'insert into {table} %'")
+            wait_until(lambda: daemon.admin("show pins") == [], 10, "the end of the hold")
+            errors = [m.error_fields(frame)["C"] for frame in client.query(ask) if frame.tag == b"E"]
+            assert errors == ([] if ask == "select 1" else [CAUGHT])
