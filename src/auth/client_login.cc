@@ -1,3 +1,4 @@
+#include <pgsaba/auth/base64.h>
 #include <pgsaba/auth/client_login.h>
 #include <pgsaba/auth/digest.h>
 #include <pgsaba/auth/userlist.h>
@@ -69,7 +70,9 @@ ClientLogin::ClientLogin(ClientAuthMethod method, std::string user, const Secret
       secret_(secret != nullptr ? *secret : Secret{}),
       settings_(std::move(settings)),
       end_point_(std::move(end_point)),
-      doomed_because_(why_doomed(method_, known_, secret_)) {}
+      doomed_because_(why_doomed(method_, known_, secret_)) {
+  if (!doomed_because_.empty()) secret_ = mock_secret();
+}
 
 ClientLogin::ClientLogin(ClientLogin&&) noexcept = default;
 ClientLogin& ClientLogin::operator=(ClientLogin&&) noexcept = default;
@@ -155,7 +158,6 @@ ClientLoginStep ClientLogin::on_password(std::string_view payload) {
     state_ = State::kAwaitVerdict;
     return {Step::Kind::kNeedsVerdict};
   }
-  if (!doomed_because_.empty()) return judge(false);
   password_ = SecretBytes(*password);
   return check_password();
 }
@@ -163,7 +165,7 @@ ClientLoginStep ClientLogin::on_password(std::string_view payload) {
 ClientLoginStep ClientLogin::check_password() {
   if (const auto* stored = std::get_if<ScramVerifier>(&secret_)) {
     verifier_ = *stored;
-    return need_keys({password_, verifier_.salt, verifier_.iterations, false},
+    return need_keys({password_, verifier_.salt, verifier_.iterations, KeepKeys::kNever},
                      State::kAwaitPasswordKeys);
   }
   bool right = false;
@@ -178,7 +180,7 @@ ClientLoginStep ClientLogin::check_password() {
 }
 
 bool ClientLogin::take_previous() {
-  if (!previous_) return false;
+  if (!previous_ || !doomed_because_.empty()) return false;
   secret_ = std::move(*previous_);
   previous_.reset();
   return true;
@@ -225,16 +227,15 @@ ClientLoginStep ClientLogin::on_client_final(std::string_view message) {
 
 ClientLoginStep ClientLogin::check_proof() {
   if (const auto* plain = std::get_if<PlainSecret>(&secret_)) {
-    return need_keys({plain->password, verifier_.salt, verifier_.iterations, true},
+    return need_keys({plain->password, verifier_.salt, verifier_.iterations, KeepKeys::kForClients},
                      State::kAwaitScramKeys);
   }
   return finish_scram();
 }
 
 ClientLoginStep ClientLogin::finish_scram() {
-  // The proof of a doomed exchange is computed all the same, for the same time.
   const bool matches = scram_->proof_matches(verifier_.stored_key);
-  if (!matches && doomed_because_.empty() && take_previous()) {
+  if (!matches && take_previous()) {
     const auto* stored = std::get_if<ScramVerifier>(&secret_);
     const bool same_salt = stored != nullptr && stored->salt == verifier_.salt &&
                            stored->iterations == verifier_.iterations;
@@ -258,13 +259,34 @@ ClientLoginStep ClientLogin::judge(bool matches) {
 
 bool ClientLogin::uses_scram() const {
   if (method_ == ClientAuthMethod::kScramSha256) return true;
-  if (!doomed_because_.empty()) return settings_.unknown_users_use_scram;
   return std::holds_alternative<ScramVerifier>(secret_);
 }
 
 std::string ClientLogin::mock_salt() const {
   const Sha256Digest digest = hmac_sha256(settings_.mock_key.bytes(), bytes_of(user_));
   return std::string(digest.text().substr(0, kMockSaltBytes));
+}
+
+// Whatever is done with the secret of a user like most others is done with this one.
+Secret ClientLogin::mock_secret() const {
+  const auto made_up = [this](std::string_view what) {
+    return hmac_sha256(settings_.mock_key.bytes(), bytes_of(std::string(what) + '\0' + user_));
+  };
+  const Sha256Digest password = made_up("password");
+  SecretKind kind = settings_.usual_secret;
+  if (kind == SecretKind::kMd5 && method_ == ClientAuthMethod::kScramSha256)
+    kind = SecretKind::kScram;
+  switch (kind) {
+    case SecretKind::kPlain:
+      return PlainSecret{SecretBytes(encode_base64(password.bytes()))};
+    case SecretKind::kMd5: {
+      const auto hash = md5_hex(encode_base64(password.bytes()), user_);
+      return Md5Secret{hash ? *hash : Md5Hex{}};
+    }
+    default:
+      return ScramVerifier{SecretBytes(mock_salt()), settings_.scram_iterations, made_up("stored"),
+                           made_up("server")};
+  }
 }
 
 // The salt and iterations to show the client, and as much of the keys as is known by now. A plain

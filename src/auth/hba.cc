@@ -94,6 +94,8 @@ std::optional<Error> HbaRules::first_error() const {
 }
 
 HbaVerdict HbaRules::match(const HbaClient& client, std::span<const IpNetwork> own) const {
+  // Nobody is called so; a rule that is passed over might be the one that rejects.
+  if (std::max(client.user.size(), client.database.size()) > kMaxMatchedBytes) return {};
   for (const HbaRule& rule : rules_) {
     if (!fits_type(rule.type, client)) continue;
     const auto database = [&](const NamePattern& one) { return fits_database(one, client); };

@@ -41,10 +41,14 @@ IdentLine read_line(const RuleLine& line) {
   return read;
 }
 
+// The whole name in a certificate that one of ours has signed may be long, but not without end.
+constexpr std::size_t kMaxSystemNameBytes = 1'000;
+
 bool allows(const IdentLine& line, std::string_view system_name, std::string_view user) {
   if (!line.system_pattern) return line.system_name == system_name && line.user.names(user);
   std::match_results<std::string_view::const_iterator> found;
-  if (!std::regex_search(system_name.begin(), system_name.end(), found, *line.system_pattern))
+  if (system_name.size() > kMaxSystemNameBytes ||
+      !std::regex_search(system_name.begin(), system_name.end(), found, *line.system_pattern))
     return false;
   const std::size_t group = line.user.text.find("\\1");
   if (line.user.kind != NamePattern::Kind::kName || group == std::string::npos)

@@ -28,22 +28,25 @@ ScramKeyCache::Id ScramKeyCache::id_of(const ScramKeyRequest& request) const {
 }
 
 const ScramKeys* ScramKeyCache::find(const ScramKeyRequest& request) {
-  const auto found = index_.find(id_of(request));
-  if (found == index_.end()) return nullptr;
-  entries_.splice(entries_.begin(), entries_, found->second);
+  if (request.keep == KeepKeys::kNever) return nullptr;
+  Shelf& shelf = shelves_[static_cast<std::size_t>(request.keep)];
+  const auto found = shelf.index.find(id_of(request));
+  if (found == shelf.index.end()) return nullptr;
+  shelf.entries.splice(shelf.entries.begin(), shelf.entries, found->second);
   return &found->second->second;
 }
 
 void ScramKeyCache::insert(const ScramKeyRequest& request, const ScramKeys& keys) {
-  if (!request.cacheable) return;
+  if (request.keep == KeepKeys::kNever) return;
+  Shelf& shelf = shelves_[static_cast<std::size_t>(request.keep)];
   const Id id = id_of(request);
-  if (index_.contains(id)) return;
-  if (index_.size() == max_entries_) {
-    index_.erase(entries_.back().first);
-    entries_.pop_back();
+  if (shelf.index.contains(id)) return;
+  if (shelf.index.size() == max_entries_) {
+    shelf.index.erase(shelf.entries.back().first);
+    shelf.entries.pop_back();
   }
-  entries_.emplace_front(id, keys);
-  index_.emplace(id, entries_.begin());
+  shelf.entries.emplace_front(id, keys);
+  shelf.index.emplace(id, shelf.entries.begin());
 }
 
 void ScramKeyCache::remember(const ScramPassThrough& revealed) {

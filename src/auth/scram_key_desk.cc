@@ -17,7 +17,7 @@ struct PendingKeys {
   bool sent = false;
   IntrusiveList<ScramKeyWaiter, &ScramKeyWaiter::key_hook> waiters;
 
-  std::pair<bool, ScramKeyDesk::Order> place() const { return {!request.cacheable, order}; }
+  std::pair<KeepKeys, ScramKeyDesk::Order> place() const { return {request.keep, order}; }
 };
 
 void ScramKeyWaiter::stop_waiting_for_keys() {

@@ -180,7 +180,7 @@ ServerAuthStep ServerAuthenticator::on_sasl_continue(std::string_view message) {
     return answer_scram(*pass_through);
   }
   key_request_ = {std::get<PlainSecret>(credentials_).password, SecretBytes(scram_->salt()),
-                  scram_->iterations(), true};
+                  scram_->iterations(), KeepKeys::kForServers};
   state_ = State::kAwaitKeys;
   return {Step::Kind::kNeedsKeys};
 }

@@ -73,14 +73,18 @@ const Secret* UserList::find(std::string_view user) const {
 }
 
 void UserList::set(std::string user, Secret secret) {
-  secrets_.insert_or_assign(std::move(user), std::move(secret));
+  ++kinds_[secret.index()];
+  const auto [known, added] = secrets_.try_emplace(std::move(user));
+  if (!added) --kinds_[known->second.index()];
+  known->second = std::move(secret);
 }
 
-bool UserList::mostly_scram() const {
-  const auto scram = std::count_if(secrets_.begin(), secrets_.end(), [](const auto& entry) {
-    return std::holds_alternative<ScramVerifier>(entry.second);
-  });
-  return static_cast<std::size_t>(scram) * 2 >= secrets_.size();
+SecretKind UserList::usual_kind() const {
+  SecretKind usual = SecretKind::kScram;
+  for (const SecretKind kind : {SecretKind::kPlain, SecretKind::kMd5})
+    if (kinds_[static_cast<std::size_t>(kind)] > kinds_[static_cast<std::size_t>(usual)])
+      usual = kind;
+  return usual;
 }
 
 std::vector<std::string> UserList::changed_since(const UserList& before) const {

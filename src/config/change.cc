@@ -40,9 +40,10 @@ std::string hint_for(std::string_view key) {
   return near.empty() ? "SHOW CONFIG lists them." : "did you mean " + std::string(near) + "?";
 }
 
-// Their files are read with them, all or none.
-bool comes_with_files(const Section& section) {
-  return section.path == "tls" || section.path == "auth";
+// Their files are read with them, all or none. Only the log is opened anew by a change.
+bool comes_with_files(const Section& section, const Setting& setting) {
+  return section.path == "tls" || section.path == "auth" ||
+         (setting.kind == Kind::kPath && section.path != "log");
 }
 
 Result<Value> value_of(const Setting& setting, std::string_view text) {
@@ -73,7 +74,7 @@ Change with_setting(const Config& config, std::string_view key, std::string_view
   if (place.setting->changeable == Changeable::kStart)
     return refused(ChangeRefusal::kNotNow, "setting \"" + name + "\" is changed only at start",
                    "Change it in " + config.path + " and start pgsaba anew.");
-  if (comes_with_files(*place.section))
+  if (comes_with_files(*place.section, *place.setting))
     return refused(ChangeRefusal::kNotNow, "setting \"" + name + "\" is read with its files",
                    "Change it in " + config.path + " and give RELOAD.");
   const auto parsed = value_of(*place.setting, value);

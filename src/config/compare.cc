@@ -29,6 +29,8 @@ std::string text_of(const std::vector<Listener>& listeners) {
     if (!text.empty()) text += ", ";
     text += (listener.is_unix() ? listener.unix_directory : listener.address) + ":" +
             std::to_string(listener.port);
+    if (listener.tls_mode)
+      text += " " + std::string(kTlsModes[static_cast<std::size_t>(*listener.tls_mode)]);
   }
   return text;
 }

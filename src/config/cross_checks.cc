@@ -282,10 +282,26 @@ void check_databases(const Config& config, const Places& places, Problems& probl
 
 namespace {
 
+void check_http(const Http& http, const Places& places, Problems& problems) {
+  check_two_passwords(places, "http", problems);
+  check_files(http.files, "http", places, problems);
+  if (http.user.empty() != http.password.empty())
+    problems.error(place_of(places, "http.user"), http.user.empty()
+                                                      ? "http has a password but no user"
+                                                      : "http has a user but no password");
+  if (!http.ca.empty() && http.files.certificate.empty())
+    problems.error(place_of(places, "http.ca"), "http has a ca but no certificate",
+                   "certificates are only shown over TLS");
+  if (http.user.empty() || !http.files.certificate.empty() || is_loopback(http.address)) return;
+  problems.warning(place_of(places, "http.user"),
+                   "http.password is sent in clear text to " + quoted(http.address),
+                   "with http.certificate the pages are served over HTTPS");
+}
+
 // What a type that stands for a rule needs to let anybody in.
 void check_type(const Config& config, const Places& places, Problems& problems) {
   const AuthType type = config.auth.type;
-  const bool certificates = config.tls.offered() && !config.tls.settings.ca.empty();
+  const bool certificates = offers_tls(config) && !config.tls.settings.ca.empty();
   if (type == AuthType::kCert && !certificates)
     problems.error(place_of(places, "auth.type"),
                    "auth.type is cert, but tls has no certificate or no ca",
@@ -300,14 +316,10 @@ void check_type(const Config& config, const Places& places, Problems& problems) 
 
 void check_login(const Config& config, const Places& places, Problems& problems) {
   check_two_passwords(places, "auth", problems);
-  check_two_passwords(places, "http", problems);
   if (const auto file = places.find("auth.options_file");
       file != places.end() && places.contains("auth.options"))
     problems.error(file->second, "auth has either options or an options_file, not both");
-  if (config.http.user.empty() != config.http.password.empty())
-    problems.error(place_of(places, "http.user"), config.http.user.empty()
-                                                      ? "http has a password but no user"
-                                                      : "http has a user but no password");
+  check_http(config.http, places, problems);
   if (!config.auth.options.empty() && !stands_for_rule(config.auth.type))
     problems.warning(place_of(places, "auth.options"),
                      "auth.options is for the types cert, peer, pam and ldap");
@@ -337,6 +349,26 @@ void check_login(const Config& config, const Places& places, Problems& problems)
   }
 }
 
+namespace {
+
+void check_listener_tls(const Config& config, const Listener& listener, const std::string& where,
+                        const Places& places, Problems& problems) {
+  const Place place = place_of(places, where + ".tls_mode");
+  const TlsSettings& tls = config.tls.settings;
+  if (listener.is_unix())
+    return problems.error(place, where + " has a tls_mode, but there is no TLS on Unix sockets");
+  if (*listener.tls_mode >= TlsMode::kRequire && tls.files.certificate.empty())
+    problems.error(place, "tls.certificate is missing",
+                   "without one nobody can connect with TLS, and the tls_mode of " + where +
+                       " lets in nobody else");
+  if (*listener.tls_mode >= TlsMode::kVerifyCa && tls.ca.empty())
+    problems.error(
+        place, "tls.ca is missing",
+        "without it no certificate can be verified, as the tls_mode of " + where + " wants it");
+}
+
+}  // namespace
+
 void check_tls(const Config& config, const Places& places, Problems& problems) {
   check_server_tls(config.server_tls.settings, "server_tls", places, problems);
   const ClientTls& tls = config.tls;
@@ -347,10 +379,14 @@ void check_tls(const Config& config, const Places& places, Problems& problems) {
     if (tls.more[i] == TlsFiles{})
       problems.error(place_of(places, where), where + " needs a certificate and a key");
   }
-  if (tls.settings.mode >= TlsMode::kRequire && !tls.offered()) {
+  if (tls.settings.mode >= TlsMode::kRequire && tls.settings.files.certificate.empty()) {
     problems.error(place_of(places, "tls.mode"), "tls.certificate is missing",
                    "without one nobody can connect with TLS, and the mode lets in nobody else");
   }
+  for (std::size_t i = 0; i < config.listen.size(); ++i)
+    if (config.listen[i].tls_mode)
+      check_listener_tls(config, config.listen[i], "listen[" + std::to_string(i + 1) + "]", places,
+                         problems);
 }
 
 void check_routing(const Config& config, const Places& places, Problems& problems) {

@@ -40,6 +40,14 @@ constexpr std::array kListener = {
             .access = kMember<&Listener::unix_group>,
             .changeable = Changeable::kStart,
             .help = "The group of the Unix socket."},
+    Setting{.name = "tls_mode",
+            .kind = Kind::kChoice,
+            .access = kMember<&Listener::tls_mode>,
+            .changeable = Changeable::kStart,
+            .choices = kTlsModes,
+            .help = "tls.mode for who connects here, instead of that in tls; the certificates are "
+                    "the same. On a loopback address disable may do where the network has to "
+                    "require."},
 };
 
 constexpr std::array kServer = {

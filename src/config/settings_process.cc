@@ -127,6 +127,14 @@ constexpr std::array kAuth = {
             .access = kMember<&Config::auth, &Auth::query_ttl_us>,
             .maximum = kMaxDuration,
             .help = "How long an answer is used for further logins; a failed login forgets it."},
+    Setting{.name = "secret_ttl",
+            .kind = Kind::kDuration,
+            .access = kMember<&Config::auth, &Auth::secret_ttl_us>,
+            .maximum = kMaxDuration,
+            .help = "How long what servers are logged in to with, and no file has (a password that "
+                    "PAM or a directory has taken, a secret that the query has found), is kept "
+                    "once the last client and the last server of its user and database are gone. "
+                    "Then it is wiped."},
 };
 
 constexpr std::array kAdmin = {
@@ -159,6 +167,21 @@ constexpr std::array kHttp = {
             .maximum = 65535,
             .changeable = Changeable::kStart,
             .help = "The port for it; 0 serves no HTTP."},
+    Setting{.name = "certificate",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::http, &Http::files, &TlsFiles::certificate>,
+            .help = "With a certificate (a PEM file, with the chain behind it) the pages are "
+                    "served over HTTPS only. A reload reads the files again. Versions, ciphers "
+                    "and curves are those of tls."},
+    Setting{.name = "key",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::http, &Http::files, &TlsFiles::key>,
+            .help = "Its key, with modes as for tls.key."},
+    Setting{.name = "ca",
+            .kind = Kind::kPath,
+            .access = kMember<&Config::http, &Http::ca>,
+            .help = "Then only whoever shows a certificate that one of these has signed may look "
+                    "at anything, /healthz and /readyz included."},
     Setting{.name = "user",
             .access = kMember<&Config::http, &Http::user>,
             .help = "Who may look, by basic authentication; /healthz and /readyz are for "

@@ -34,6 +34,8 @@ constexpr std::string_view kHttpExample = R"(http:
   # port: 9127
   # user: zabbix
   # password_file: http.password
+  # certificate: http.crt
+  # key: http.key
 )";
 constexpr std::string_view kUsersExample = R"(users:
   #worker: {pool_size: 10, max_user_client_connections: 200}

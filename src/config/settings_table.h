@@ -117,6 +117,8 @@ std::span<const Setting> cluster_tls_settings();
 std::span<const Setting> server_tls_settings();
 
 // The words of the enums, in the order of their enumerators.
+inline constexpr std::string_view kTlsModes[] = {"disable", "allow",     "prefer",
+                                                 "require", "verify-ca", "verify-full"};
 inline constexpr std::string_view kPoolModes[] = {"session", "transaction", "statement"};
 inline constexpr std::string_view kUnknownCodes[] = {"trust", "probe", "reset"};
 inline constexpr std::string_view kApplicationNames[] = {"follow", "force", "add_host"};

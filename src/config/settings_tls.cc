@@ -8,8 +8,6 @@ namespace {
 
 using table::kMember;
 
-constexpr std::string_view kModes[] = {"disable", "allow",     "prefer",
-                                       "require", "verify-ca", "verify-full"};
 constexpr std::string_view kVersions[] = {"1.2", "1.3"};
 constexpr std::string_view kChannelBindings[] = {"disable", "prefer", "require"};
 
@@ -29,7 +27,7 @@ constexpr std::array kClientTls = {
             .pgbouncer = "client_tls_sslmode",
             .kind = Kind::kChoice,
             .access = kMember<&Config::tls, &ClientTls::settings, &TlsSettings::mode>,
-            .choices = kModes,
+            .choices = kTlsModes,
             .help = "allow and prefer leave it to the client; require refuses clients without "
                     "TLS; verify-ca also those without a certificate signed by ca; verify-full "
                     "also those whose certificate's common name is not the user's. Without a "
@@ -105,7 +103,7 @@ constexpr std::array kServerTls = {
             .kind = Kind::kChoice,
             .access = kMember<Place..., &ServerTls::settings, &TlsSettings::mode>,
             .changeable = Changeable::kReconnect,
-            .choices = kModes,
+            .choices = kTlsModes,
             .help = "As sslmode in PostgreSQL's own clients, but allow is the same as prefer: TLS "
                     "if the server has it and it works. Only verify-full keeps out whoever stands "
                     "in between; "

@@ -14,10 +14,10 @@ namespace pgsaba::control {
 namespace {
 
 constexpr Micros kTickUs = kSecond;
-// A database is not looked at more often than this, whatever is defined there; nor after a failure.
+// A database is not looked at more often than this, whatever is defined there.
 constexpr Micros kPauseUs = 20 * kMillisecond;
-constexpr Micros kFirstFailurePauseUs = kSecond;
-constexpr int kMostDoublings = 6;  // of that
+constexpr Micros kFirstFailurePauseUs = 100 * kMillisecond;
+constexpr int kMostDoublings = 9;  // of that: some 51 s
 constexpr Micros kLimitUs = 30 * kSecond;
 constexpr std::size_t kMostLooks = 4;  // at the same time
 
@@ -51,20 +51,42 @@ void CatalogueWatch::configure(std::shared_ptr<const config::Config> config) {
   serve();
 }
 
-// A new primary may lack what was defined last on the old one.
 void CatalogueWatch::follow(const routing::Topology& topology) {
   for (const routing::TopologyCluster& cluster : topology.clusters) {
     if (!cluster.primary) continue;
-    const auto [before, first] = primaries_.emplace(cluster.name, *cluster.primary);
-    if (!first && std::exchange(before->second, *cluster.primary) == *cluster.primary) continue;
-    for (auto& [name, database] : databases_) {
-      if (name.cluster != cluster.name) continue;
-      database.definitions->changed();
-      database.wanted = true;
-      database.failures = 0;
-    }
+    const routing::TopologyServer& server = cluster.servers[*cluster.primary];
+    const Primary now{.name = server.name,
+                      .started_at_us = server.started_at_us,
+                      .answers = server.reachable,
+                      .silent = server.silent};
+    const Primary before = std::exchange(primaries_[cluster.name], now);
+    for (auto& [name, database] : databases_)
+      if (name.cluster == cluster.name) follow(name, database, before, now);
   }
   serve();
+}
+
+// A new primary may lack what was defined last on the old one; so may one that has crashed.
+void CatalogueWatch::follow(const routing::DatabaseName& name, Database& database,
+                            const Primary& before, const Primary& now) {
+  if (!now.is(before)) {
+    database.definitions->changed();
+    database.wanted = true;
+  }
+  if (!now.is(before) || (now.answers && !before.answers)) database.failures = 0;
+  if (database.link && (!now.is(before) || now.silent)) {
+    log::info("cluster {}: the look into the catalogue of database {} ends with its server",
+              name.cluster, name.dbname);
+    give_up_look(database);
+  }
+}
+
+void CatalogueWatch::give_up_look(Database& database) {
+  database.link.reset();
+  database.definitions->end_look();
+  database.ended_at = monotonic_now();
+  database.wanted = true;
+  --looking_;
 }
 
 void CatalogueWatch::want(const routing::DatabaseName& name) {
@@ -112,14 +134,23 @@ void CatalogueWatch::serve() {
   soon_ = next == 0 ? net::Watch() : loop_.after(next - now, [this] { serve(); });
 }
 
+// Null: there is none, or it does not answer now.
+const config::ServerAddress* CatalogueWatch::server_to_ask(const std::string& cluster) const {
+  const auto settings = config_->clusters.find(cluster);
+  const auto primary = primaries_.find(cluster);
+  if (settings == config_->clusters.end() || primary == primaries_.end()) return nullptr;
+  const auto& servers = settings->second.servers;
+  const auto server =
+      std::ranges::find(servers, primary->second.name, &config::ServerAddress::name);
+  return server == servers.end() || !primary->second.answers ? nullptr : &*server;
+}
+
 void CatalogueWatch::look(const routing::DatabaseName& name, Database& database) {
-  const auto cluster = config_->clusters.find(name.cluster);
-  const auto primary = primaries_.find(name.cluster);
-  if (cluster == config_->clusters.end() || primary == primaries_.end() ||
-      primary->second >= cluster->second.servers.size())
-    return;
-  const config::Monitor& monitor = cluster->second.monitor;
-  const config::ServerAddress& server = cluster->second.servers[primary->second];
+  const config::ServerAddress* primary = server_to_ask(name.cluster);
+  if (primary == nullptr) return;
+  const config::ServerAddress& server = *primary;
+  const config::Cluster& cluster = config_->clusters.at(name.cluster);
+  const config::Monitor& monitor = cluster.monitor;
   const bool own_user = !monitor.catalogue_user.empty();
   database.link = std::make_unique<ServerLink>(
       loop_,
@@ -129,7 +160,7 @@ void CatalogueWatch::look(const routing::DatabaseName& name, Database& database)
                     .user = own_user ? monitor.catalogue_user : monitor.user,
                     .password = own_user ? monitor.catalogue_password : monitor.password,
                     .database = name.dbname,
-                    .tls = cluster->second.tls},
+                    .tls = cluster.tls},
       "pgsaba catalogue", [](const ServerLink::Answer&) {});
   database.wanted = false;
   ++looking_;
@@ -145,6 +176,8 @@ void CatalogueWatch::look(const routing::DatabaseName& name, Database& database)
 void CatalogueWatch::on_answer(const routing::DatabaseName& name, std::uint64_t covers,
                                const ServerLink::Answer& answer) {
   Database& database = databases_.at(name);
+  over_.push_back(std::move(database.link));
+  sweeping_ = loop_.after(0, [this] { over_.clear(); });
   database.ended_at = monotonic_now();
   --looking_;
   database.definitions->end_look();
@@ -161,12 +194,7 @@ void CatalogueWatch::on_answer(const routing::DatabaseName& name, std::uint64_t 
     ++database.failures;
     complain(name, database, answer.error);
   }
-  // A link must not be destroyed by its own answer.
-  soon_ = loop_.after(0, [this] {
-    for (auto& [other, one] : databases_)
-      if (one.link && !one.link->busy()) one.link.reset();
-    serve();
-  });
+  serve();
 }
 
 // Before the workers hear that somebody has looked.
@@ -196,6 +224,7 @@ void CatalogueWatch::note(const routing::DatabaseName& name, Database& database)
     known.rules = std::move(rules);
   known.covers = database.covers;
   known.reads_sequences = database.reads_sequences;
+  known.definitions = database.definitions;
   changed_();
 }
 

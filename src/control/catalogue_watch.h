@@ -1,8 +1,10 @@
 // CatalogueWatch: reads in the catalogues of databases what they have of their own, as far as it
 // decides where statements may run (sql::OwnObjects), and which custom parameters they mention
 // (server::CustomNames). It looks when a client first comes to a database, after something was
-// defined there through this process, when another server has become the primary, and at an
-// interval for as long as reads are split or unknown code is run.
+// defined there through this process, when another server has become the primary or it was started
+// anew, and at an interval for as long as reads are split or unknown code is run. A look ends with
+// the server that it asks, and begins anew where the primary is then; one that fails is repeated,
+// soon at first, and soon again once the primary answers again.
 // Owning thread: the control loop's. Lives as long as the daemon: a reload configures it anew.
 #pragma once
 
@@ -38,6 +40,17 @@ class CatalogueWatch {
   const Catalogues& catalogues() const { return catalogues_; }
 
  private:
+  // Whom to ask: a server in one of its lives.
+  struct Primary {
+    std::string name = {};
+    std::int64_t started_at_us = 0;
+    bool answers = false;
+    bool silent = false;
+
+    bool is(const Primary& other) const {
+      return name == other.name && started_at_us == other.started_at_us;
+    }
+  };
   struct Database {
     std::shared_ptr<routing::Definitions> definitions;
     std::unique_ptr<ServerLink> link;  // while a look is under way
@@ -53,7 +66,11 @@ class CatalogueWatch {
 
   void tick();
   void serve();
+  void follow(const routing::DatabaseName& name, Database& database, const Primary& before,
+              const Primary& now);
+  void give_up_look(Database& database);
   void look(const routing::DatabaseName& name, Database& database);
+  const config::ServerAddress* server_to_ask(const std::string& cluster) const;
   void on_answer(const routing::DatabaseName& name, std::uint64_t covers,
                  const ServerLink::Answer& answer);
   void note(const routing::DatabaseName& name, Database& database);
@@ -67,13 +84,16 @@ class CatalogueWatch {
   std::function<void()> changed_;
   std::shared_ptr<const config::Config> config_;
   std::string question_;
-  std::map<std::string, std::size_t> primaries_;  // by cluster
+  std::map<std::string, Primary> primaries_;  // by cluster: the last one seen
   std::map<routing::DatabaseName, Database> databases_;
   Catalogues catalogues_;
   std::size_t looking_ = 0;
   bool told_of_names_ = false;  // that there are too many
+  // Links whose look is over: none may be destroyed by its own answer.
+  std::vector<std::unique_ptr<ServerLink>> over_;
   net::Watch ticking_;
-  net::Watch soon_;
+  net::Watch soon_;      // the next look that is due
+  net::Watch sweeping_;  // of what is over
 };
 
 }  // namespace pgsaba::control

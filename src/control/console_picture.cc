@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 #include "pgsaba/config/pool_settings.h"
@@ -261,7 +262,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   result.prepared = std::move(facts.prepared);
   result.prepared_bounds = facts.prepared_bounds;
   move_consoles(workers, facts.consoles);
-  workers.back().memory = std::move(facts.memory);
+  std::ranges::move(facts.memory, std::back_inserter(workers.back().memory));
   result.workers = std::move(workers);
   return result;
 }

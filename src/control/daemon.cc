@@ -154,7 +154,10 @@ Status Daemon::load(worker::Picture& picture) const {
   if (!access) return access.error();
   auto console_access = load_console_access(*loaded.config);
   if (!console_access) return console_access.error();
-  auto tls = load_tls(*loaded.config, {picture.client_tls, picture.server_tls});
+  // What changes only at start says what the files are for.
+  const auto effective =
+      picture.config ? config::keep_start_only(*picture.config, *loaded.config) : loaded.config;
+  auto tls = load_tls(*effective, {picture.client_tls, picture.server_tls, picture.http_tls});
   if (!tls) return tls.error();
   picture.config = std::move(loaded.config);
   picture.users = std::move(users->present);
@@ -163,6 +166,7 @@ Status Daemon::load(worker::Picture& picture) const {
   picture.console_access = std::move(*console_access);
   picture.client_tls = std::move(tls->clients);
   picture.server_tls = std::move(tls->servers);
+  picture.http_tls = std::move(tls->http);
   return done();
 }
 
@@ -175,7 +179,6 @@ Status Daemon::start() {
   if (Status random = auth::random_bytes({process_.login_settings.mock_key.data(), 32});
       !random.ok())
     return random;
-  process_.login_settings.unknown_users_use_scram = picture->users->mostly_scram();
   picture_ = std::move(picture);
   limit_prepared_memory();
   // Whoever sees the sockets may send signals: they must not meet the system's default.
@@ -347,14 +350,15 @@ Status Daemon::start_http() {
   const config::Http& http = picture_->config->http;
   if (http.port == 0) return done();
   auto face =
-      HttpFace::start(loop_, http.address, http.port,
+      HttpFace::start(loop_, http.address, http.port, picture_->http_tls,
                       [this](const HttpRequest& request, std::function<void(HttpReply)> done) {
                         pages_.serve(request, std::move(done));
                       });
   if (!face) return face.error();
   http_ = std::move(*face);
   pages_.begin(loop_);
-  log::info("serves status, metrics and health on http://{}:{}", http.address, http.port);
+  log::info("serves status, metrics and health on http{}://{}:{}", http.has_tls() ? "s" : "",
+            http.address, http.port);
   return done();
 }
 
@@ -463,6 +467,12 @@ Status Daemon::reload() {
   if (next->client_tls != picture_->client_tls)
     log::info("reload: new clients get the TLS certificate {}",
               config.tls.settings.files.certificate);
+  if (http_ && next->http_tls != picture_->http_tls) {
+    http_->use(next->http_tls);
+    log::info("reload: new connections to the pages get {}",
+              config.http.has_tls() ? "the TLS certificate " + config.http.files.certificate
+                                    : std::string("no TLS"));
+  }
   picture_ = std::move(next);
   secrets_.forget_all();
   fates_.forget_all();

@@ -1,164 +1,119 @@
 #include "control/http_face.h"
 
-#include <CivetServer.h>
-
-#include <chrono>
 #include <csignal>
-#include <future>
+#include <mutex>
 #include <utility>
 #include <vector>
+
+#include "control/http_server.h"
+#include "pgsaba/net/epoll_network.h"
 
 namespace pgsaba::control {
 namespace {
 
-constexpr const char* kThreads = "4";
-constexpr auto kPatience = std::chrono::seconds(5);
-constexpr auto kGlance = std::chrono::milliseconds(50);  // between looks at whether it ends
-
-// "a=b&c" as the library hands it over, still encoded.
-std::map<std::string, std::string> parameters_of(const char* query) {
-  std::map<std::string, std::string> parameters;
-  std::string_view rest = query == nullptr ? "" : query;
-  while (!rest.empty()) {
-    const std::string_view one = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
-    const std::size_t equals = std::min(one.find('='), one.size());
-    std::string value;
-    if (equals < one.size())
-      CivetServer::urlDecode(std::string(one.substr(equals + 1)), value, true);
-    parameters.emplace(one.substr(0, equals), std::move(value));
-  }
-  return parameters;
-}
-
-std::string_view reason_of(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 401:
-      return "Unauthorized";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    default:
-      return "Service Unavailable";
-  }
-}
-
-int answer(mg_connection* connection, const HttpReply& reply, bool with_body) {
-  std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " ";
-  head += reason_of(reply.status);
-  head += "\r\nContent-Type: " + reply.type +
-          "\r\nContent-Length: " + std::to_string(reply.body.size()) +
-          "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-          "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; "
-          "style-src 'unsafe-inline'; img-src data:; connect-src 'self'; frame-ancestors 'none'; "
-          "base-uri 'none'; form-action 'none'\r\nReferrer-Policy: no-referrer\r\n";
-  if (reply.status == 401)
-    head += "WWW-Authenticate: Basic realm=\"pgsaba\", charset=\"UTF-8\"\r\n";
-  if (reply.status == 405) head += "Allow: GET, HEAD\r\n";
-  head += "\r\n";
-  if (with_body) head += reply.body;
-  ::mg_write(connection, head.data(), head.size());
-  return reply.status;
-}
-
-// Signals are the control thread's business: threads inherit what is blocked when they are made.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
+constexpr int kBacklog = 64;
 
 }  // namespace
 
-class HttpFace::Server final : private CivetHandler {
+// Outlives the face as long as somebody has still to answer.
+class HttpFace::Inbox {
  public:
-  Server(HttpFace& face, const std::vector<std::string>& options) : face_(face), server_(options) {
-    server_.addHandler("/", *this);
+  explicit Inbox(std::unique_ptr<net::EpollNetwork> network) : network_(std::move(network)) {}
+
+  net::EpollNetwork& network() { return *network_; }
+
+  void use(std::shared_ptr<const net::TlsContext> tls) {
+    const std::lock_guard lock(mutex_);
+    tls_ = std::move(tls);
+    changed_ = true;
+    network_->wake();
   }
-  ~Server() { server_.close(); }
+  void answer(std::uint64_t number, HttpReply reply) {
+    const std::lock_guard lock(mutex_);
+    replies_.emplace_back(number, std::move(reply));
+    network_->wake();
+  }
+
+  // On the face's thread.
+  void deliver(HttpServer& to) {
+    const auto replies = take(to);
+    for (const auto& [number, reply] : replies) to.answer(number, reply);
+  }
 
  private:
-  bool handleGet(CivetServer*, mg_connection* connection) override {
-    return serve(connection, true);
-  }
-  bool handleHead(CivetServer*, mg_connection* connection) override {
-    return serve(connection, false);
-  }
-  bool handlePost(CivetServer*, mg_connection* connection) override { return refuse(connection); }
-  bool handlePut(CivetServer*, mg_connection* connection) override { return refuse(connection); }
-  bool handleDelete(CivetServer*, mg_connection* connection) override { return refuse(connection); }
-  bool handleOptions(CivetServer*, mg_connection* connection) override {
-    return refuse(connection);
-  }
-  bool handlePatch(CivetServer*, mg_connection* connection) override { return refuse(connection); }
+  using Replies = std::vector<std::pair<std::uint64_t, HttpReply>>;
 
-  bool serve(mg_connection* connection, bool with_body) {
-    const mg_request_info* info = ::mg_get_request_info(connection);
-    const char* shown = ::mg_get_header(connection, "Authorization");
-    answer(connection,
-           face_.ask(
-               {info->local_uri, parameters_of(info->query_string), shown == nullptr ? "" : shown}),
-           with_body);
-    return true;
-  }
-  static bool refuse(mg_connection* connection) {
-    answer(connection, {.status = 405, .body = "these pages are read-only\n"}, true);
-    return true;
+  Replies take(HttpServer& to) {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(changed_, false)) to.use(std::move(tls_));
+    return std::exchange(replies_, {});
   }
 
-  HttpFace& face_;
-  CivetServer server_;
+  std::unique_ptr<net::EpollNetwork> network_;
+  std::mutex mutex_;
+  std::shared_ptr<const net::TlsContext> tls_;
+  bool changed_ = false;
+  Replies replies_;  // one a connection, at most
 };
 
-HttpFace::HttpFace(net::ControlLoop& loop, Serve serve) : loop_(loop), serve_(std::move(serve)) {}
+HttpFace::HttpFace(net::ControlLoop& loop, Serve serve, std::shared_ptr<Inbox> inbox,
+                   net::Socket listener)
+    : loop_(loop),
+      serve_(std::make_shared<const Serve>(std::move(serve))),
+      inbox_(std::move(inbox)),
+      listener_(listener) {}
 
 HttpFace::~HttpFace() {
-  stopping_ = true;
-  server_.reset();
+  stop_ = true;
+  inbox_->network().wake();
+  if (thread_.joinable()) thread_.join();
+  inbox_->network().close(listener_);
 }
 
 Result<std::unique_ptr<HttpFace>> HttpFace::start(net::ControlLoop& loop,
                                                   const std::string& address, std::uint16_t port,
+                                                  std::shared_ptr<const net::TlsContext> tls,
                                                   Serve serve) {
-  const bool is_v6 = address.find(':') != std::string::npos;
-  const std::string where = (is_v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
-  std::unique_ptr<HttpFace> face(new HttpFace(loop, std::move(serve)));
-  const SignalsBlocked blocked;
-  try {
-    face->server_ = std::make_unique<Server>(
-        *face, std::vector<std::string>{"listening_ports", where, "num_threads", kThreads,
-                                        "request_timeout_ms", "10000", "enable_keep_alive", "no",
-                                        "enable_directory_listing", "no"});
-  } catch (const CivetException&) {
-    return Error{"cannot listen on " + where + " for HTTP",
+  auto network = net::EpollNetwork::create();
+  if (!network) return network.error();
+  const std::string host = address == "localhost" ? "127.0.0.1" : address;
+  const auto where = net::Address::from_host(host == "*" ? "0.0.0.0" : host, port);
+  if (!where) return where.error();
+  const auto listener = net::listen_on(*where, kBacklog);
+  if (!listener)
+    return Error{"cannot listen on " + where->to_string() + " for HTTP",
                  "Another process may have the port, or the address is not this machine's: "
                  "http.address and http.port."};
-  }
+  std::unique_ptr<HttpFace> face(new HttpFace(
+      loop, std::move(serve), std::make_shared<Inbox>(std::move(*network)), *listener));
+  face->use(std::move(tls));
+  face->thread_ = std::thread([face = face.get()] { face->run(); });
+  ::pthread_setname_np(face->thread_.native_handle(), "http");
   return face;
 }
 
-HttpReply HttpFace::ask(HttpRequest request) {
-  auto promise = std::make_shared<std::promise<HttpReply>>();
-  std::future<HttpReply> reply = promise->get_future();
-  const bool posted = loop_.post([this, promise, request = std::move(request)] {
-    serve_(request, [promise](HttpReply made) { promise->set_value(std::move(made)); });
+void HttpFace::use(std::shared_ptr<const net::TlsContext> tls) { inbox_->use(std::move(tls)); }
+
+void HttpFace::run() {
+  sigset_t all;  // signals are the control thread's business
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  HttpServer server(
+      inbox_->network(), listener_,
+      [this](std::uint64_t number, HttpRequest request) { ask(number, std::move(request)); });
+  while (!stop_.load(std::memory_order_relaxed)) {
+    inbox_->network().wait(server.timeout());
+    inbox_->deliver(server);
+    server.run_turn(monotonic_now());
+  }
+}
+
+// What cannot be posted is answered by the server, when its time is over.
+void HttpFace::ask(std::uint64_t number, HttpRequest request) {
+  [[maybe_unused]] const bool posted = loop_.post([serve = serve_, inbox = inbox_, number,
+                                                   request = std::move(request)] {
+    (*serve)(request, [inbox, number](HttpReply made) { inbox->answer(number, std::move(made)); });
   });
-  const auto give_up = std::chrono::steady_clock::now() + kPatience;
-  while (posted && !stopping_ && std::chrono::steady_clock::now() < give_up)
-    if (reply.wait_for(kGlance) == std::future_status::ready) return reply.get();
-  return {.status = 503, .body = "no answer from the workers in time\n"};
 }
 
 }  // namespace pgsaba::control

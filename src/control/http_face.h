@@ -1,30 +1,23 @@
-// HttpFace: serves pages over HTTP. Its threads only speak HTTP: what a page says is asked of the
-// control thread, which may take its time; whoever asks meanwhile waits a few seconds at most.
-// Built, started and stopped on the control thread; the loop outlives it.
+// HttpFace: serves pages over HTTP or HTTPS, on a thread of its own that only speaks HTTP: what a
+// page says is asked of the control thread, which may take its time.
+// Built, told and stopped on the control thread; the loop outlives it.
 #pragma once
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "control/http_message.h"
 #include "pgsaba/base/result.h"
 #include "pgsaba/net/control_loop.h"
+#include "pgsaba/net/network.h"
+#include "pgsaba/net/tls.h"
 
 namespace pgsaba::control {
 
-struct HttpRequest {
-  std::string path;
-  std::map<std::string, std::string> query;  // ?role=replica
-  std::string authorization = {};            // the header of that name
-};
-
-struct HttpReply {
-  int status = 200;
-  std::string type = "text/plain; charset=utf-8";
-  std::string body;
-};
+class HttpServer;
 
 class HttpFace {
  public:
@@ -32,24 +25,32 @@ class HttpFace {
   using Serve =
       std::function<void(const HttpRequest& request, std::function<void(HttpReply)> done)>;
 
-  // The error says what the address is or why it cannot be listened on.
+  // `tls` is null for HTTP in clear. The error says what the address is or why it cannot be
+  // listened on.
   static Result<std::unique_ptr<HttpFace>> start(net::ControlLoop& loop, const std::string& address,
-                                                 std::uint16_t port, Serve serve);
+                                                 std::uint16_t port,
+                                                 std::shared_ptr<const net::TlsContext> tls,
+                                                 Serve serve);
   ~HttpFace();
   HttpFace(const HttpFace&) = delete;
   HttpFace& operator=(const HttpFace&) = delete;
 
- private:
-  class Server;  // what touches the library
+  // For connections from now on.
+  void use(std::shared_ptr<const net::TlsContext> tls);
 
-  HttpFace(net::ControlLoop& loop, Serve serve);
-  // On one of its threads.
-  HttpReply ask(HttpRequest request);
+ private:
+  class Inbox;  // what is told to its thread
+
+  HttpFace(net::ControlLoop& loop, Serve serve, std::shared_ptr<Inbox> inbox, net::Socket listener);
+  void run();
+  void ask(std::uint64_t number, HttpRequest request);
 
   net::ControlLoop& loop_;
-  Serve serve_;
-  std::atomic<bool> stopping_{false};
-  std::unique_ptr<Server> server_;
+  std::shared_ptr<const Serve> serve_;
+  std::shared_ptr<Inbox> inbox_;
+  net::Socket listener_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
 };
 
 }  // namespace pgsaba::control

@@ -1,7 +1,5 @@
 #include "control/metrics.h"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,81 +7,14 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <map>
 #include <sstream>
 
+#include "control/access_metrics.h"
+#include "control/metric_families.h"
+
 namespace pgsaba::control {
 namespace {
-
-using prometheus::MetricFamily;
-using prometheus::MetricType;
-using Labels = std::vector<std::pair<std::string, std::string>>;
-
-double seconds(Micros us) { return static_cast<double>(us) / 1e6; }
-double seconds(std::uint64_t us) { return static_cast<double>(us) / 1e6; }
-
-// The families in the order in which they are begun.
-class Families {
- public:
-  Families& gauge(const std::string& name, const std::string& help) {
-    return begin(name, help, MetricType::Gauge);
-  }
-  Families& counter(const std::string& name, const std::string& help) {
-    return begin(name, help, MetricType::Counter);
-  }
-  Families& histogram(const std::string& name, const std::string& help) {
-    return begin(name, help, MetricType::Histogram);
-  }
-
-  Families& add(const Labels& labels, const stats::TimeHistogram& times) {
-    prometheus::ClientMetric metric;
-    for (const auto& [name, text] : labels) metric.label.push_back({name, text});
-    std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < stats::TimeHistogram::kBuckets; ++i) {
-      sum += times.count(i);
-      const bool last = i + 1 == stats::TimeHistogram::kBuckets;
-      const double end =
-          last ? std::numeric_limits<double>::infinity() : seconds(stats::TimeHistogram::end_us(i));
-      metric.histogram.bucket.push_back({sum, end});
-    }
-    metric.histogram.sample_count = sum;
-    metric.histogram.sample_sum = seconds(times.sum_us());
-    families_.back().metric.push_back(std::move(metric));
-    return *this;
-  }
-
-  // Of the family begun last.
-  template <class Number>
-  Families& add(const Labels& labels, Number value) {
-    prometheus::ClientMetric metric;
-    for (const auto& [name, text] : labels) metric.label.push_back({name, text});
-    if (families_.back().type == MetricType::Counter) {
-      metric.counter.value = static_cast<double>(value);
-    } else {
-      metric.gauge.value = static_cast<double>(value);
-    }
-    families_.back().metric.push_back(std::move(metric));
-    return *this;
-  }
-
-  std::string text() const {
-    std::ostringstream out;
-    prometheus::TextSerializer().Serialize(out, families_);
-    return out.str();
-  }
-
- private:
-  Families& begin(const std::string& name, const std::string& help, MetricType type) {
-    MetricFamily& family = families_.emplace_back();
-    family.name = name;
-    family.help = help;
-    family.type = type;
-    return *this;
-  }
-
-  std::vector<MetricFamily> families_;
-};
 
 // ---- the process -------------------------------------------------------------------------------
 
@@ -408,6 +339,7 @@ std::string metrics_text(const admin::ConsolePicture& picture, const ProcessFact
   add_pins(all, picture);
   add_topology(all, picture);
   add_memory(all, picture);
+  add_access(all, picture);
   return all.text();
 }
 

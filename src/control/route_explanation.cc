@@ -123,7 +123,7 @@ Rules rules_for(const worker::Picture& picture, const std::string& name,
   const config::Routing& routing = picture.config->routing;
   const auto known =
       picture.catalogues.find({database.cluster, database.dbname.empty() ? name : database.dbname});
-  if (known != picture.catalogues.end()) return {known->second.rules, true};
+  if (known != picture.catalogues.end()) return {known->second.rules, known->second.is_current()};
   return {routing::access_rules(routing), routing.catalogue_interval_us == 0};
 }
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kMostKnown = 10'000;
 constexpr std::size_t kMostQuestions = 1'000;  // waiting at one source
+constexpr Micros kSweepUs = 10 * kSecond;      // between looks for what is too old
 
 const std::string& either(const std::string& own, const std::string& general) {
   return own.empty() ? general : own;
@@ -38,7 +39,7 @@ void SecretDesk::ask(const std::string& database, const std::string& user, Done 
   const auto known = known_.find({database, user});
   const Micros ttl = controls_.picture().config->auth.query_ttl_us;
   if (known != known_.end() && monotonic_now() - known->second.since < ttl)
-    return done({known->second.secret, {}});
+    return done({std::string(known->second.secret.text()), {}});
   std::string why;
   Source* source = source_for(database, why);
   if (source != nullptr && source->questions.size() >= kMostQuestions) why = "too many wait for it";
@@ -111,13 +112,17 @@ void SecretDesk::answered(Source& source, const ServerLink::Answer& answer) {
 // Whoever is not there may be created the next moment: only secrets are remembered.
 void SecretDesk::remember(const Who& who, const std::string& secret) {
   if (secret.empty()) return;
+  if (known_.size() >= kMostKnown) forget_old();
+  if (known_.size() >= kMostKnown) known_.erase(known_.begin());
+  known_.insert_or_assign(who, Known{auth::SecretBytes(secret), monotonic_now()});
+  if (!sweep_) sweep_ = loop_.every(kSweepUs, [this] { forget_old(); });
+}
+
+void SecretDesk::forget_old() {
   const Micros now = monotonic_now();
-  if (known_.size() >= kMostKnown) {
-    const Micros ttl = controls_.picture().config->auth.query_ttl_us;
-    std::erase_if(known_, [&](const auto& one) { return now - one.second.since >= ttl; });
-    if (known_.size() >= kMostKnown) known_.erase(known_.begin());
-  }
-  known_.insert_or_assign(who, Known{secret, now});
+  const Micros ttl = controls_.picture().config->auth.query_ttl_us;
+  std::erase_if(known_, [&](const auto& one) { return now - one.second.since >= ttl; });
+  if (known_.empty()) sweep_.reset();
 }
 
 void SecretDesk::doubt(const std::string& database, const std::string& user) {

@@ -1,7 +1,7 @@
 // SecretDesk: asks PostgreSQL for the secrets of users that no file lists (auth.query), one
 // question at a time for each connection it keeps, and remembers what it was told for
-// auth.query_ttl. Bounded: the oldest answers go when there are too many, and questions beyond a
-// limit fail. Owning thread: the control loop's.
+// auth.query_ttl; then that is wiped. Bounded: the oldest answers go when there are too many, and
+// questions beyond a limit fail. Owning thread: the control loop's.
 #pragma once
 
 #include <deque>
@@ -13,6 +13,7 @@
 
 #include "control/daemon_controls.h"
 #include "control/server_link.h"
+#include "pgsaba/auth/secret_bytes.h"
 #include "pgsaba/net/control_loop.h"
 
 namespace pgsaba::control {
@@ -37,7 +38,7 @@ class SecretDesk {
 
  private:
   struct Known {
-    std::string secret;
+    auth::SecretBytes secret;
     Micros since = 0;
   };
   struct Question {
@@ -57,10 +58,12 @@ class SecretDesk {
   void ask_next(Source& source);
   void answered(Source& source, const ServerLink::Answer& answer);
   void remember(const Who& who, const std::string& secret);
+  void forget_old();
 
   net::ControlLoop& loop_;
   DaemonControls& controls_;
   std::map<Who, Known> known_;
+  net::Watch sweep_;  // while anything is known
   std::map<std::string, Source> sources_;
 };
 

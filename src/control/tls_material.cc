@@ -102,8 +102,16 @@ Error in_section(const std::string& section, const Error& error) {
   return {section + ": " + error.message, error.hint};
 }
 
-Result<ContextPointer> load_clients(const config::ClientTls& tls, const ContextPointer& before) {
-  if (!tls.offered()) return ContextPointer();
+// Where only some listeners ask for certificates, the login refuses who shows none.
+bool every_listener_verifies(const config::Config& config) {
+  return std::ranges::all_of(config.listen, [&](const config::Listener& listener) {
+    return listener.is_unix() || tls_mode_of(config, listener) >= config::TlsMode::kVerifyCa;
+  });
+}
+
+Result<ContextPointer> load_clients(const config::Config& config, const ContextPointer& before) {
+  if (!offers_tls(config)) return ContextPointer();
+  const config::ClientTls& tls = config.tls;
   auto options = read_options(tls.settings);
   if (!options) return options.error();
   for (const config::TlsFiles& files : tls.more) {
@@ -111,11 +119,26 @@ Result<ContextPointer> load_clients(const config::ClientTls& tls, const ContextP
     if (!identity) return identity.error();
     options->identities.push_back(std::move(*identity));
   }
-  if (tls.settings.verifies()) {
+  if (!tls.settings.ca.empty() && every_listener_verifies(config)) {
     options->verify = net::TlsVerify::kChain;  // whose name it bears is the login's business
   } else if (!tls.settings.ca.empty()) {
     options->verify = net::TlsVerify::kIfGiven;
   }
+  return make_context(TlsContext::Side::kToClients, std::move(*options), before);
+}
+
+// Versions, ciphers and curves are as to clients.
+Result<ContextPointer> load_http(const config::Config& config, const ContextPointer& before) {
+  if (config.http.port == 0 || !config.http.has_tls()) return ContextPointer();
+  config::TlsSettings tls = config.tls.settings;
+  tls.files = config.http.files;
+  tls.ca = config.http.ca;
+  tls.crl.clear();
+  tls.crl_directory.clear();
+  auto options = read_options(tls);
+  if (!options) return options.error();
+  options->protocol = "http/1.1";
+  if (!tls.ca.empty()) options->verify = net::TlsVerify::kChain;
   return make_context(TlsContext::Side::kToClients, std::move(*options), before);
 }
 
@@ -144,9 +167,12 @@ std::string key_file_fault(const struct stat& file, uid_t us) {
 
 Result<TlsMaterial> load_tls(const config::Config& config, const TlsMaterial& before) {
   TlsMaterial loaded;
-  auto clients = load_clients(config.tls, before.clients);
+  auto clients = load_clients(config, before.clients);
   if (!clients) return in_section("tls", clients.error());
   loaded.clients = std::move(*clients);
+  auto http = load_http(config, before.http);
+  if (!http) return in_section("http", http.error());
+  loaded.http = std::move(*http);
   for (const auto& [name, cluster] : config.clusters) {
     const auto known = before.servers.find(name);
     auto context =

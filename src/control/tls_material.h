@@ -18,6 +18,7 @@ namespace pgsaba::control {
 struct TlsMaterial {
   std::shared_ptr<const net::TlsContext> clients = {};  // null: no TLS
   std::map<std::string, std::shared_ptr<const net::TlsContext>, std::less<>> servers = {};
+  std::shared_ptr<const net::TlsContext> http = {};  // null: no TLS
 };
 
 Result<TlsMaterial> load_tls(const config::Config& config, const TlsMaterial& before);

@@ -1,6 +1,7 @@
 // From a pgpool.conf: the back ends, and what else means something here.
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -76,6 +77,12 @@ const std::map<std::string, std::string_view>& remarks() {
   return kRemarks;
 }
 
+// Of a weight with a fraction; what is no number, or none that counts, has none.
+int thousandths(const std::string& weight) {
+  const double value = std::strtod(weight.c_str(), nullptr) * 1000;
+  return value >= 0 && value < 1e6 ? static_cast<int>(value) : 0;
+}
+
 class Pgpool {
  public:
   Pgpool(const std::string& path, const std::string& text)
@@ -139,15 +146,14 @@ class Pgpool {
     const std::string weight = value("backend_weight" + index, "1");
     // Only the ratios count, there as here.
     const bool whole = weight.find_first_not_of("0123456789") == std::string::npos;
-    server.add("weight",
-               whole ? weight : std::to_string(static_cast<int>(std::stod("0" + weight) * 1000)));
+    server.add("weight", whole ? weight : std::to_string(thousandths(weight)));
     list += (list.empty() ? "" : ", ") + server.text();
     for (const char* name : {"hostname", "port", "weight", "application_name"})
       used_.insert("backend_" + std::string(name) + index);
   }
 
   void write_listeners() {
-    const std::string port = value("port", "9999");
+    const std::string port = scalar(value("port", "9999"));
     for (const std::string& given : split_list(value("listen_addresses", "localhost"))) {
       const std::string address = given == "*" ? "0.0.0.0" : given;
       draft_.add("listen", "- {address: " + scalar(address) + ", port: " + port + "}",

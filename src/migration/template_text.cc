@@ -14,9 +14,12 @@ const std::regex& environment_pattern() {
   return kPattern;
 }
 
+// std::regex takes stack for every character.
+constexpr std::size_t kLongestCode = 1'000;
+
 std::string replacement(const std::string& code, int line, TemplateText& result) {
   std::smatch found;
-  if (!std::regex_match(code, found, environment_pattern())) {
+  if (code.size() > kLongestCode || !std::regex_match(code, found, environment_pattern())) {
     result.unknown.emplace_back(line, "<%=" + code + "%>: only Ruby knows what this is");
     return "RUBY";
   }

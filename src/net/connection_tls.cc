@@ -37,7 +37,7 @@ void Connection::continue_handshake() {
   if (count > 0) return ask_for_handshake({turn_->received.data(), count});
   if (!ended_ && !broken_) return;
   ended_ = true;  // it is not TLS that has failed
-  fail_handshake("the peer closed the connection during the handshake");
+  fail_handshake("the peer closed the connection during the handshake", TlsFailure::kPeerLeft);
 }
 
 void Connection::ask_for_handshake(Bytes received) {
@@ -53,17 +53,21 @@ void Connection::hands_shaken(HandshakeStep step) {
   keep_sealed(step.to_send);
   if (step.outcome == TlsSession::Handshake::kFailed) {
     flush();  // the peer is told why
-    return fail_handshake(tls_->session->failure());
+    return fail_handshake(tls_->session->failure(), tls_->session->failure_kind());
   }
   if (step.outcome == TlsSession::Handshake::kDone) {
     tls_->open = true;
+    HandshakeCounts& counts = turn_->handshakes.counts(side_ == Side::kServer);
+    ++(tls_->session->resumed() ? counts.resumed : counts.full);
     readable_ = readable_ || tls_->session->keeps_bytes();
     secured();
   }
   if (readable_ || hangup_) schedule();
 }
 
-void Connection::fail_handshake(std::string why) {
+void Connection::fail_handshake(std::string why, TlsFailure kind) {
+  HandshakeCounts& counts = turn_->handshakes.counts(side_ == Side::kServer);
+  ++counts.failed[static_cast<std::size_t>(kind)];
   broken_ = true;
   tls_->failure = std::move(why);
   secured();

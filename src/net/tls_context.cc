@@ -17,9 +17,6 @@
 namespace pgsaba::net {
 namespace {
 
-constexpr std::string_view kProtocol = "postgresql";  // ALPN, as registered with IANA
-constexpr std::array<unsigned char, 11> kProtocolList = {10,  'p', 'o', 's', 't', 'g',
-                                                         'r', 'e', 's', 'q', 'l'};
 constexpr long kMaxChainBytes = 65'536;  // of a peer's certificates
 
 struct Free {
@@ -149,27 +146,6 @@ Status set_algorithms(SSL_CTX* context, const TlsOptions& options) {
   return done();
 }
 
-// RFC 7301: a client that offers protocols, but not ours, is refused.
-int choose_protocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in,
-                    unsigned int in_size, void*) {
-  unsigned char* chosen = nullptr;
-  if (::SSL_select_next_proto(&chosen, size, kProtocolList.data(), kProtocolList.size(), in,
-                              in_size) != OPENSSL_NPN_NEGOTIATED)
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
-  *out = chosen;
-  return SSL_TLSEXT_ERR_OK;
-}
-
-void serve_clients(SSL_CTX* context) {
-  ::SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
-  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-  // Sessions are resumed by tickets alone: nothing is kept for a client that has left.
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  ::SSL_CTX_set_num_tickets(context, 1);
-  const auto* id = reinterpret_cast<const unsigned char*>(kProtocol.data());
-  ::SSL_CTX_set_session_id_context(context, id, kProtocol.size());
-}
-
 bool is_address(const std::string& host) {
   ASN1_OCTET_STRING* address = ::a2i_IPADDRESS(host.c_str());
   ::ASN1_OCTET_STRING_free(address);
@@ -190,9 +166,35 @@ std::string tls_error_text() {
 void TlsContext::FreeContext::operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
 
 TlsContext::TlsContext(Side side, TlsOptions options)
-    : side_(side), options_(std::move(options)), tickets_(std::make_unique<TicketKeys>()) {}
+    : side_(side),
+      options_(std::move(options)),
+      protocol_list_(static_cast<char>(options_.protocol.size()) + options_.protocol),
+      tickets_(std::make_unique<TicketKeys>()) {}
 
 TlsContext::~TlsContext() = default;
+
+// RFC 7301: a client that offers protocols, but not ours, is refused.
+int TlsContext::choose_protocol(SSL*, const unsigned char** out, unsigned char* size,
+                                const unsigned char* in, unsigned int in_size, void* context) {
+  const Bytes ours = bytes_of(static_cast<const TlsContext*>(context)->protocol_list_);
+  unsigned char* chosen = nullptr;
+  if (::SSL_select_next_proto(&chosen, size, ours.data(), static_cast<unsigned int>(ours.size()),
+                              in, in_size) != OPENSSL_NPN_NEGOTIATED)
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+void TlsContext::serve_clients(SSL_CTX* context) const {
+  ::SSL_CTX_set_alpn_select_cb(context, &TlsContext::choose_protocol,
+                               const_cast<TlsContext*>(this));  // NOLINT: it is only read
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  // Sessions are resumed by tickets alone: nothing is kept for a client that has left.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  ::SSL_CTX_set_num_tickets(context, 1);
+  const Bytes id = bytes_of(options_.protocol);
+  ::SSL_CTX_set_session_id_context(context, id.data(), static_cast<unsigned int>(id.size()));
+}
 
 // 1: sealed or opened with this key. 2: opened, but the client is to have a ticket of the newest
 // key. 0: the key is unknown, so that there is a whole handshake.
@@ -260,7 +262,8 @@ Result<TlsContext::Handle> TlsContext::build(const TlsIdentity* identity) const 
     ::SSL_CTX_set_tlsext_ticket_key_evp_cb(context.get(), &TlsContext::use_ticket_key);
   } else {
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-    ::SSL_CTX_set_alpn_protos(context.get(), kProtocolList.data(), kProtocolList.size());
+    const Bytes ours = bytes_of(protocol_list_);
+    ::SSL_CTX_set_alpn_protos(context.get(), ours.data(), static_cast<unsigned int>(ours.size()));
   }
   return context;
 }
@@ -283,6 +286,7 @@ int TlsContext::choose_identity(SSL* session, int*, void* context) {
 std::unique_ptr<TlsSession> TlsContext::accept() const {
   SSL* session = ::SSL_new(contexts_.front().get());
   ::SSL_set_accept_state(session);
+  ::SSL_set_options(session, SSL_OP_CLEANSE_PLAINTEXT);
   return std::unique_ptr<TlsSession>(new TlsSession(shared_from_this(), session, {}));
 }
 

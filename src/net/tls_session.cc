@@ -17,7 +17,46 @@ namespace {
 // read: each costs the receiver more than the sender.
 constexpr std::uint32_t kMaxRestarts = 32;
 
+// Of the error that libssl has met last.
+TlsFailure kind_of_error() {
+  const int reason = ERR_GET_REASON(::ERR_peek_last_error());
+  if (reason > SSL_AD_REASON_OFFSET) return TlsFailure::kRefusedByPeer;
+  switch (reason) {
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_NO_PROTOCOLS_AVAILABLE:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_GROUPS:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+      return TlsFailure::kNothingInCommon;
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+      return TlsFailure::kCertificate;
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_BAD_RECORD_TYPE:
+    case SSL_R_RECORD_LENGTH_MISMATCH:
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+    case SSL_R_LENGTH_MISMATCH:
+    case SSL_R_UNEXPECTED_MESSAGE:
+      return TlsFailure::kNotTls;
+    default:
+      return TlsFailure::kOther;
+  }
+}
+
 }  // namespace
+
+std::string_view text_of(TlsFailure failure) {
+  constexpr std::array<std::string_view, kTlsFailures> kTexts = {
+      "none",    "nothing_in_common", "certificate", "refused_by_peer",
+      "not_tls", "peer_left",         "other"};
+  return kTexts[static_cast<std::size_t>(failure)];
+}
 
 // A BIO over what lies in memory: libssl takes each record from where it was received, and appends
 // what it seals to the block that is sent.
@@ -107,6 +146,7 @@ TlsSession::Handshake TlsSession::finish_handshake() {
   input_ = {};
   if (peer_has_right_name()) return Handshake::kDone;
   failure_ = "the server's certificate is not made out to \"" + host_ + "\"";
+  failure_kind_ = TlsFailure::kCertificate;
   return Handshake::kFailed;
 }
 
@@ -123,12 +163,15 @@ bool TlsSession::peer_has_right_name() {
 bool TlsSession::note_failure(int result) {
   const long verdict = ::SSL_get_verify_result(session_.get());
   const bool verified = ::SSL_get_verify_mode(session_.get()) != SSL_VERIFY_NONE;
+  failure_kind_ = TlsFailure::kOther;
   if (restarts_ > kMaxRestarts) {
     failure_ = "too many key updates";
   } else if (verified && verdict != X509_V_OK) {
+    failure_kind_ = TlsFailure::kCertificate;
     failure_ = std::string("the peer's certificate is refused: ") +
                ::X509_verify_cert_error_string(verdict);
   } else if (::SSL_get_error(session_.get(), result) == SSL_ERROR_SSL) {
+    failure_kind_ = kind_of_error();
     failure_ = tls_error_text();
   } else {
     failure_ = "the connection broke";
@@ -172,6 +215,10 @@ void TlsSession::open_records(std::span<std::uint8_t> into, Read& read) {
   }
 }
 
+void TlsSession::no_more_passwords() {
+  ::SSL_clear_options(session_.get(), SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 bool TlsSession::write(Bytes plain, std::vector<std::uint8_t>& out) {
   begin({}, &out);
   ::ERR_clear_error();
@@ -199,7 +246,7 @@ std::string TlsSession::description() const {
   return text;
 }
 
-bool TlsSession::speaks_postgresql() const {
+bool TlsSession::agreed_on_protocol() const {
   const unsigned char* protocol = nullptr;
   unsigned int size = 0;
   ::SSL_get0_alpn_selected(session_.get(), &protocol, &size);

@@ -84,6 +84,7 @@ bool Pool::open_one() {
   ServerConnection& opened = *server;
   owned_.emplace(&opened, std::move(server));
   move(opened, Place::kOpening);
+  if (host_.leads_to_primary(*this)) opened.expect_primary();
   const net::Address address = next_address();
   const Status connecting = opened.open_connection(address, policy_.socket);
   if (connecting.ok()) return true;

@@ -78,7 +78,10 @@ void Pipeline::push(Expected entry) {
     head_ = 0;
   }
   at(count_++) = entry;
-  if (ends_with_ready(entry.request)) alterations_in_batch_ = 0;
+  if (ends_with_ready(entry.request)) {
+    alterations_in_batch_ = 0;
+    ++ends_sent_;
+  }
   if (!is_alteration(entry)) return;
   ++alterations_;
   ++alterations_in_batch_;
@@ -88,6 +91,7 @@ Expected Pipeline::pop() {
   const Expected entry = at(0);
   head_ = (head_ + 1) & (ring_.size() - 1);
   --count_;
+  if (ends_with_ready(entry.request)) ++ends_seen_;
   if (is_alteration(entry)) --alterations_;
   alterations_in_batch_ = std::min(alterations_in_batch_, alterations_);
   return entry;
@@ -100,6 +104,7 @@ bool Pipeline::alters(std::uint32_t statement) const {
 }
 
 void Pipeline::erase(std::size_t index) {
+  if (ends_with_ready(at(index).request)) ++ends_seen_;
   for (std::size_t i = index; i + 1 < count_; ++i) at(i) = at(i + 1);
   --count_;
 }
@@ -110,7 +115,8 @@ void Pipeline::settle() {
 }
 
 void Pipeline::skip(Expected entry) {
-  if (entry.statement != 0 || entry.change != 0) skipped_.push_back(entry);
+  if (entry.statement != 0 || entry.change != 0 || alters_statements(entry))
+    skipped_.push_back(entry);
 }
 
 void Pipeline::expect(Expected entry) {

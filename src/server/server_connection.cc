@@ -55,7 +55,7 @@ void ServerConnection::lend(LeaseHolder& holder) {
 }
 
 void ServerConnection::send_query(std::string_view sql, Disposition disposition) {
-  unnamed_owner_ = 0;  // every simple query drops it
+  unnamed_is(0);  // every simple query drops it
   std::string frame;
   wire::append_query(frame, sql);
   pipeline_.expect({Request::kQuery, disposition});
@@ -97,7 +97,7 @@ void ServerConnection::settings_are(SettingsRef settings) {
 }
 
 void ServerConnection::begin(std::string_view sql) {
-  unnamed_owner_ = kOwnStatement;
+  unnamed_is(kOwnStatement);
   beginning_ = true;
   std::string rest(sql);
   rest.append(3, '\0');  // the end of the text, and no types
@@ -123,18 +123,35 @@ void ServerConnection::forget_sequences(std::uint64_t client) {
   send_query("DISCARD SEQUENCES", Disposition::kSwallow);
 }
 
-void ServerConnection::ask(std::string_view sql) { send_query(sql, Disposition::kAsk); }
+void ServerConnection::ask(std::string_view sql) {
+  if (pipeline_.empty()) close_strays();
+  send_query(sql, Disposition::kAsk);
+}
+
+void ServerConnection::close_strays() {
+  std::string frames;
+  std::erase_if(named_, [&](const auto& one) {
+    if (!one.second.stray) return false;
+    wire::append_close_statement(frames, one.first);
+    pipeline_.expect({Request::kClose, Disposition::kSwallow});
+    return true;
+  });
+  if (frames.empty()) return;
+  wire::append_sync(frames);
+  pipeline_.expect({Request::kSync, Disposition::kSwallow});
+  send(frames);
+}
 
 void ServerConnection::forward(Request request, Bytes bytes, std::uint32_t statement,
                                std::uint32_t change) {
-  if (request == Request::kQuery) unnamed_owner_ = 0;
+  if (request == Request::kQuery) unnamed_is(0);
   pipeline_.expect({request, Disposition::kForward, false, statement, change});
   forget_skipped();
   send(bytes);
 }
 
 void ServerConnection::refuse(Request request, const wire::ErrorFields& error) {
-  unnamed_owner_ = 0;
+  unnamed_is(0);
   refusal_.clear();
   wire::append_error(refusal_, 'E', error);
   std::string frame;
@@ -148,20 +165,22 @@ void ServerConnection::refuse(Request request, const wire::ErrorFields& error) {
 }
 
 void ServerConnection::need_unnamed(std::string_view rest, std::uint64_t owner) {
-  if (unnamed_owner_ == owner) return;
-  unnamed_owner_ = owner;
+  if (unnamed_owner() == owner) return;
+  unnamed_is(owner);
   std::string frame;
   wire::append_parse(frame, "", rest);
   pipeline_.expect({Request::kParse, Disposition::kSwallow});
+  forget_skipped();
   send(frame);
 }
 
 void ServerConnection::drop_unnamed() {
-  if (unnamed_owner_ == 0) return;
-  unnamed_owner_ = 0;
+  if (unnamed_owner() == 0) return;
+  unnamed_is(0);
   std::string frame;
   wire::append_close_statement(frame, "");
   pipeline_.expect({Request::kClose, Disposition::kSwallow});
+  forget_skipped();
   send(frame);
 }
 
@@ -184,6 +203,7 @@ void ServerConnection::need_statement(const PreparedStatement& statement, std::s
 bool ServerConnection::need_names(const StatementsByName& own, const StatementsByName& needed) {
   std::string frames;
   named_error_.clear();
+  if (pipeline_.empty()) closing_.clear();
   const bool batch_open = pipeline_.batch_open();
   const auto ours = beginning_ ? Disposition::kBegin : Disposition::kSwallow;
   // Each Parse ends a batch, if possible: its error must not make the server skip what follows.
@@ -205,7 +225,8 @@ bool ServerConnection::need_names(const StatementsByName& own, const StatementsB
       continue;
     }
     wire::append_close_statement(frames, at->first);
-    pipeline_.expect({Request::kClose, ours});
+    pipeline_.expect({Request::kClose, ours, false, 0, ++next_named_});
+    closing_.emplace_back(next_named_, at->first);
     at = named_.erase(at);
     ended = false;
   }
@@ -218,6 +239,7 @@ bool ServerConnection::need_names(const StatementsByName& own, const StatementsB
   }
   if (!ended) end_batch();
   if (frames.empty()) return false;
+  if (batch_open) names_since_ = pipeline_.batch();
   forget_skipped();
   send(frames);
   return true;

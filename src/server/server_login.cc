@@ -2,9 +2,15 @@
 
 #include <algorithm>
 
+#include "pgsaba/wire/row.h"
 #include "pgsaba/wire/sqlstate.h"
 
 namespace pgsaba::server {
+namespace {
+
+constexpr std::string_view kInHotStandby = "in_hot_standby";
+
+}  // namespace
 
 ServerLogin::ServerLogin(std::shared_ptr<const ServerTarget> target,
                          const auth::ScramKeyCache& keys)
@@ -14,6 +20,7 @@ ServerLogin::~ServerLogin() = default;
 
 void ServerLogin::restart() {
   authenticator_.reset();
+  asks_ = false;
   parameters_.clear();
   cancel_key_ = {};
   error_ = {};
@@ -42,6 +49,7 @@ void ServerLogin::set_parameter(std::string_view name, std::string_view value) {
 }
 
 ServerLogin::Outcome ServerLogin::on_message(char tag, Bytes body, std::string& out) {
+  if (asks_) return on_standby_answer(tag, body);
   switch (tag) {
     case 'R':
       return on_authentication(body, out);
@@ -60,7 +68,10 @@ ServerLogin::Outcome ServerLogin::on_message(char tag, Bytes body, std::string& 
       return Outcome::kContinue;
     case 'Z':
       authenticator_.reset();
-      return Outcome::kDone;
+      asks_ = expects_primary_ && in_hot_standby();
+      if (!asks_) return Outcome::kDone;
+      wire::append_query(out, "SHOW in_hot_standby");
+      return Outcome::kContinue;
     default:
       return fail(wire::sqlstate::kProtocolViolation,
                   std::string("the server sent a message of type '") + tag + "' during login");
@@ -77,8 +88,21 @@ auth::ServerCredentials ServerLogin::credentials() const {
 
 bool ServerLogin::in_hot_standby() const {
   return std::ranges::any_of(parameters_, [](const auto& parameter) {
-    return parameter.first == "in_hot_standby" && parameter.second == "on";
+    return parameter.first == kInHotStandby && parameter.second == "on";
   });
+}
+
+// Without an answer it stays what it said.
+ServerLogin::Outcome ServerLogin::on_standby_answer(char tag, Bytes body) {
+  if (tag == 'Z') return Outcome::kDone;
+  if (tag == 'S')
+    if (const auto parameter = wire::read_parameter_status(body))
+      set_parameter(parameter->first, parameter->second);
+  if (tag == 'D') {
+    const auto row = wire::read_row(body);
+    if (row.size() == 1 && row[0]) set_parameter(kInHotStandby, *row[0]);
+  }
+  return Outcome::kContinue;
 }
 
 ServerLogin::Outcome ServerLogin::on_authentication(Bytes body, std::string& out) {

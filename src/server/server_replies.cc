@@ -1,5 +1,7 @@
 // The part of ServerConnection that listens: what the server says, whom it is for, and what follows
 // from it.
+#include <algorithm>
+
 #include "pgsaba/server/server_connection.h"
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/sqlstate.h"
@@ -240,11 +242,14 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     return holder_->begin_failed(error, bytes_of(frame));
   }
   forget_skipped();  // the entry that failed is among them
+  if (holder_ != nullptr && pipeline_.skipping()) holder_->waits_for_sync();
   if (holder_ != nullptr && verdict.action == Pipeline::Action::kForward &&
       holder_->runs_elsewhere(error)) {
     run.begin = run.end;
     return swallow(run, piece);
   }
+  if (holder_ != nullptr && verdict.action == Pipeline::Action::kForward && !verdict.entry.refused)
+    holder_->server_error(error);
   if (is_named_copy(verdict.entry) && holder_ != nullptr)
     return named_copy_failed(piece, error, run);
   if (!named_error_.empty() && holder_ != nullptr && fails_for_want_of_name(error))
@@ -350,17 +355,26 @@ void ServerConnection::make_answers() {
 
 // From the last to the first.
 void ServerConnection::forget_skipped() {
+  bool unnamed = false;
   while (const auto entry = pipeline_.take_skipped()) {
+    unnamed = unnamed || alters_statements(*entry);
     if (entry->teaches) statements_.forget(entry->statement);
+    if (closes_name(*entry)) {  // it is there still, and nobody's who may use it
+      const auto name =
+          std::ranges::find(closing_, entry->change, [](const auto& one) { return one.first; });
+      if (name != closing_.end()) named_[name->second] = Named{.stray = true};
+      continue;
+    }
     if (is_named_copy(*entry)) {
       std::erase_if(named_, [&](const auto& one) { return one.second.number == entry->change; });
       continue;
     }
     const bool ours = entry->disposition == Disposition::kSwallow;
-    if (entry->request == Request::kClose && ours)
+    if (entry->request == Request::kClose && ours && entry->statement != 0)
       statements_.learn(entry->statement, kUnknownEdition);
     if (entry->change != 0 && holder_ != nullptr) holder_->change_undone(entry->change);
   }
+  if (unnamed) unnamed_owner_ = kUnknownOwner;
 }
 
 }  // namespace pgsaba::server

@@ -10,6 +10,24 @@ namespace pgsaba::session {
 
 using wire::Piece;
 
+namespace {
+
+// As rules call it.
+std::string_view name_of(auth::ClientAuthMethod method) {
+  switch (method) {
+    case auth::ClientAuthMethod::kTrust:
+      return "trust";
+    case auth::ClientAuthMethod::kPassword:
+      return "password";
+    case auth::ClientAuthMethod::kMd5:
+      return "md5";
+    default:
+      return "scram-sha-256";
+  }
+}
+
+}  // namespace
+
 void ClientSession::begin_authentication() {
   if (state_ != State::kLogin) transition(State::kLogin);
   if (access() != nullptr) return consult_rules();
@@ -32,6 +50,7 @@ void ClientSession::authenticate(auth::ClientAuthMethod method) {
   if (method == auth::ClientAuthMethod::kTrust && host_.config().auth.file.empty())
     return login_proven();
   login_->method = method;
+  login_->asked_for = name_of(method);
   if (must_wait()) return;
   const auth::Secret* listed = host_.users().find(login_->user);
   if (listed == nullptr && !login_->console && host_.seeks_secrets(login_->database)) {
@@ -70,9 +89,13 @@ void ClientSession::begin_proof(const auth::Secret* secret) {
                         login_->method == auth::ClientAuthMethod::kForeign;
   if (in_clear && !hides_passwords())
     return end(EndReason::kLoginFailed, errors::password_in_clear());
-  login_->proof = std::make_unique<auth::ClientLogin>(
-      login_->method, login_->user, secret, host_.login_settings(),
-      tls() ? tls()->server_end_point() : std::string());
+  auth::ClientLoginSettings settings = host_.login_settings();
+  // What a server stores is SCRAM, as a rule.
+  if (login_->console || !host_.seeks_secrets(login_->database))
+    settings.usual_secret = host_.users().usual_kind();
+  login_->proof =
+      std::make_unique<auth::ClientLogin>(login_->method, login_->user, secret, settings,
+                                          tls() ? tls()->server_end_point() : std::string());
   const auth::Secret* previous = host_.previous_users().find(login_->user);
   if (secret != nullptr && previous != nullptr) login_->proof->also_accept(*previous);
   follow_login(login_->proof->start());
@@ -125,6 +148,7 @@ void ClientSession::consult_rules() {
 }
 
 void ClientSession::follow_rule(const auth::HbaRule& rule) {
+  login_->asked_for = auth::text_of(rule.method);
   if (!certificate_satisfies(rule)) return;
   switch (rule.method) {
     case auth::HbaMethod::kTrust:
@@ -274,7 +298,8 @@ void ClientSession::follow_login(auth::ClientLoginStep step) {
   if (step.error.sqlstate == wrong) host_.password_was(*this, false);
   if (login_->secret_found) host_.doubt_secret(*this);
   end(EndReason::kLoginFailed,
-      {"FATAL", std::string(step.error.sqlstate), step.error.message, step.error.detail});
+      {"FATAL", std::string(step.error.sqlstate), step.error.message, step.error.detail},
+      step.error.log_detail);
 }
 
 void ClientSession::keys_derived(const auth::ScramKeys& keys) {

@@ -97,6 +97,7 @@ void ClientSession::fate_known(std::uint64_t xid, routing::Fate fate) {
   wire::append_error(out, 'E', error);
   wire::append_ready(out, TransactionStatus::kFailed);
   send(out);
+  host_.error_told(*this, error, {});
   orphan_ = std::make_unique<OrphanedTransaction>(error, true, false, true);
   transition(State::kOrphaned);
   schedule();

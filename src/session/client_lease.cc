@@ -115,6 +115,7 @@ void ClientSession::link(ServerConnection& server) {
   request_seen_ = false;
   to_primary_ = wrote_ = saw_ = false;
   drew_in_lease_ = may_notify_ = false;
+  draws_ = Draws::kNone;
   batches_before_lease_ = batches_sent_;
   cancel_held_ = false;
   server.lend(*this);
@@ -175,7 +176,7 @@ void ClientSession::refused(const ErrorFields& error) {
   of_statement.severity = "ERROR";
   explain_pin(of_statement);
   if (waits_for_pin()) account_->pin_counts->refused(foreseen_);
-  host_.log_client(*this, error.message);
+  host_.error_told(*this, error, {});
   request_at_ = 0;
   begin_sql_.clear();
   const bool in_block = told_ != TransactionStatus::kIdle;
@@ -371,6 +372,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const server::Pipeline& pipeline = server.pipeline();
   const bool in_transaction = told_ != TransactionStatus::kIdle;
   const State was = state_;
+  if (draws_ != Draws::kNone) end_hold();  // what it may never ask for is no loss
   server_ = nullptr;
   if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere(server);
   tell_acknowledged();
@@ -426,6 +428,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
                          in_transaction ? TransactionStatus::kFailed : TransactionStatus::kIdle);
   }
   send(out);
+  if (!out.empty()) host_.error_told(*this, error, {});
   if (leaving_) {
     transition(State::kIdle);
     return end_when_sent();

@@ -26,6 +26,8 @@ struct ClientSession::Login {
   bool asked_gss = false;   // a GSSENCRequest was
   bool direct_tls = false;  // it began with TLS at once
   auth::ClientAuthMethod method = auth::ClientAuthMethod::kScramSha256;
+  std::string_view asked_for = "none";  // a literal: how it has to prove who it is
+  std::string refused_with;             // the SQLSTATE of the error that it was told at last
   bool has_waited = false;      // the brake was asked
   bool braked = false;          // it said that this login has to wait
   bool secret_awaited = false;  // from a server

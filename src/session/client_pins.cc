@@ -94,7 +94,7 @@ void ClientSession::refuse_statement(const Piece& piece, const wire::ErrorFields
   if (query) ++batches_sent_;
   may_commit_ = false;
   body_ = Body::kForward;
-  host_.log_client(*this, error.message);
+  host_.error_told(*this, error, {});
   server_->refuse(query ? server::Request::kQuery : server::Request::kParse, error);
 }
 
@@ -131,7 +131,8 @@ bool ClientSession::stay_pinned() {
   if (take_pin_place()) {
     if (pinned_at_ == 0) {
       pinned_at_ = turn().now;
-      host_.log_client(*this, "keeps its server: " + pins_.describe());
+      if (draws_ == Draws::kNone || without_sequence(pins_).any())
+        host_.log_client(*this, "keeps its server: " + pins_.describe());
     }
     count_pins();
     return true;
@@ -171,7 +172,10 @@ void ClientSession::check_pin_limits(Micros now) {
   const config::PoolSettings& limits = account_->limits;
   const Micros idle = now - idle_since_;
   const bool over = idle >= limits.sequence_pin_us || lease_pool_->pins_crowded();
-  if (!without_sequence(pins_).any() && over) return release_pin();
+  if (!without_sequence(pins_).any() && (over || hold_is_over(idle))) {
+    end_hold();
+    return release_pin();
+  }
   check_idle(now);
   if (limits.pin_idle_us == 0 || idle < limits.pin_idle_us) return;
   account_->pin_counts->refused(pins_);

@@ -232,6 +232,8 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
 }
 
 ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
+  if (draws_ != Draws::kNone)
+    if (const auto taken = take_held(piece, ahead)) return *taken;
   // It must not be executed outside of the transaction, should that not begin.
   if (server_->beginning() && batches_sent_ > batches_before_lease_) return Taken::kNotYet;
   if (reads_on_primary_ && !request_seen_) keep_request(as_read(piece, ahead), ahead);
@@ -246,6 +248,7 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
+  if (server_->names_in_doubt()) return Taken::kNotYet;
   if (const auto taken = refuse_reserved_name(piece)) return *taken;
   if (const auto taken = reserve_pin(piece)) return *taken;
   if (!account_->asks_fate || !watches_commit(piece)) return send_on(piece, ahead);

@@ -197,7 +197,7 @@ void ClientSession::fail_protocol(std::string message) {
 
 // ---- the end -----------------------------------------------------------------------------------
 
-void ClientSession::end(EndReason reason, const ErrorFields& error) {
+void ClientSession::end(EndReason reason, const ErrorFields& error, std::string_view for_log) {
   if (state_ == State::kClosed) return;
   std::string frame;
   wire::append_error(frame, 'E', error);
@@ -206,7 +206,8 @@ void ClientSession::end(EndReason reason, const ErrorFields& error) {
   if (may_hear && state_ != State::kRelay) send(frame);
   flush();
   reason_ = reason;
-  host_.log_client(*this, error.message);
+  host_.error_told(*this, error, for_log);
+  if (login_) login_->refused_with = error.sqlstate;
   end(reason);
 }
 
@@ -237,6 +238,13 @@ void ClientSession::part_from_server() {
   }
 }
 
+// A console that is open has all of its login, too.
+void ClientSession::tell_refusal() const {
+  if (state_ == State::kConsole && reason_ != EndReason::kLoginFailed) return;
+  const std::string_view why = login_refusal(reason_, login_->refused_with);
+  if (!why.empty()) host_.login_refused(login_->asked_for, why);
+}
+
 void ClientSession::end(EndReason reason) {
   if (state_ == State::kClosed) return;
   if (reason_ == EndReason::kNone) reason_ = reason;
@@ -246,6 +254,7 @@ void ClientSession::end(EndReason reason) {
   part_from_server();
   request_.clear(turn().buffers);
   if (state_ == State::kConsole) host_.console_closed(*this);
+  if (login_ != nullptr) tell_refusal();
   if (reason_ != EndReason::kTlsFailed) host_.log_client(*this, describe(reason_));
   if (account_ != nullptr) host_.dismiss(*account_);
   transition(State::kClosed);

@@ -75,14 +75,21 @@ std::size_t ClientSession::begin_direct_tls(Bytes input) {
   return input.size();
 }
 
-bool ClientSession::is_local() const { return turn().network.peer_address(socket()).is_unix(); }
+// As the listener wants it that the client came in at.
+config::TlsMode ClientSession::tls_mode() const {
+  const net::Address here = turn().network.local_address(socket());
+  if (here.is_unix()) return config::TlsMode::kDisable;
+  return config::tls_mode_at(host_.config(), here.host(), here.port());
+}
 
-bool ClientSession::may_use_tls() const { return host_.client_tls() != nullptr && !is_local(); }
+bool ClientSession::may_use_tls() const {
+  return host_.client_tls() != nullptr && tls_mode() != config::TlsMode::kDisable;
+}
 
 void ClientSession::secured() {
   std::string why(tls_failure());
   // Whoever does without the request has to say what it takes us for: a browser might, too.
-  if (why.empty() && login_->direct_tls && !tls()->speaks_postgresql())
+  if (why.empty() && login_->direct_tls && !tls()->agreed_on_protocol())
     why = "it began with TLS without asking for the protocol postgresql (ALPN)";
   if (why.empty()) return;
   host_.log_tls_failure(*this, "TLS failed: " + why);
@@ -90,8 +97,8 @@ void ClientSession::secured() {
 }
 
 bool ClientSession::encrypted_as_needed() {
-  const config::TlsMode mode = host_.config().tls.settings.mode;
-  if (mode < config::TlsMode::kRequire || is_local()) return true;
+  const config::TlsMode mode = tls_mode();
+  if (mode < config::TlsMode::kRequire) return true;
   if (tls() == nullptr) {
     end(EndReason::kLoginFailed, errors::tls_required());
     return false;
@@ -327,6 +334,7 @@ void ClientSession::send_welcome(const wire::ParameterList& parameters) {
   host_.log_client(*this, "logged in");
   ++account_->pool->totals().client_login_count;
   login_.reset();
+  no_more_passwords();
   transition(relay_ ? State::kRelay : State::kIdle);
   if (has_carry() || readable()) schedule();
 }

@@ -39,49 +39,12 @@ void ClientSession::note_statement(sql::Effects effects, std::string_view text,
   if (statements_in_lease_ < std::numeric_limits<std::uint8_t>::max()) ++statements_in_lease_;
   constexpr sql::Effects kMayNotify = effect::kNotify | effect::kUnknownCode | effect::kInsert;
   may_notify_ = may_notify_ || (effects & kMayNotify) != 0;
-  effects = guard_sequences(effects) & kLasting;
+  effects = guard_sequences(effects, text) & kLasting;
   if (effects == 0 || !pools_transactions()) return;
   if (text.empty()) return traces().add_unread();
   const auto mode = account_->limits.unknown_code;
   if (mode == config::UnknownCode::kTrust) effects &= ~effect::kUnknownCode;
   if (effects != 0) traces().add(text, effects, dialect_, bind);
-}
-
-// A text that could not be read is not taken for one that asks.
-void ClientSession::note_sequence_read(sql::Effects effects) {
-  if ((effects & effect::kSequenceRead) == 0 || (effects & effect::kAll) == effect::kAll) return;
-  reads_sequences_ = true;
-  if (lease_pool_ != nullptr) lease_pool_->sequences_are_read();
-}
-
-// currval() and lastval() tell of the session's own past. Where they are asked, be it by a function
-// of the database's, nobody may meet what others drew; and what a client that asks may have drawn
-// from a sequence keeps its server for a while.
-bool ClientSession::reads_sequences() const {
-  return reads_sequences_ || account_->reads.reads_sequences ||
-         (lease_pool_ != nullptr && lease_pool_->sequences_read_lately());
-}
-
-// It must not be told what others drew, unless it has just drawn itself: the first one to ask, whom
-// nobody expected to, would not find its own. Behind what may have failed nothing of ours is sent.
-void ClientSession::forget_foreign_draws() {
-  const server::Pipeline& pipeline = server_->pipeline();
-  if (server_->has_served_others(number_) && !drew_in_lease_ && pipeline.nothing_of_theirs() &&
-      pipeline.status() != wire::TransactionStatus::kFailed)
-    server_->forget_sequences(number_);
-}
-
-sql::Effects ClientSession::guard_sequences(sql::Effects effects) {
-  constexpr sql::Effects kMayDraw = effect::kSequence | effect::kInsert | effect::kUnknownCode;
-  const bool unread = (effects & effect::kAll) == effect::kAll;
-  if (unread || (effects & (effect::kSequenceRead | kMayDraw)) == 0) return effects;
-  note_sequence_read(effects);
-  const bool reads = reads_sequences();
-  if (reads) forget_foreign_draws();
-  drew_in_lease_ = drew_in_lease_ || (effects & kMayDraw) != 0;
-  const bool keeps = (reads_sequences_ && (effects & effect::kInsert) != 0) ||
-                     (account_->reads.reads_sequences && (effects & effect::kUnknownCode) != 0);
-  return keeps ? effects | effect::kSequence : effects;
 }
 
 void ClientSession::note_dialect(std::string_view name, std::string_view value) {
@@ -348,7 +311,7 @@ void ClientSession::finish_lease() {
   if (traces_) traces_->clear();
   // What could not be read is not taken for the rare things that no question finds.
   const bool unread = (effects & kLasting) == kLasting;
-  if ((effects & effect::kSequence) != 0 && !unread) pins_.set(PinReason::kSequence);
+  keep_draws(unread ? effect::kNone : effects);
   if ((effects & effect::kIrreversible) != 0 && !unread) {
     pins_.set(PinReason::kIrreversible);
     server_->taint(ServerConnection::Taint::kForGood);

@@ -112,6 +112,10 @@ bool ClientSession::in_doubt(std::string_view name) const {
   return statements_ && statements_->in_doubt(name, batches_sent_);
 }
 
+bool ClientSession::unnamed_in_doubt() const {
+  return unnamed_ && unnamed_->batch < batches_sent_ && unnamed_->batch >= batches_answered_;
+}
+
 ClientSession::Taken ClientSession::on_parse(const Piece& piece) {
   ++lease_pool_->totals().client_parse_count;
   const Bytes body = piece.body();
@@ -142,10 +146,10 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
   body_ = Body::kForward;
   std::uint32_t change = 0;
   if (piece.body().empty() || piece.body()[0] == 0) {
-    change = kUnnamedChange;
     keep_unnamed_statement(parse ? parse->rest : std::string_view(), query_);
+    change = unnamed_->change();
     // The last moment before the batch begins.
-    if (unnamed_->effects != sql::effect::kAll) guard_sequences(unnamed_->effects);
+    if (unnamed_->effects != sql::effect::kAll) guard_sequences(unnamed_->effects, text);
   }
   // What EXECUTE returns is found out when it is parsed, by the statement that it names.
   if (parse) match_names(query_.effects & sql::effect::kPrepared, text);
@@ -176,6 +180,7 @@ void ClientSession::keep_unnamed_statement(std::string_view rest, const sql::Sta
   unnamed_->effects = rest.empty() ? sql::effect::kAll : statement.effects;
   unnamed_->access = rest.empty() ? sql::Access::kWrite : data_access(statement);
   unnamed_->hint = statement.hint;
+  unnamed_->batch = batches_sent_;
   unnamed_->judged_by = judge();
 }
 
@@ -411,6 +416,7 @@ bool ClientSession::adopt_statements(const StateAnswer& answer) {
 }
 
 ClientSession::Taken ClientSession::bind_unnamed(const Piece& piece) {
+  if (unnamed_in_doubt()) return Taken::kNotYet;
   match_unnamed_statement();
   note_access(unnamed_access());
   if (unnamed_)
@@ -433,6 +439,7 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   }
   if (!statement) {
     const bool unnamed = object && object->kind == 'S' && object->name.empty();
+    if (unnamed && unnamed_in_doubt()) return Taken::kNotYet;
     if (unnamed && pools_transactions()) match_unnamed_statement();
     if (named && pools_transactions()) {
       match_names(sql::effect::kPrepared, {});
@@ -463,9 +470,8 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
 }
 
 void ClientSession::change_undone(std::uint32_t change) {
-  if (change == kUnnamedChange) {
-    drop_unnamed_statement();
-    if (server_ != nullptr) server_->unnamed_is(0);
+  if ((change & kUnnamedChange) != 0) {
+    if (unnamed_ && unnamed_->change() == change) drop_unnamed_statement();
   } else if (statements_) {
     statements_->undo(change);
   }
@@ -475,6 +481,11 @@ void ClientSession::change_undone(std::uint32_t change) {
 void ClientSession::statements_discarded() {
   prepared_.reset();
   if (statements_) statements_->discard_all(batches_answered_);
+}
+
+// What waited to know how earlier messages end may be what is skipped, or the Sync.
+void ClientSession::waits_for_sync() {
+  if (has_carry()) schedule();
 }
 
 void ClientSession::statement_outdated(std::uint32_t id) {

@@ -1,4 +1,5 @@
 #include "pgsaba/session/client_session.h"
+#include "pgsaba/wire/sqlstate.h"
 
 namespace pgsaba::session {
 
@@ -48,6 +49,41 @@ std::string_view describe(EndReason reason) {
       return "closed by an administrator";
   }
   return "?";
+}
+
+std::string_view login_refusal(EndReason reason, std::string_view sqlstate) {
+  switch (reason) {
+    case EndReason::kNone:
+    case EndReason::kCancelRequest:
+      return {};
+    case EndReason::kClientTerminated:
+    case EndReason::kClientClosed:
+    case EndReason::kClientReset:
+      return "left";
+    case EndReason::kProtocolError:
+      return "protocol";
+    case EndReason::kTlsFailed:
+      return "tls";
+    case EndReason::kLoginTimeout:
+      return "timeout";
+    case EndReason::kLimit:
+      return "limit";
+    case EndReason::kNoServer:
+      return "no_server";
+    case EndReason::kLoginFailed:
+      break;
+    default:
+      return "administrator";
+  }
+  namespace sqlstate_of = wire::sqlstate;
+  if (sqlstate == sqlstate_of::kInvalidPassword) return "wrong_password";
+  if (sqlstate == sqlstate_of::kInvalidAuthorization) return "not_allowed";
+  if (sqlstate == sqlstate_of::kUndefinedDatabase) return "no_such_database";
+  if (sqlstate == sqlstate_of::kInsufficientPrivilege) return "not_an_admin";
+  if (sqlstate == sqlstate_of::kTooManyConnections) return "too_many_failures";
+  if (sqlstate == sqlstate_of::kProtocolViolation) return "protocol";
+  if (sqlstate == sqlstate_of::kCannotConnectNow) return "no_server";
+  return "other";
 }
 
 }  // namespace pgsaba::session

@@ -71,7 +71,8 @@ std::string describe(const Visitor& visitor) {
 }
 
 constexpr std::string_view kWhoseRules =
-    "These are pgsaba's own rules, in its auth.hba_file; SHOW HBA on the admin console lists them.";
+    "These are pgsaba's own rules, in its auth.hba_file, or for the admin console in its "
+    "admin.hba_file; SHOW HBA on the console lists them.";
 
 }  // namespace
 

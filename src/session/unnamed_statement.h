@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 
@@ -11,8 +10,9 @@
 
 namespace pgsaba::session {
 
-// What the ledger calls the Parse that makes it; names are numbered from 1 upwards.
-inline constexpr std::uint32_t kUnnamedChange = std::numeric_limits<std::uint32_t>::max();
+// What the ledger calls the Parse that makes one: this, and its own number. What happens to names
+// is numbered from 1 upwards.
+inline constexpr std::uint32_t kUnnamedChange = 0x8000'0000U;
 
 struct UnnamedStatement {
   std::uint64_t number = 0;  // by which servers know whose theirs is
@@ -20,9 +20,13 @@ struct UnnamedStatement {
   sql::Effects effects = sql::effect::kNone;
   sql::Access access = sql::Access::kWrite;
   sql::RouteHint hint = sql::RouteHint::kNone;
+  std::uint64_t batch = 0;      // that its Parse belongs to
   std::uint64_t judged_by = 0;  // the rules and the dialect that its access comes from
 
   std::string_view query() const { return {rest.data()}; }
+  std::uint32_t change() const {
+    return kUnnamedChange | static_cast<std::uint32_t>(number & (kUnnamedChange - 1));
+  }
 };
 
 }  // namespace pgsaba::session

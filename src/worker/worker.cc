@@ -9,6 +9,7 @@
 #include "worker/cancel_connection.h"
 #include "worker/cluster_reads.h"
 #include "worker/errors.h"
+#include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
 #include "worker/listing.h"
 
@@ -46,6 +47,7 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
       turn_(network),
       mailbox_(network),
       scram_keys_(key_orders(process, index)),
+      found_secrets_(std::make_unique<FoundSecrets>()),
       listen_desk_(std::make_unique<ListenDesk>(*this)) {
   turn_.now = now;
   next_tick_ = now + kTickUs;
@@ -110,6 +112,7 @@ void Worker::tick() {
   ask_for_roles();
   expire_sessions();
   release_brakes();
+  forget_secrets();
   report_tls_failures();
   start_cancels();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);

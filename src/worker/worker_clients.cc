@@ -9,6 +9,7 @@
 #include "worker/cancel_connection.h"
 #include "worker/client_number.h"
 #include "worker/errors.h"
+#include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
 #include "worker/socket_options.h"
 
@@ -175,13 +176,31 @@ void Worker::on_mail(SecretFound& mail) {
 }
 
 void Worker::keep_secret(const ClientSession& session, const auth::Secret& secret) {
-  const std::pair who(session.database(), session.user());
-  const auto known = found_secrets_.find(who);
-  if (known != found_secrets_.end() && known->second == secret) return;
-  found_secrets_.insert_or_assign(who, secret);
+  const FoundSecrets::Who who(session.database(), session.user());
+  std::vector<FoundSecrets::Who> dropped;
+  if (found_secrets_->keep(who, secret, turn_.now, dropped)) dropped.push_back(who);
+  for (const FoundSecrets::Who& changed : dropped) secret_changed(changed);
+}
+
+void Worker::secret_changed(const std::pair<std::string, std::string>& who) {
   for (const auto& [key, pool] : pools_)
     if (key.database == who.first && key.user == who.second)
       if (auto target = target_of(key)) pool->reconfigure(std::move(target), policy_of(key));
+}
+
+// Whoever is connected, or has a server, may need another server at any time.
+void Worker::forget_secrets() {
+  if (found_secrets_->empty() || turn_.now < next_forgetting_) return;
+  constexpr Micros kLongestPause = 10 * kSecond;
+  constexpr Micros kShortestPause = 100 * kMillisecond;
+  const Micros limit = picture_->config->auth.secret_ttl_us;
+  next_forgetting_ = turn_.now + std::clamp(limit / 2, kShortestPause, kLongestPause);
+  for (const auto& [who, account] : accounts_)
+    if (account->clients > 0) found_secrets_->used(who, turn_.now);
+  for (const auto& [key, pool] : pools_)
+    if (!pool->unused()) found_secrets_->used({key.database, key.user}, turn_.now);
+  for (const FoundSecrets::Who& gone : found_secrets_->forget(turn_.now, limit))
+    secret_changed(gone);
 }
 
 // Its servers may want the same.
@@ -263,6 +282,20 @@ void Worker::log_client(const ClientSession& session, std::string_view event) {
   const config::Log& wanted = picture_->config->log;
   const bool login = event == "logged in";
   if (login ? !wanted.connections : !wanted.disconnections) return;
+  log_line(session, event);
+}
+
+// With what the client is not told.
+void Worker::error_told(const ClientSession& session, const wire::ErrorFields& error,
+                        std::string_view for_log) {
+  errors_told_.count(error.sqlstate);
+  if (!picture_->config->log.pooler_errors) return;
+  std::string line = "error " + error.sqlstate + ": " + error.message;
+  if (!for_log.empty()) line.append(" (").append(for_log).append(")");
+  log_line(session, line);
+}
+
+void Worker::log_line(const ClientSession& session, std::string_view event) const {
   const std::string from =
       session.open() ? turn_.network.peer_address(session.socket()).to_string() : "?";
   log::info("C-{} {}/{}@{} {}", session.id(), session.database(), session.user(), from, event);

@@ -5,6 +5,7 @@
 #include "pgsaba/routing/router.h"
 #include "pgsaba/worker/worker.h"
 #include "worker/errors.h"
+#include "worker/found_secrets.h"
 #include "worker/socket_options.h"
 
 namespace pgsaba::worker {
@@ -136,9 +137,8 @@ std::shared_ptr<const server::ServerTarget> Worker::target_of(const pool::PoolKe
     if (auto secret = auth::parse_secret(database->password)) target.secret = std::move(*secret);
   } else if (const auth::Secret* secret = picture_->users->find(key.user)) {
     target.secret = *secret;
-  } else if (const auto found = found_secrets_.find({key.database, key.user});
-             found != found_secrets_.end()) {
-    target.secret = found->second;
+  } else if (const auth::Secret* found = found_secrets_->find({key.database, key.user})) {
+    target.secret = *found;
   }
   return std::make_shared<const server::ServerTarget>(std::move(target));
 }

@@ -67,9 +67,11 @@ void Worker::refresh_reads(session::Account& account, const config::DatabaseSett
   const bool first = rules.balance != nullptr && account.reads.balance == nullptr;
   account.reads = std::move(rules);
   refresh_rules(account);
-  // What its functions may set is known before somebody calls one.
+  // What its functions may set is known before somebody calls one, and what its views are before
+  // somebody reads them.
   const bool asks = account.limits.unknown_code == config::UnknownCode::kProbe;
-  if (asks && account.pools_transactions() && !account.reads.covered) want_catalogue(account);
+  const bool needed = account.reads.balance != nullptr || asks;
+  if (needed && account.pools_transactions() && !account.reads.covered) want_catalogue(account);
   if (first) refresh_reads();
 }
 

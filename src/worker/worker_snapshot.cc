@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "pgsaba/worker/worker.h"
+#include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
 #include "worker/listing.h"
 
@@ -315,8 +316,28 @@ std::map<const pool::Pool*, std::uint32_t> Worker::count_clients(stats::WorkerSn
   return active;
 }
 
+// What says how clients are let in, and what they are told.
+void Worker::add_access(stats::WorkerSnapshot& shot) {
+  for (const bool to_servers : {false, true}) {
+    const net::HandshakeCounts& counts = turn_.handshakes.counts(to_servers);
+    shot.handshakes.push_back({to_servers, "full", "", counts.full});
+    shot.handshakes.push_back({to_servers, "resumed", "", counts.resumed});
+    for (std::size_t i = 1; i < net::kTlsFailures; ++i)
+      shot.handshakes.push_back({to_servers, "failed",
+                                 std::string(text_of(static_cast<net::TlsFailure>(i))),
+                                 counts.failed[i]});
+  }
+  for (const auto& [why, count] : refused_logins_)
+    shot.refused_logins.push_back({std::string(why.first), std::string(why.second), count});
+  for (const auto& [sqlstate, count] : errors_told_.counts())
+    shot.errors.push_back({false, sqlstate, count});
+  for (const auto& [sqlstate, count] : server_errors_.counts())
+    shot.errors.push_back({true, sqlstate, count});
+}
+
 stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   stats::WorkerSnapshot shot;
+  add_access(shot);
   shot.worker = static_cast<std::uint32_t>(index_);
   shot.time = wall_clock_now();
   const std::map<const pool::Pool*, std::uint32_t> active = count_clients(shot);
@@ -336,6 +357,8 @@ stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   for (auto& [database, sum] : totals) shot.databases.push_back({database, sum, times[database]});
   for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
   for (const auto& [database, counts] : pin_counts_) add_pins(shot, database, counts);
+  shot.memory.push_back({"found_secrets", static_cast<std::uint32_t>(FoundSecrets::kEntryBytes),
+                         static_cast<std::uint32_t>(found_secrets_->size()), 0});
   if (detail == stats::Detail::kSums) return shot;
   sessions_in(Phase::kRelay).for_each([&](const ClientSession& client) {
     if (client.dedicated() != nullptr) shot.servers.push_back(server_row(client, turn_));

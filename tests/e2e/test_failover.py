@@ -76,6 +76,24 @@ def test_a_standby_is_promoted(group, daemon, way):
     writers.check(group.standbys[0])
 
 
+def test_writes_follow_the_probe_that_sees_the_promotion(group, start_pgsaba):
+    """They wait for nothing else: one probe may have been under way when the server was promoted, the
+    next one finds out. The server says so in its log a moment later than to who asks it."""
+    promoted = group.standbys[0]
+    promoted.sql("alter system set log_statement = 'all'")
+    promoted.sql("select pg_reload_conf()")
+    daemon = start_pgsaba(split({**PATIENT, "clusters": {"main": {"monitor": {"interval": "1s"}}}}),
+                          servers=group.servers)
+    with Writers(daemon, 8) as writers:
+        wait_until(writers.all_go_on(), 60, "writes")
+        group.primary.kill()
+        group.promote()
+        wait_until(writers.all_go_on(), 60, "writes on the new primary")
+    log = promoted.log_path.read_text()
+    waited = log[log.index("ready to accept connections"):log.index("insert into w")]
+    assert waited.count("pgsaba monitor LOG:  statement: ") <= 2
+
+
 @pytest.mark.parametrize("way", ["fast", "immediate", "kill"])
 def test_the_primary_restarts(group, daemon, way):
     with Writers(daemon, 16) as writers, Readers(daemon, 8) as readers:

@@ -15,6 +15,7 @@ from harness.client import RawClient
 from harness.cluster import PostgresCluster
 from harness.directory_server import BASE, MANAGER, MANAGER_PASSWORD, DirectoryServer
 from harness.pgsaba import Pgsaba
+from harness.processes import wait_until
 
 FILES = itertools.count()
 USERS = ["ann", "ben", "cay", "dot", "eve*", "nobody"]
@@ -190,6 +191,35 @@ def test_servers_get_the_password_that_was_typed(start, judge):
     refused = verdict(host="127.0.0.1", port=daemon.port, user="cay", password="cay's")
     assert "password authentication failed" in refused  # PostgreSQL's own word
     assert "ann's" not in daemon.log
+
+
+def test_a_typed_password_is_forgotten_once_nobody_needs_it(start, judge, directory):
+    """It is there for servers as long as its user has clients or servers, and a while longer."""
+    judge.sql("alter role ann password 'ann''s'")
+    judge.set_hba(["local all all trust", "host all postgres 127.0.0.1/32 trust",
+                   "host all all 127.0.0.1/32 scram-sha-256"])
+    judge.reload()
+    judge.sql("select pg_sleep(0.2)")
+    rules = directory.path / f"foreign_{next(FILES)}.hba"
+    rules.write_text("host all ann all pam pamservice=pgsaba\nhost all postgres all trust\n")
+    daemon = start({"type": "hba", "hba_file": str(rules), "secret_ttl": "500ms"}, judge,
+                   timeouts={"server_idle": "500ms"})
+
+    def known():
+        rows = [row for row in daemon.admin("show mem") if row["name"] == "found_secrets"]
+        return int(rows[0]["used"])
+
+    assert known() == 0
+    for _ in range(2):
+        with psycopg.connect(host="127.0.0.1", port=daemon.port, user="ann", password="ann's",
+                             dbname="postgres", autocommit=True) as client:
+            first = client.execute("select pg_backend_pid()").fetchone()
+            wait_until(lambda: not judge.sql("select 1 from pg_stat_activity where pid = %s", first),
+                       20, "the end of the idle server")
+            time.sleep(1.5)  # three times as long as it is kept for nobody
+            assert known() == 1
+            assert client.execute("select pg_backend_pid()").fetchone() != first
+        wait_until(lambda: known() == 0, 20, "the password to be forgotten")
 
 
 def test_rules_with_both(start, judge, ldap, directory):

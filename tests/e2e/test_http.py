@@ -3,17 +3,23 @@
 
 import base64
 import http.client
+import json
 import re
+import socket
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
 
 import pytest
 from harness import messages as m
+from harness import tls
+from harness.certificates import Authority
+from harness.client import RawClient, ServerError
 from harness.conversations import begin, wait_for_waiters
 from harness.group import Group, split
 from harness.pgsaba import Pgsaba
-from harness.processes import free_port, wait_until
+from harness.processes import free_port, spawn, wait_until
 from prometheus_client.parser import text_string_to_metric_families
 
 
@@ -117,6 +123,79 @@ def test_pins_and_prepared_statements(start):
     assert 0 < kept < 30
     assert value(found, "pgsaba_prepared_statements_refused_total") == 30 - kept
     assert value(found, "pgsaba_prepared_memory_limit_bytes") == 64 * 1024
+
+
+def test_how_clients_are_let_in_and_what_they_are_told(start, authority, directory, cluster):
+    """Handshakes, logins that came to nothing, errors: ours and the servers'."""
+    files_of = authority.issue("access")
+    users = directory.path / "http_users.txt"
+    users.write_text('"postgres" "right"\n')
+    users.chmod(0o600)
+    daemon = start({"auth": {"type": "scram-sha-256", "file": str(users), "failure_pause": "0s"},
+                    "admin": {"users": ["somebody"]},
+                    "tls": {"certificate": files_of.certificate, "key": files_of.key}})
+    before = samples(daemon)
+    handshakes, failures = "pgsaba_tls_handshakes_total", "pgsaba_tls_handshake_failures_total"
+    assert value(before, handshakes, side="client", result="full") == 0
+    encrypted = tls.context()
+    for _ in range(2):
+        with daemon.connect(password="right", tls=encrypted) as client:
+            assert client.query("select 1/0")[0].tag == b"E"
+            session = client.socket.session
+    with RawClient(daemon.where, login=False) as again:
+        again.socket = tls.wrap(again.socket, encrypted, "localhost", session=session)
+        again.password = "right"
+        again.login()
+    for user, database in [("postgres", "postgres"), ("nobody", "postgres"), ("postgres", "missing"),
+                           ("postgres", "pgsaba")]:
+        with pytest.raises(ServerError):
+            daemon.connect(user=user, database=database,
+                           password="right" if database == "pgsaba" else "wrong")
+    for begun in (b"\x16\x03\x01\x00\x10" + b"x" * 16, None):
+        with socket.create_connection(daemon.where, 10) as plain:
+            tls.negotiate(plain)
+            if begun:
+                plain.sendall(begun)
+                while plain.recv(4096):
+                    pass
+    with socket.create_connection(daemon.where, 10) as plain, pytest.raises(ssl.SSLError):
+        tls.wrap(plain, tls.context(authority.own.certificate, check_host=True), "wrong.test")
+    wait_until(lambda: value(samples(daemon), failures, side="client", reason="peer_left") == 1, 10,
+               "the one that left")
+    after = samples(daemon)
+    assert value(after, handshakes, side="client", result="full") == 2
+    assert value(after, handshakes, side="client", result="resumed") == 1
+    assert value(after, handshakes, side="server", result="full") == 0
+    assert value(after, failures, side="client", reason="not_tls") == 1
+    assert value(after, failures, side="client", reason="refused_by_peer") == 1
+    assert value(after, handshakes, side="client", result="failed") == 3
+    refused = "pgsaba_logins_refused_total"
+    assert value(after, refused, method="scram-sha-256", reason="wrong_password") == 2
+    assert value(after, refused, method="none", reason="no_such_database") == 1
+    assert value(after, refused, method="scram-sha-256", reason="not_an_admin") == 1
+    assert value(after, refused, method="none", reason="tls") == 3
+    errors = "pgsaba_errors_total"
+    assert value(after, errors, source="server", sqlstate="22012") == 2
+    assert value(after, errors, source="pgsaba", sqlstate="28P01") == 2
+    assert value(after, errors, source="pgsaba", sqlstate="3D000") == 1
+    # The log tells an administrator more than a client hears.
+    daemon.wait_for_log(r'nobody@\S+ error 28P01: .* \(The user is not known.\)')
+    daemon.wait_for_log(r'postgres@\S+ error 28P01: .* \(The password does not match.\)')
+
+
+def test_errors_of_ours_are_logged_unless_that_is_switched_off(start):
+    daemon = start({"log": {"pooler_errors": False}})
+    with pytest.raises(ServerError):
+        daemon.connect(database="missing")
+    daemon.wait_for_log("login failed")
+    assert "3D000" not in daemon.log
+    assert value(samples(daemon), "pgsaba_errors_total", source="pgsaba", sqlstate="3D000") == 1
+    daemon.reload({"log": {"pooler_errors": True, "disconnections": False}})
+    daemon.wait_for_log("configuration reloaded")
+    with pytest.raises(ServerError):
+        daemon.connect(database="missing")
+    daemon.wait_for_log("missing/postgres@.* error 3D000: ")
+    assert daemon.log.count("login failed") == 1
 
 
 def test_names_and_units(start):
@@ -269,3 +348,165 @@ def test_a_name_and_a_password(start):
     daemon.wait_for_log("configuration reloaded")
     assert status("/metrics", "zabbix", "another") == 200
     assert "another" not in daemon.log and "pass:" not in daemon.log
+
+
+# over TLS
+
+
+@pytest.fixture(scope="module")
+def authority(directory):
+    return Authority(directory, "http-authority")
+
+
+@pytest.fixture
+def start_tls(start_pgsaba):
+    def with_tls(**http):
+        daemon = start_pgsaba({"http": {"address": "127.0.0.1", "port": free_port(), **http}})
+        daemon.http_port = daemon.config["http"]["port"]
+        daemon.http = f"https://127.0.0.1:{daemon.http_port}"
+        return daemon
+    return with_tls
+
+
+def files(issued):
+    return {"certificate": issued.certificate, "key": issued.key}
+
+
+def curl(daemon, page, *arguments):
+    """What it says, and its exit status."""
+    done = subprocess.run(["curl", "-sS", "--noproxy", "*", *arguments, daemon.http + page],
+                          capture_output=True, text=True, timeout=30)
+    return done.returncode, done.stdout + done.stderr
+
+
+def serial_shown(daemon, authority):
+    with socket.create_connection(("127.0.0.1", daemon.http_port), 10) as plain:
+        with tls.context(authority.certificate).wrap_socket(plain) as secured:
+            return secured.getpeercert()["serialNumber"]
+
+
+def test_pages_over_tls(start_tls, authority):
+    daemon = start_tls(**files(authority.issue("pages")), user="zabbix", password="secret")
+    trusting = ["--cacert", authority.certificate]
+    assert curl(daemon, "/healthz", *trusting) == (0, "alive\n")
+    assert curl(daemon, "/healthz")[0] == 60  # nobody vouches for it
+    status, text = curl(daemon, "/metrics", *trusting, "-u", "zabbix:secret")
+    assert status == 0 and "pgsaba_workers 1" in text
+    assert "401" in curl(daemon, "/metrics", *trusting, "-i")[1].splitlines()[0]
+    # As browsers do: HTTP/2 is offered, too, and what is chosen is what is spoken.
+    with socket.create_connection(("127.0.0.1", daemon.http_port), 10) as plain:
+        offered = tls.context(authority.certificate, alpn=["h2", "http/1.1"])
+        with offered.wrap_socket(plain) as secured:
+            assert secured.selected_alpn_protocol() == "http/1.1" and secured.version() == "TLSv1.3"
+            for byte in b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n":
+                secured.sendall(bytes([byte]))
+            answer = b""
+            while more := secured.recv(4096):  # a goodbye ends it, not a cut
+                answer += more
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"alive\n")
+    with socket.create_connection(("127.0.0.1", daemon.http_port), 10) as plain:
+        with pytest.raises(ssl.SSLError):
+            tls.context(alpn=["postgresql"]).wrap_socket(plain)
+    with socket.create_connection(("127.0.0.1", daemon.http_port), 10) as plain:
+        plain.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")  # in clear text nothing is told
+        assert b"alive" not in plain.recv(4096)
+    assert "secret" not in daemon.log
+
+
+def test_the_certificate_of_the_pages_is_reloaded(start_tls, authority):
+    first, second = authority.issue("pages"), authority.issue("pages", file="later")
+    daemon = start_tls(**files(first))
+    before = serial_shown(daemon, authority)
+    with socket.create_connection(("127.0.0.1", daemon.http_port), 10) as plain:
+        with tls.context(authority.certificate).wrap_socket(plain) as open_before:
+            daemon.reload({"http": files(second)})
+            wait_until(lambda: serial_shown(daemon, authority) != before, 10, "the new certificate")
+            open_before.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            assert open_before.recv(4096).startswith(b"HTTP/1.1 200")
+    after = serial_shown(daemon, authority)
+    daemon.reload({"http": {"key": first.key}})  # not its key: refused, and nothing changes
+    daemon.wait_for_log("reload refused.*http: the key does not belong")
+    assert serial_shown(daemon, authority) == after
+
+
+def test_only_who_shows_a_certificate_may_look(start_tls, authority, directory):
+    stranger = Authority(directory, "http-stranger").issue("zabbix")
+    daemon = start_tls(**files(authority.issue("pages")), ca=authority.certificate)
+    trusting = ["--cacert", authority.certificate]
+    known = authority.issue("zabbix")
+    shown = ["--cert", known.certificate, "--key", known.key]
+    assert curl(daemon, "/healthz", *trusting, *shown) == (0, "alive\n")
+    for nobody in ([], ["--cert", stranger.certificate, "--key", stranger.key]):
+        status, text = curl(daemon, "/healthz", *trusting, *nobody)
+        assert status != 0 and "alive" not in text
+
+
+def test_prometheus_reads_over_tls(start_tls, authority, directory):
+    daemon = start_tls(**files(authority.issue("pages")), user="zabbix", password="secret")
+    base, port = directory.make("prometheus-tls"), free_port()
+    (base / "prometheus.yml").write_text(json.dumps({
+        "global": {"scrape_interval": "1s"},
+        "scrape_configs": [{"job_name": "pgsaba", "scheme": "https",
+                            "tls_config": {"ca_file": authority.certificate},
+                            "basic_auth": {"username": "zabbix", "password": "secret"},
+                            "static_configs": [{"targets": [f"127.0.0.1:{daemon.http_port}"]}]}]}))
+    with open(base / "log", "wb") as log:
+        process = spawn(["prometheus", f"--config.file={base}/prometheus.yml",
+                         f"--storage.tsdb.path={base}/data", f"--web.listen-address=127.0.0.1:{port}"],
+                        log)
+
+    def is_up():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?query=up",
+                                        timeout=10) as reply:
+                return [one["value"][1] for one in json.load(reply)["data"]["result"]] == ["1"]
+        except (OSError, ValueError):
+            return False
+
+    try:
+        wait_until(is_up, 60, "Prometheus to read it")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_slow_and_many_who_look(start):
+    """Whoever is slow at asking makes way for those who ask."""
+    daemon = start()
+    held = [socket.create_connection(("127.0.0.1", daemon.http_port), 10) for _ in range(200)]
+    for number, one in enumerate(held):
+        one.sendall(b"GET /healthz HTTP/1.1\r\n"[:number % 20])
+    for _ in range(20):
+        assert get(daemon, "/healthz") == (200, "alive\n")
+    ended = 0
+    for one in held[:100]:  # the oldest went first
+        one.settimeout(10)
+        try:
+            ended += one.recv(1) == b""
+        except ConnectionResetError:
+            ended += 1
+    assert ended == 100
+    for one in held:
+        one.close()
+
+
+@pytest.mark.parametrize("what, answered", [
+    (b"GET / HTTP/1.1\r\n" + b"x: " + b"y" * 20_000, b"HTTP/1.1 431"),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"HTTP/1.1 400"),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"HTTP/1.1 505"),
+    (b"POST /metrics HTTP/1.1\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 413"),
+    (b"GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"HTTP/1.1 501"),
+    (b"GET /healthz HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", b"HTTP/1.1 200"),
+    (b"GET http://x/healthz HTTP/1.1\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n", b"HTTP/1.1 200"),
+])
+def test_odd_requests(start, what, answered):
+    daemon = start()
+    with socket.create_connection(("127.0.0.1", daemon.http_port), 10) as plain:
+        plain.sendall(what)
+        answer = b""
+        try:
+            while more := plain.recv(65536):
+                answer += more
+        except ConnectionResetError:  # it was still talking
+            pass
+    assert answer.startswith(answered) and answer.count(b"Content-Length") == 1

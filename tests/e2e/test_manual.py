@@ -66,6 +66,14 @@ def test_the_command_line_is_in_the_manual(pgsaba_binary):
         assert re.search(rf"\.BR {command}\b", text), command
 
 
+def test_the_figure_of_the_unit_is_what_systemd_says():
+    done = subprocess.run(["systemd-analyze", "security", "--offline=yes",
+                           SOURCE / "packaging/systemd/pgsaba.service"],
+                          capture_output=True, text=True, check=True)
+    figure = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)[1]
+    assert f"an exposure level of {figure} of 10" in (SOURCE / "man/pgsaba.1").read_text()
+
+
 def blocks_of(heading):
     section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return re.findall(r"```sh\n(.*?)```", section, re.S)

@@ -7,10 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from harness.certificates import Authority
 from harness.client import ServerError
 from harness.conversations import make_roles
+from harness.memory import occurrences
 from harness.pgsaba import Pgsaba
 from harness.processes import wait_until
+from harness.tls import context
 
 
 @pytest.fixture
@@ -170,6 +173,26 @@ def test_who_is_not_root_cannot_become_another(pgsaba_binary, directory):
     done = subprocess.run([pgsaba_binary, "serve", "-c", config], capture_output=True, text=True,
                           user="nobody", group="nogroup", extra_groups=[])
     assert done.returncode == 1 and 'cannot become "root"' in done.stderr
+
+
+@pytest.mark.parametrize("over", ["plain text", "TLS"])
+def test_a_typed_password_is_wiped_once_it_is_judged(start, cluster, directory, over):
+    """Right or wrong, whoever looks into the process afterwards finds none of it."""
+    right, wrong = "a word that was typed rightly", "a word that was typed wrongly"
+    certificate = Authority(directory, f"wiping-{over[0]}").issue("localhost")
+    tls = {"certificate": certificate.certificate, "key": certificate.key} if over == "TLS" else {}
+    encrypted = context() if over == "TLS" else None
+    daemon = start("plain", scram_secret(cluster, right), tls=tls)
+    clients = [daemon.connect(user="ann", password=right, tls=encrypted) for _ in range(3)]
+    for _ in range(3):
+        with pytest.raises(ServerError):
+            daemon.connect(user="ann", password=wrong, tls=encrypted)
+    assert occurrences(daemon.pid, right.encode()) == occurrences(daemon.pid, wrong.encode()) == 0
+    assert clients[0].value("select 1") == "1"
+    for client in clients:
+        client.close()
+    plain = start("plain", right, tls=tls)  # of which the list itself is kept
+    assert occurrences(plain.pid, right.encode()) > 0
 
 
 def test_no_core_dumps_unless_asked(start_pgsaba):

@@ -16,7 +16,8 @@ from harness.client import RawClient, ServerError
 from harness.cluster import PostgresCluster
 from harness.conversations import refusal
 from harness.differential import converse, is_complete
-from harness.processes import wait_until
+from harness.pgsaba import Pgsaba
+from harness.processes import free_port, wait_until
 from harness.tls import Refused, SlowTls, context, wrap
 from scripts import GROUPS
 
@@ -133,6 +134,49 @@ def test_the_refusals_say_what_is_missing(start_pgsaba, authority, certificate, 
     with pytest.raises((ssl.SSLError, ConnectionError)):
         daemon.connect(tls=context(certificate=shown("wrong authority", "postgres")))
     daemon.wait_for_log("TLS failed: .*(self-signed|unable to get local issuer)")
+
+
+@pytest.fixture
+def with_listeners(pgsaba_binary, directory, cluster):
+    started = []
+
+    def start(listeners, changes):
+        started.append(Pgsaba(pgsaba_binary, directory, [cluster], changes, "with_listeners"))
+        started[0].config["listen"] += listeners
+        return started[0].start()
+
+    yield start
+    for daemon in started:
+        daemon.stop()
+
+
+def test_each_listener_may_have_a_mode_of_its_own(with_listeners, roles, authority, certificate,
+                                                  shown):
+    """What tls.mode says is for the others, and what was listened on is what counts, not who asks."""
+    modes = ["disable", "prefer", "require", "verify-full", None]
+    listeners = [{"address": "127.0.0.1", "port": free_port(), **({"tls_mode": mode} if mode else {})}
+                 for mode in modes]
+    listeners.append({"address": "0.0.0.0", "port": free_port(), "tls_mode": "require"})
+    daemon = with_listeners(listeners, tls_of(certificate, mode="verify-ca",
+                                              ca=authority.certificate))
+    user = USERS["verify-full"]
+
+    def seen(listener, sslmode, kind="none"):
+        return verdict(("127.0.0.1", listener["port"]), user, sslmode, authority.certificate,
+                       shown(kind, user))
+
+    answers = [[seen(listener, "disable"), seen(listener, "require"),
+                seen(listener, "require", "other name"), seen(listener, "require", "right")]
+               for listener in listeners]
+    assert answers == [["plain", "refused", "refused", "refused"],
+                       ["plain", "TLS", "TLS", "TLS"],
+                       ["refused", "TLS", "TLS", "TLS"],
+                       ["refused", "refused", "refused", "TLS"],
+                       ["refused", "refused", "TLS", "TLS"],
+                       ["refused", "TLS", "TLS", "TLS"]]
+    daemon.reload({"listen": [{**listeners[0], "tls_mode": "prefer"}]})
+    daemon.wait_for_log("reload: listen stays .*127.0.0.1:\\d+ disable.* until the next start")
+    assert seen(listeners[0], "require") == "refused"
 
 
 def test_certificates_that_were_revoked(start_pgsaba, directory, authority, certificate, shown,

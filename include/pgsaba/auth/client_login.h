@@ -10,8 +10,9 @@
 // kFailed it sends the error and closes. Every message of the client moves to kDone or kFailed in
 // at most four steps. Owned by one session, on one thread; destroyed when the login ends.
 //
-// An unknown user, or one whose secret does not fit the method, goes through the same exchange with
-// the same lengths and gets the same answer as a wrong password (log_detail knows better).
+// An unknown user, or one whose secret does not fit the method, is given a made-up secret of the
+// usual kind and goes through all of it, with the same lengths, the same wishes for keys and the
+// same answer as for a wrong password (log_detail knows better): only the last word is another one.
 //
 // Sources: protocol section 53.2.1, PostgreSQL libpq/auth.c, auth-scram.c, RFC 5802 and 7677.
 #pragma once
@@ -45,8 +46,8 @@ struct ClientLoginSettings {
   // from it and the user's name, so that they are as stable as stored ones.
   Sha256Digest mock_key;
   std::uint32_t scram_iterations = kDefaultScramIterations;
-  // Which exchange unknown users get under kMd5; UserList::mostly_scram() knows.
-  bool unknown_users_use_scram = true;
+  // What unknown users are treated as having; UserList::usual_kind() knows.
+  SecretKind usual_secret = SecretKind::kScram;
 };
 
 struct ClientLoginStep {
@@ -120,6 +121,7 @@ class ClientLogin {
   Step judge(bool matches);
   bool uses_scram() const;
   std::string mock_salt() const;
+  Secret mock_secret() const;
   bool make_verifier();
   std::optional<Md5Hex> expected_md5() const;
 

@@ -12,10 +12,15 @@
 
 namespace pgsaba::auth {
 
-// As PostgreSQL's regular expressions: found anywhere in the name unless anchored. Names are at
-// most 127 bytes, so that no expression can take long in a line of any sane length.
+// Longer names meet no expression, and no rule of pg_hba.conf: the library's stack grows with them,
+// and strangers choose them. PostgreSQL knows 63 bytes of a name.
+inline constexpr std::size_t kMaxMatchedBytes = 127;
+
+// As PostgreSQL's regular expressions: found anywhere in the name unless anchored. No references to
+// groups, for which the library would try exponentially many ways.
 using Pattern = std::shared_ptr<const std::regex>;
 Result<Pattern> compile_pattern(std::string_view expression);
+bool found_in(const Pattern& pattern, std::string_view name);
 
 struct NamePattern {
   enum class Kind { kName, kPattern, kAll, kSameUser, kReplication };

@@ -3,8 +3,8 @@
 // one it is derived here and now (tests, the simulator). Equal wishes wait for one derivation.
 //
 // Bounded: only a few orders are under way at a time, the rest wait here, as long as the logins
-// that want them are there. Keys that will be of use again go before the guesses of clients, so
-// that a storm of wrong passwords does not keep servers from being opened.
+// that want them are there. What servers' logins need goes before what clients' do, and that before
+// the guesses of clients, so that a storm of logins does not keep servers from being opened.
 //
 // Owned by one thread; must outlive its waiters.
 #pragma once
@@ -75,7 +75,7 @@ class ScramKeyDesk {
   ScramKeyCache cache_;
   std::map<Order, std::unique_ptr<PendingKeys>> pending_;
   std::map<ScramKeyCache::Id, PendingKeys*> by_id_;
-  std::set<std::pair<bool, Order>> queue_;  // guesses (true) behind what will be of use again
+  std::set<std::pair<KeepKeys, Order>> queue_;
   std::size_t under_way_ = 0;
   Order last_order_ = 0;
 };

@@ -41,13 +41,19 @@ struct ScramPassThrough {
   std::uint32_t iterations = kDefaultScramIterations;
 };
 
+// Whether derived keys are worth keeping; in the order in which wishes are fulfilled.
+enum class KeepKeys : std::uint8_t {
+  kForServers,  // what our own logins need
+  kForClients,  // listed users' secrets, and those made up for users that are not listed
+  kNever,       // a client's guess: keeping those would let strangers fill the cache
+};
+
 // A wish for keys: all that derive_keys() needs, so that it can travel to another thread.
 struct ScramKeyRequest {
   SecretBytes password;
   SecretBytes salt;
   std::uint32_t iterations = kDefaultScramIterations;
-  // False if the password is a client's guess: keeping those would let strangers fill the cache.
-  bool cacheable = true;
+  KeepKeys keep = KeepKeys::kForServers;
 };
 
 ScramKeys derive_keys(const ScramKeyRequest& request);

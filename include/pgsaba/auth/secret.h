@@ -7,6 +7,7 @@
 #include <pgsaba/auth/secret_bytes.h>
 #include <pgsaba/base/result.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -28,6 +29,10 @@ struct Md5Secret {
 };
 
 using Secret = std::variant<NoSecret, PlainSecret, Md5Secret, ScramVerifier>;
+
+// In the order of Secret.
+enum class SecretKind : std::uint8_t { kNone, kPlain, kMd5, kScram };
+inline SecretKind kind_of(const Secret& secret) { return static_cast<SecretKind>(secret.index()); }
 
 // "" is NoSecret; `md5` + 32 lower-case hex digits and `SCRAM-SHA-256$<iterations>:<salt>$<stored
 // key>:<server key>` are what they look like; anything else is a plain password. A text that begins

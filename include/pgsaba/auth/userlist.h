@@ -10,11 +10,13 @@
 #include <pgsaba/auth/secret.h>
 #include <pgsaba/base/result.h>
 
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 namespace pgsaba::auth {
@@ -35,9 +37,9 @@ class UserList {
   void set(std::string user, Secret secret);
   std::size_t size() const { return secrets_.size(); }
 
-  // True if SCRAM secrets are in the majority (or the list is empty): what an unknown user should
-  // look like, see ClientLoginSettings::unknown_users_use_scram.
-  bool mostly_scram() const;
+  // What the secrets of most users are; SCRAM if there are as many of those as of another kind:
+  // what an unknown user should look like, see ClientLoginSettings::usual_secret.
+  SecretKind usual_kind() const;
   // The users that came, went or have another secret than in `before`, sorted; for a reload.
   std::vector<std::string> changed_since(const UserList& before) const;
   friend Status check_previous(const UserList& previous, const UserList& present);
@@ -52,6 +54,7 @@ class UserList {
     }
   };
   std::unordered_map<std::string, Secret, Hash, std::equal_to<>> secrets_;
+  std::array<std::size_t, std::variant_size_v<Secret>> kinds_{};  // how many there are of each
 };
 
 // Why a list of previous secrets cannot be what it is meant for: a SCRAM secret that has another

@@ -66,6 +66,7 @@ struct Listener {
   std::string unix_directory = {};
   std::uint32_t unix_mode = 0777;
   std::string unix_group = {};
+  std::optional<TlsMode> tls_mode = {};  // that of `tls`, if it is not set
 
   bool is_unix() const { return !unix_directory.empty(); }
   bool operator==(const Listener&) const = default;
@@ -124,9 +125,6 @@ struct ClientTls {
   TlsSettings settings = {};
   std::vector<TlsFiles> more = {};  // for clients that ask for other names (SNI)
 
-  bool offered() const {
-    return settings.mode != TlsMode::kDisable && !settings.files.certificate.empty();
-  }
   bool operator==(const ClientTls&) const = default;
 };
 
@@ -213,6 +211,7 @@ struct Auth {
       "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
       "FROM pg_catalog.pg_authid WHERE rolname = $1 AND rolcanlogin";
   Micros query_ttl_us = 30 * kSecond;
+  Micros secret_ttl_us = 600 * kSecond;
 };
 
 struct Admin {
@@ -226,6 +225,10 @@ struct Http {
   std::uint16_t port = 0;  // 0: no HTTP
   std::string user = {};   // empty: everybody may look
   std::string password = {};
+  TlsFiles files = {};  // none: in clear text
+  std::string ca = {};  // who signs the certificates that are asked for; empty: none are
+
+  bool has_tls() const { return !files.certificate.empty(); }
 };
 
 struct Routing {
@@ -357,6 +360,13 @@ const DatabaseSettings* find_database(const Config& config, std::string_view nam
 const UserSettings* find_user(const Config& config, std::string_view name);
 // Of what `user`, as the client logged in, does in the database: the user's word is the stronger.
 RoutePolicy route_of(const Config& config, const DatabaseSettings& database, std::string_view user);
+
+// Of clients that come in at this listener; never on Unix sockets.
+TlsMode tls_mode_of(const Config& config, const Listener& listener);
+// Of clients that came in at this address of ours, as numbers.
+TlsMode tls_mode_at(const Config& config, std::string_view host, std::uint16_t port);
+// There is a certificate, and somewhere it is offered.
+bool offers_tls(const Config& config);
 
 // The names of the admin console, which no database may have.
 bool is_admin_database(std::string_view name);

@@ -94,6 +94,9 @@ class Connection : public Pollable {
   // From the next byte on all is TLS; `received` has come of it already. What was sent before must
   // be out.
   void start_tls(std::unique_ptr<TlsSession> session, Bytes received);
+  void no_more_passwords() {
+    if (tls_ && tls_->open) tls_->session->no_more_passwords();
+  }
   bool shakes_hands() const { return tls_ && !tls_->open; }
   // Hands are shaken, or could not be: `tls_failure`.
   virtual void secured() {}
@@ -129,7 +132,7 @@ class Connection : public Pollable {
   std::size_t sealed_bytes() const { return tls_ ? tls_->unsent.size() : 0; }
   void continue_handshake();
   void ask_for_handshake(Bytes received);
-  void fail_handshake(std::string why);
+  void fail_handshake(std::string why, TlsFailure kind);
   void end_tls();
 
   Turn* turn_;

@@ -8,6 +8,7 @@
 // must outlive them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -32,6 +33,13 @@ struct HandshakeStep {
   void compute() { outcome = session->shake_hands(received, to_send); }
 };
 
+// How handshakes ended, since the start.
+struct HandshakeCounts {
+  std::uint64_t full = 0;
+  std::uint64_t resumed = 0;  // from an earlier session: no certificate, no signature
+  std::array<std::uint64_t, kTlsFailures> failed = {};  // by TlsFailure
+};
+
 class HandshakeDesk {
  public:
   // Takes a step to be computed; the answer is a later call of `deliver`, on the desk's thread.
@@ -44,6 +52,9 @@ class HandshakeDesk {
   // The connection does not want its answer any more.
   void leave(std::uint64_t number);
 
+  // Of handshakes with servers, or with clients.
+  HandshakeCounts& counts(bool to_server) { return counts_[to_server ? 1 : 0]; }
+
  private:
   void send_next();
 
@@ -53,6 +64,7 @@ class HandshakeDesk {
   std::deque<HandshakeStep> clients_;
   std::size_t under_way_ = 0;
   std::uint64_t last_ = 0;
+  std::array<HandshakeCounts, 2> counts_;
 };
 
 }  // namespace pgsaba::net

@@ -54,12 +54,26 @@ struct TlsOptions {
   TlsVerify verify = TlsVerify::kNothing;
   TlsVersion minimum = TlsVersion::k12;
   TlsVersion maximum = TlsVersion::k13;
-  std::string ciphers = {};       // of TLS 1.2, in OpenSSL's words
-  std::string ciphersuites = {};  // of TLS 1.3
-  std::string curves = {};        // "X25519:P-256"
+  std::string ciphers = {};             // of TLS 1.2, in OpenSSL's words
+  std::string ciphersuites = {};        // of TLS 1.3
+  std::string curves = {};              // "X25519:P-256"
+  std::string protocol = "postgresql";  // what is spoken inside (ALPN), as registered with IANA
 
   bool operator==(const TlsOptions&) const = default;
 };
+
+// Why hands could not be shaken.
+enum class TlsFailure : std::uint8_t {
+  kNone,
+  kNothingInCommon,  // no version, cipher, curve or protocol that both sides have
+  kCertificate,      // the peer's is missing, or not good
+  kRefusedByPeer,    // it has said so, by an alert: of our certificate, for one
+  kNotTls,
+  kPeerLeft,
+  kOther,
+};
+inline constexpr std::size_t kTlsFailures = 7;
+std::string_view text_of(TlsFailure failure);  // "not_tls"
 
 class TicketKeys;
 class TlsSession;
@@ -93,9 +107,13 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
   static int use_ticket_key(ssl_st* session, unsigned char* name, unsigned char* iv,
                             evp_cipher_ctx_st* cipher, evp_mac_ctx_st* mac, int sealing);
   static int choose_identity(ssl_st* session, int* alert, void* context);
+  static int choose_protocol(ssl_st* session, const unsigned char** out, unsigned char* size,
+                             const unsigned char* in, unsigned int in_size, void* context);
+  void serve_clients(ssl_ctx_st* context) const;
 
   Side side_;
   TlsOptions options_;
+  std::string protocol_list_;     // as RFC 7301 writes it
   std::vector<Handle> contexts_;  // one an identity; at least one
   const std::unique_ptr<TicketKeys> tickets_;
 };
@@ -123,6 +141,9 @@ class TlsSession {
   static constexpr std::size_t kKeptBytes = 40'000;
   Read read(Bytes received, std::span<std::uint8_t> into, std::vector<std::uint8_t>& out);
   bool keeps_bytes() const { return !kept_.empty(); }
+  // At the server's side libssl wipes its copy of what it has opened, which may be a password, until
+  // this is said.
+  void no_more_passwords();
   // Seals `plain` in records of up to 16 KiB. False: the session is unusable.
   bool write(Bytes plain, std::vector<std::uint8_t>& out);
   // Tells the peer that no more comes.
@@ -130,10 +151,11 @@ class TlsSession {
 
   // Why it failed, in words for a log.
   const std::string& failure() const { return failure_; }
+  TlsFailure failure_kind() const { return failure_kind_; }
   // "TLSv1.3/TLS_AES_256_GCM_SHA384/ECDH=X25519", as PgBouncer writes it.
   std::string description() const;
-  // The peer asked for the protocol `postgresql` (ALPN), or agreed to it.
-  bool speaks_postgresql() const;
+  // The peer asked for the protocol of the context's options (ALPN), or agreed to it.
+  bool agreed_on_protocol() const;
   bool resumed() const;
   // The peer has shown a certificate, which was found good.
   bool peer_is_known() const;
@@ -166,6 +188,7 @@ class TlsSession {
   std::vector<std::uint8_t>* out_ = nullptr;  // where it writes to, during a call
   std::vector<std::uint8_t> kept_;            // came behind the handshake
   std::string failure_;
+  TlsFailure failure_kind_ = TlsFailure::kNone;
   std::uint32_t restarts_ = 0;  // messages of the handshake's kind behind it, in one call
   bool done_ = false;
 };

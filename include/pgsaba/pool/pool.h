@@ -25,6 +25,7 @@
 #include "pgsaba/pool/dedicated_servers.h"
 #include "pgsaba/pool/known_answers.h"
 #include "pgsaba/pool/pin_places.h"
+#include "pgsaba/pool/sequence_habits.h"
 #include "pgsaba/pool/slots.h"
 #include "pgsaba/server/server_connection.h"
 #include "pgsaba/stats/traffic_times.h"
@@ -190,6 +191,11 @@ class Pool final : public server::ServerOwner {
   // Some client asks currval or lastval; it has done so within the hour.
   void sequences_are_read();
   bool sequences_read_lately() const;
+  SequenceHabits& sequence_habits() { return sequence_habits_; }
+  // A client waits for a server, or to keep one, in whichever worker.
+  bool others_wait() const {
+    return !pin_waiters_.empty() || shared_->waiting_workers.load(std::memory_order_relaxed) > 0;
+  }
 
   // What clients need not ask its servers again.
   KnownAnswers& known_answers() { return known_answers_; }
@@ -274,6 +280,7 @@ class Pool final : public server::ServerOwner {
   stats::TrafficTotals totals_;
   stats::TrafficTimes times_;
   KnownAnswers known_answers_;
+  SequenceHabits sequence_habits_;
   std::array<Servers, 4> lists_;  // by Place
   Servers& idle_ = servers_at(Place::kIdle);
   Servers& opening_ = servers_at(Place::kOpening);

@@ -54,6 +54,10 @@ struct Catalogue {
   std::shared_ptr<const sql::AccessRules> rules;  // never null
   std::uint64_t covers = 0;                       // Definitions::count
   bool reads_sequences = false;  // functions, views or rules ask currval or lastval
+  std::shared_ptr<const Definitions> definitions = nullptr;
+
+  // Nothing was defined since.
+  bool is_current() const { return !definitions || covers == definitions->count(); }
 };
 
 struct DatabaseName {

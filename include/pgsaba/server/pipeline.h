@@ -51,6 +51,18 @@ struct Expected {
   bool refused = false;         // it fails for certain, and the client reads why from pgsaba
 };
 
+// What would have made or dropped a prepared statement, if only the unnamed one.
+inline bool alters_statements(const Expected& entry) {
+  return entry.request == Request::kParse || entry.request == Request::kClose ||
+         entry.request == Request::kQuery;
+}
+
+// A Close of pgsaba's own of a name that some other client has given.
+inline bool closes_name(const Expected& entry) {
+  return entry.request == Request::kClose && entry.disposition != Disposition::kForward &&
+         entry.statement == 0 && entry.change != 0;
+}
+
 // A Parse of pgsaba's own under a name of the client's.
 inline bool is_named_copy(const Expected& entry) {
   return entry.request == Request::kParse && entry.disposition != Disposition::kForward &&
@@ -97,9 +109,15 @@ class Pipeline {
            at(0).disposition == Disposition::kSwallow;
   }
 
-  // A Parse or Close that the server will never execute, because an error skipped it. Call until
-  // nothing is left after each error and each `expect`.
+  // A message that the server will never execute, because an error skipped it, and that would have
+  // changed what prepared statements it has. Call until nothing is left after each error and each
+  // `expect`.
   std::optional<Expected> take_skipped();
+
+  // Numbers what is sent by the Sync or Query that ends it: the batch that a message belongs to
+  // which is sent now, and whether such a batch has been answered to its end.
+  std::uint64_t batch() const { return ends_sent_; }
+  bool answered(std::uint64_t batch) const { return ends_seen_ > batch; }
 
   // Nothing is owed, and no extended message waits for its Sync.
   bool empty() const { return count_ == 0 && !skipping_ && !copying_in_ && !batch_open_; }
@@ -150,6 +168,8 @@ class Pipeline {
   std::size_t count_ = 0;
   std::size_t alterations_ = 0;           // of what the server knows, among the entries
   std::size_t alterations_in_batch_ = 0;  // those behind the last Sync or Query
+  std::uint64_t ends_sent_ = 0;           // Syncs, Queries and function calls
+  std::uint64_t ends_seen_ = 0;           // those that are answered, skipped, or went into a COPY
   std::vector<Expected> skipped_;
   wire::TransactionStatus status_ = wire::TransactionStatus::kIdle;
   bool batch_open_ = false;     // extended messages were sent and their Sync was not

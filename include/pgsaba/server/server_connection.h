@@ -77,6 +77,9 @@ class LeaseHolder {
   virtual std::string statement_name(std::uint32_t id) = 0;
   // The server's plan of a statement does not fit its tables any more (the client has the error).
   virtual void statement_outdated(std::uint32_t id) = 0;
+  // The server reads nothing any more up to a Sync that has not been sent yet: no ReadyForQuery
+  // comes before that.
+  virtual void waits_for_sync() {}
   // SET or RESET was executed for the client.
   virtual void setting_done() = 0;
   // The BEGIN that was answered before is executed, and it was not: nothing that the client sent
@@ -99,6 +102,8 @@ class LeaseHolder {
   // It failed: true if it is run elsewhere. The client hears nothing of this then, and the holder
   // has let go of the server.
   virtual bool runs_elsewhere(const wire::ErrorFields&) { return false; }
+  // An error of the server's goes to the client.
+  virtual void server_error(const wire::ErrorFields&) {}
   // Whether the client hears of a notification on this channel from this server.
   virtual bool wants_notification(std::string_view channel) = 0;
   // ReadyForQuery went to the client. The holder may release the server now.
@@ -130,6 +135,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
 
   // Connects and logs in; the owner hears of the outcome.
   Status open_connection(const net::Address& address, const net::SocketOptions& options);
+  void expect_primary() { login_.expect_primary(); }
 
   State state() const { return state_; }
   std::uint64_t id() const { return id_; }
@@ -189,6 +195,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   // Whatever others have drawn from sequences in this session is unknown to it from now on.
   void forget_sequences(std::uint64_t client);
   // Sends a query of pgsaba's; the holder gets all that comes back.
+  // What another client has left under its own names is closed first.
   void ask(std::string_view sql);
 
   // The client's own frame (or its first piece), and what follows of it.
@@ -208,17 +215,28 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
            (!statements_.holds(statement) || pipeline_.alters(statement));
   }
   bool unsure() const { return pipeline_.alters_earlier(); }
-  // Whose unnamed statement the server has: 0 for nobody's, else a number of the holder's choice.
-  std::uint64_t unnamed_owner() const { return unnamed_owner_; }
+  // Whose unnamed statement the server has: 0 for nobody's, else a number of the holder's choice,
+  // or kUnknownOwner: an error has, or may yet have, skipped what should have made or dropped it.
+  std::uint64_t unnamed_owner() const {
+    const bool certain = pipeline_.batch() == unnamed_since_ || pipeline_.answered(unnamed_since_);
+    return certain ? unnamed_owner_ : kUnknownOwner;
+  }
   // The unnamed statement of the client, parsed again; its reply is swallowed.
   void need_unnamed(std::string_view rest, std::uint64_t owner);
   // Whatever unnamed statement it has is somebody else's: the server must refuse to use it.
   void drop_unnamed();
-  void unnamed_is(std::uint64_t owner) { unnamed_owner_ = owner; }
+  void unnamed_is(std::uint64_t owner) {
+    unnamed_owner_ = pipeline_.skipping() ? kUnknownOwner : owner;
+    unnamed_since_ = pipeline_.batch();
+  }
   // For SQL that uses statements by name: under the client's own names the server has those
   // `needed`, and of its others none that is not one of `own`. False: it was so already. Replies
   // are swallowed. A statement that cannot be made any more fails what needs it, and nothing else.
   bool need_names(const StatementsByName& own, const StatementsByName& needed);
+  // Whether an error in an earlier batch could still mean that some of that was skipped.
+  bool names_in_doubt() const {
+    return names_since_ && *names_since_ != pipeline_.batch() && !pipeline_.answered(*names_since_);
+  }
   bool has_name(std::string_view name) const { return named_.contains(name); }
   // What it really has under such names, as it says itself.
   void names_are(const StatementsByName& names);
@@ -289,6 +307,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   Restoration restoration_to(const SettingsRef& wanted);
   void close_copy(std::uint32_t statement, std::string& frames);
   void forget_skipped();
+  void close_strays();
   void named_copy_failed(const wire::Piece& piece, const wire::ErrorFields& error, Run& run);
   void lost(CloseReason reason);
 
@@ -317,15 +336,20 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   bool beginning_ = false;  // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
   std::string refusal_;  // the error that stands for that of the statement refused
+  static constexpr std::uint64_t kUnknownOwner = UINT64_MAX - 1;
   std::uint64_t unnamed_owner_ = 0;
+  std::uint64_t unnamed_since_ = 0;  // the batch that made it so
   // What it has under a client's own name; the number is that of its Parse.
   struct Named {
     std::uint32_t statement = 0;  // 0: it cannot be made again
     std::uint32_t edition = 0;
     std::uint32_t number = 0;
+    bool stray = false;  // some other client's, whose Close was skipped
   };
   std::map<std::string, Named, std::less<>> named_;
   std::uint32_t next_named_ = 0;
+  std::vector<std::pair<std::uint32_t, std::string>> closing_;  // by Expected::change
+  std::optional<std::uint64_t> names_since_;  // the last batch of a client's that changed them
   std::string named_error_;  // why one of those that were needed last could not be made
   ServerStatements statements_;
   wire::ErrorFields last_error_;

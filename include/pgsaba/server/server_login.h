@@ -39,6 +39,9 @@ class ServerLogin {
   ServerLogin(std::shared_ptr<const ServerTarget> target, const auth::ScramKeyCache& keys);
   ~ServerLogin();
 
+  // The server should be a primary. One that says that it is none is asked: a pooler in between may
+  // say what was true when it logged in itself.
+  void expect_primary() { expects_primary_ = true; }
   // Everything begins anew, on another connection: `start` follows.
   void restart();
   // The first bytes to send, and what the login is bound to; the target's wish is added.
@@ -58,6 +61,7 @@ class ServerLogin {
  private:
   Outcome on_authentication(Bytes body, std::string& out);
   Outcome follow(const auth::ServerAuthStep& step, std::string& out);
+  Outcome on_standby_answer(char tag, Bytes body);
   auth::ServerCredentials credentials() const;
   Outcome fail(std::string_view sqlstate, std::string message);
 
@@ -65,6 +69,8 @@ class ServerLogin {
   const auth::ScramKeyCache& keys_;
   auth::ServerBinding binding_;
   std::unique_ptr<auth::ServerAuthenticator> authenticator_;
+  bool expects_primary_ = false;
+  bool asks_ = false;  // whether it is a standby
   wire::ParameterList parameters_;
   wire::CancelKey cancel_key_;
   wire::ErrorFields error_;

@@ -84,6 +84,9 @@ enum class EndReason : std::uint8_t {
   kAdmin,
 };
 std::string_view describe(EndReason reason);
+// Why a login came to nothing that ended for this reason, maybe with an error, in a word for
+// statistics; empty: it was none.
+std::string_view login_refusal(EndReason reason, std::string_view sqlstate);
 
 class ClientSession final : public net::Connection,
                             public pool::Waiter,
@@ -141,7 +144,7 @@ class ClientSession final : public net::Connection,
 
   // Ends the session; with an error, the client is told first.
   void end(EndReason reason);
-  void end(EndReason reason, const wire::ErrorFields& error);
+  void end(EndReason reason, const wire::ErrorFields& error, std::string_view for_log = {});
   // The limits that a running or idle transaction has; called by the worker's clock.
   void check_limits(Micros now);
   // The limit for a client that has no server.
@@ -191,6 +194,7 @@ class ClientSession final : public net::Connection,
   void statements_discarded() override;
   std::string statement_name(std::uint32_t id) override;
   void statement_outdated(std::uint32_t id) override;
+  void waits_for_sync() override;
   void setting_done() override;
   bool holds_ready() override;
   // All of it was sent, and nothing behind it.
@@ -198,6 +202,9 @@ class ClientSession final : public net::Connection,
     return !request_.empty() && !again_ && !leaving_ && batches_sent_ > batches_before_lease_;
   }
   bool runs_elsewhere(const wire::ErrorFields& error) override;
+  void server_error(const wire::ErrorFields& error) override {
+    host_.server_error_told(error.sqlstate);
+  }
   void ready_comes(wire::TransactionStatus status) override;
   bool wants_notification(std::string_view channel) override;
   void own_query_done() override { deliver_cancel(); }
@@ -229,8 +236,9 @@ class ClientSession final : public net::Connection,
   std::size_t consume_startup(Bytes input);
   std::size_t on_encryption_request(bool ssl, Bytes input, std::size_t consumed);
   std::size_t begin_direct_tls(Bytes input);
+  void tell_refusal() const;
   bool may_use_tls() const;
-  bool is_local() const;
+  config::TlsMode tls_mode() const;
   bool encrypted_as_needed();
   void secured() override;
   void on_startup(const wire::StartupMessage& startup);
@@ -323,6 +331,7 @@ class ClientSession final : public net::Connection,
                                 std::string& room) const;
   server::PreparedRef as_said_now(server::PreparedRef statement);
   bool in_doubt(std::string_view name) const;
+  bool unnamed_in_doubt() const;
   NamedStatements& names();
   sql::Effects match_names(sql::Effects effects, std::string_view sql);
   sql::Effects effects_of_prepared(std::string_view name) const;
@@ -400,10 +409,6 @@ class ClientSession final : public net::Connection,
   LeaseTraces& traces();
   void note_statement(sql::Effects effects, std::string_view text,
                       std::optional<Bytes> bind = std::nullopt);
-  void note_sequence_read(sql::Effects effects);
-  bool reads_sequences() const;
-  void forget_foreign_draws();
-  sql::Effects guard_sequences(sql::Effects effects);
   void note_dialect(std::string_view name, std::string_view value);
   void reread_settings();
   bool pools_transactions() const { return mode_ != config::PoolMode::kSession; }
@@ -424,6 +429,18 @@ class ClientSession final : public net::Connection,
   void tell_held_parameters();
   void finish_lease();
   void release_ready();
+
+  // client_sequences.cc
+  void note_sequence_read(sql::Effects effects);
+  bool reads_sequences() const;
+  void forget_foreign_draws();
+  sql::Effects guard_sequences(sql::Effects effects, std::string_view text);
+  void note_insert(std::string_view text);
+  void keep_draws(sql::Effects effects);
+  sql::Effects effects_of(const wire::Piece& piece) const;
+  std::optional<Taken> take_held(const wire::Piece& piece, Bytes ahead);
+  void end_hold();
+  bool hold_is_over(Micros idle) const;
 
   // client_channels.cc
   std::vector<std::string> channels_left(const StateAnswer& answer) const;
@@ -487,7 +504,11 @@ class ClientSession final : public net::Connection,
   Settling settling_ = Settling::kState;
   std::uint8_t questions_canceled_ = 0;
   bool drew_in_lease_ = false;    // from a sequence, perhaps
-  bool reads_sequences_ = false;  // it has asked for currval or lastval before
+  bool reads_sequences_ = false;  // it has asked for currval or lastval in vain before
+  // Of what the lease has drawn it will be asked, or has been: its server is held.
+  enum class Draws : std::uint8_t { kNone, kUnasked, kAsked };
+  Draws draws_ = Draws::kNone;
+  std::uint32_t inserted_into_ = 0;  // the table that it inserted into last (SequenceHabits)
   Pins pins_;
   Pins counted_;   // of these, in the totals
   Pins foreseen_;  // what the statement that was looked at last may keep a server for

@@ -128,6 +128,12 @@ class SessionHost {
   // The session is closed: it is destroyed when the turn ends.
   virtual void bury(ClientSession& session) = 0;
   virtual void log_client(const ClientSession& session, std::string_view event) = 0;
+  // The client hears this error of ours; `for_log` is what only an administrator may know of it.
+  virtual void error_told(const ClientSession& session, const wire::ErrorFields& error,
+                          std::string_view for_log) = 0;
+  virtual void server_error_told(std::string_view sqlstate) = 0;
+  // It did not get in. Both are literals: what it was asked for, and why that came to nothing.
+  virtual void login_refused(std::string_view method, std::string_view reason) = 0;
   // The same for what anybody can bring about who reaches us: there may be a lot of it.
   virtual void log_tls_failure(const ClientSession& session, std::string_view why) = 0;
 

@@ -173,6 +173,10 @@ std::optional<PlainEnd> plain_end(std::string_view sql, const Dialect& dialect);
 // The same of the first statement; others may follow.
 std::optional<PlainEnd> leading_end(std::string_view sql, const Dialect& dialect);
 
+// The name behind the first INTO of an INSERT, as it is written: with its schema, and its quotes.
+// Empty where it does not stand among the first words. Does not allocate.
+std::string_view inserted_table(std::string_view sql, const Dialect& dialect);
+
 // What the string's UNLISTEN and DISCARD ALL name.
 struct Unlistened {
   bool all = false;

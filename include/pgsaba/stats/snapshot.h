@@ -163,6 +163,28 @@ struct MemoryRow {
   std::uint32_t free = 0;  // entries
 };
 
+// How handshakes of TLS ended: "full", "resumed", or failed, and why.
+struct HandshakeRow {
+  bool to_servers = false;
+  std::string result;
+  std::string reason;  // empty unless it failed
+  std::uint64_t count = 0;
+};
+
+// Logins that came to nothing, by what was asked for and why.
+struct RefusedLoginRow {
+  std::string method;
+  std::string reason;
+  std::uint64_t count = 0;
+};
+
+// Errors that clients were told, by SQLSTATE: our own, or those of servers.
+struct ErrorRow {
+  bool of_servers = false;
+  std::string sqlstate;
+  std::uint64_t count = 0;
+};
+
 struct WorkerSnapshot {
   std::uint32_t worker = 0;
   Micros time = 0;
@@ -176,6 +198,9 @@ struct WorkerSnapshot {
   std::vector<PinRow> pins;
   std::vector<MemoryRow> memory;
   std::vector<PreparedCopies> prepared;
+  std::vector<HandshakeRow> handshakes;
+  std::vector<RefusedLoginRow> refused_logins;
+  std::vector<ErrorRow> errors;
 };
 
 }  // namespace pgsaba::stats

@@ -31,6 +31,7 @@ struct Picture {
   std::shared_ptr<const auth::HostAccess> console_access;  // null: the same as for everybody
   // To clients (null: no TLS is offered), and to servers by cluster (none: none is asked for).
   std::shared_ptr<const net::TlsContext> client_tls;
+  std::shared_ptr<const net::TlsContext> http_tls;  // the control thread's
   std::map<std::string, std::shared_ptr<const net::TlsContext>, std::less<>> server_tls;
   std::shared_ptr<const routing::Topology> topology;
   // All addresses of each server, by cluster, in the order of its servers; none while a name could

@@ -20,6 +20,7 @@
 #include "pgsaba/pool/pool.h"
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/session/session_host.h"
+#include "pgsaba/stats/tally.h"
 #include "pgsaba/worker/mail.h"
 #include "pgsaba/worker/picture.h"
 #include "pgsaba/worker/process.h"
@@ -28,6 +29,7 @@ namespace pgsaba::worker {
 
 class Acceptor;
 class CancelConnection;
+class FoundSecrets;
 class ListenDesk;
 
 class Worker final : public session::SessionHost, public pool::PoolHost {
@@ -94,6 +96,12 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
                      session::Phase to) override;
   void bury(session::ClientSession& session) override;
   void log_client(const session::ClientSession& session, std::string_view event) override;
+  void error_told(const session::ClientSession& session, const wire::ErrorFields& error,
+                  std::string_view for_log) override;
+  void server_error_told(std::string_view sqlstate) override { server_errors_.count(sqlstate); }
+  void login_refused(std::string_view method, std::string_view reason) override {
+    ++refused_logins_[{method, reason}];
+  }
   void log_tls_failure(const session::ClientSession& session, std::string_view why) override;
   bool console_open(session::ClientSession& session) override;
   void console_input(session::ClientSession& session, Bytes frame) override;
@@ -150,6 +158,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void expire_sessions();
   void release_brakes();
   void keep_secret(const session::ClientSession& session, const auth::Secret& secret);
+  void forget_secrets();
+  // Of a database and a user: their servers are logged in to with another one from now on.
+  void secret_changed(const std::pair<std::string, std::string>& who);
   void count_login(session::ClientSession& session);
   std::string brake_name(const session::ClientSession& session) const;
   void tick_pools();
@@ -169,6 +180,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   session::ClientSession* find_client(std::uint32_t id);
   std::uint32_t new_client_id();
   Sessions& sessions_in(session::Phase phase) { return sessions_[static_cast<std::size_t>(phase)]; }
+  void log_line(const session::ClientSession& session, std::string_view event) const;
   void report_tls_failures();
   void cancel_here(const wire::CancelKey& key);
   void start_cancels();
@@ -211,6 +223,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   // worker_snapshot.cc
   void list_clients();
   std::map<const pool::Pool*, std::uint32_t> count_clients(stats::WorkerSnapshot& shot);
+  void add_access(stats::WorkerSnapshot& shot);
   stats::WorkerSnapshot snapshot(stats::Detail detail);
 
   std::size_t index_;
@@ -221,8 +234,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   Mailbox mailbox_;
   auth::ScramKeyDesk scram_keys_;
   server::SettingsTable settings_;
-  // By database and user: what servers said of users that no file lists.
-  std::map<std::pair<std::string, std::string>, auth::Secret> found_secrets_;
+  const std::unique_ptr<FoundSecrets> found_secrets_;
+  Micros next_forgetting_ = 0;                                     // of those
   std::unordered_map<std::uint32_t, std::string> counted_logins_;  // where they come from
   std::multimap<Micros, std::uint32_t> braked_;  // logins by the time they may go on
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
@@ -255,6 +268,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   struct Listing;
   std::deque<Listing> listings_;  // clients being listed, some per turn
   std::unique_ptr<ListenDesk> listen_desk_;
+  stats::Tally errors_told_;    // of ours, by SQLSTATE
+  stats::Tally server_errors_;  // of servers'
+  std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> refused_logins_;
   // Of this second: what anybody may bring about without a login must not fill the log.
   std::uint32_t tls_failures_ = 0;
   Micros tls_failures_since_ = 0;

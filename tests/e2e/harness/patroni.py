@@ -91,9 +91,9 @@ class PatroniNode:
         return self.sql(text)[0][0]
 
     def kill_server(self):
-        """PostgreSQL dies, and its Patroni sees it."""
+        """PostgreSQL dies, and its Patroni sees it. First whoever would let clients in again."""
         pid = int((self._data / "postmaster.pid").read_text().split()[0])
-        for process in [*children_of(pid), pid]:
+        for process in [pid, *children_of(pid)]:
             subprocess.run(["kill", "-9", str(process)], check=False, stderr=subprocess.DEVNULL)
 
     def control(self, *words):

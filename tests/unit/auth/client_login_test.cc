@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <pgsaba/auth/client_login.h>
 #include <pgsaba/auth/digest.h>
+#include <pgsaba/auth/scram_key_cache.h>
 #include <pgsaba/auth/server_authenticator.h>
 
 #include <optional>
@@ -33,25 +34,32 @@ Secret md5(std::string_view password, std::string_view user) {
 Secret scram(std::string_view password) { return derive_verifier(password, "0123456789abcdef", 2); }
 std::string text_of_string(std::string_view text) { return std::string(text) + '\0'; }
 
-// What one whole login looked like from outside.
+// What one whole login looked like from outside, and what it cost: all that takes time is keys.
 struct Login {
   std::string shape;  // "10:15 11:84 …" codes and lengths sent, then the outcome
   std::string outcome;
   LoginError error;
   int derivations = 0;
+  std::string wishes;  // "3*16 kept 1" iterations, bytes of salt, and what becomes of the keys
   std::optional<ScramPassThrough> pass_through;
 };
 
 // Plays a client with `password` (our own client side, which has its own tests) to the end.
 Login log_in(ClientAuthMethod method, const std::string& user, const Secret* secret,
-             std::string_view password) {
+             std::string_view password, SecretKind usual = SecretKind::kScram) {
   Login result;
-  ClientLogin server(method, user, secret, settings());
+  ClientLoginSettings chosen = settings();
+  chosen.usual_secret = usual;
+  ClientLogin server(method, user, secret, chosen);
   ServerAuthenticator client(user, PlainSecret{SecretBytes(password)});
   ClientLoginStep step = server.start();
   for (int turn = 0; turn < 10; ++turn) {
     if (step.kind == Kind::kNeedsKeys) {
       ++result.derivations;
+      const ScramKeyRequest& wish = server.key_request();
+      result.wishes += std::to_string(wish.iterations) + '*' +
+                       std::to_string(wish.salt.text().size()) + " kept " +
+                       std::to_string(static_cast<int>(wish.keep)) + ' ';
       step = server.provide_keys(derive_keys(server.key_request()));
       continue;
     }
@@ -115,7 +123,7 @@ TEST_CASE("client login: every method with every kind of secret, right and wrong
       {kPassword, plain("secret"), "3:", "ok", "28P01", 0},
       {kPassword, md5("secret", "alice"), "3:", "ok", "28P01", 0},
       {kPassword, scram("secret"), "3:", "ok", "28P01", 1},
-      {kPassword, NoSecret{}, "3:", "28P01", "28P01", 0},
+      {kPassword, NoSecret{}, "3:", "28P01", "28P01", 1},
       {kMd5, plain("secret"), "5:", "ok", "28P01", 0},
       {kMd5, md5("secret", "alice"), "5:", "ok", "28P01", 0},
       {kMd5, md5("secret", "bob"), "5:", "28P01", "28P01", 0},
@@ -138,30 +146,62 @@ TEST_CASE("client login: every method with every kind of secret, right and wrong
   }
 }
 
-TEST_CASE("client login: an unknown user sees what a known one with a wrong password sees") {
-  const Secret plain_secret = plain("secret");
-  for (const auto method : {kPassword, kScram}) {
-    const Login wrong = log_in(method, "alice", &plain_secret, "wrong");
-    const Login unknown = log_in(method, "alice", nullptr, "wrong");
-    CHECK(unknown.shape == wrong.shape);
-    CHECK(unknown.error.sqlstate == "28P01");
-    CHECK(unknown.error.message == "password authentication failed for user \"alice\"");
-    CHECK(unknown.error.message == wrong.error.message);
-    CHECK(unknown.error.detail == wrong.error.detail);
-    CHECK(unknown.error.log_detail != wrong.error.log_detail);
+TEST_CASE(
+    "client login: an unknown user sees, and costs, what a known one with a wrong password does") {
+  const ClientLoginSettings chosen = settings();
+  // As PostgreSQL makes it: with as many rounds and as long a salt as are made up.
+  const Secret stored = derive_verifier("secret", "0123456789abcdef", chosen.scram_iterations);
+  const Secret none = NoSecret{};
+  for (const Secret& known : {plain("secret"), md5("secret", "alice"), stored}) {
+    for (const auto method : {kPassword, kMd5, kScram}) {
+      CAPTURE(known.index());
+      CAPTURE(static_cast<int>(method));
+      const Login wrong = log_in(method, "alice", &known, "wrong", kind_of(known));
+      for (const Secret* nobody : {static_cast<const Secret*>(nullptr), &none}) {
+        const Login unknown = log_in(method, "alice", nobody, "wrong", kind_of(known));
+        CHECK(unknown.shape == wrong.shape);
+        CHECK(unknown.wishes == wrong.wishes);
+        CHECK(unknown.error.sqlstate == "28P01");
+        CHECK(unknown.error.message == "password authentication failed for user \"alice\"");
+        CHECK(unknown.error.message == wrong.error.message);
+        CHECK(unknown.error.detail == wrong.error.detail);
+      }
+    }
   }
-  const Secret md5_secret = md5("secret", "alice");
-  CHECK(log_in(kScram, "alice", &md5_secret, "wrong").shape ==
-        log_in(kScram, "alice", nullptr, "wrong").shape);
+  const Login wrong = log_in(kScram, "alice", &stored, "wrong");
+  CHECK(log_in(kScram, "alice", nullptr, "wrong").error.log_detail != wrong.error.log_detail);
   const Login trusted = log_in(kTrust, "alice", nullptr, "");
   CHECK(trusted.error.sqlstate == "28000");
   CHECK(trusted.error.message == "role \"alice\" does not exist");
 }
 
+TEST_CASE("client login: keys of what is made up are found again, as those of listed users") {
+  const Secret secret = plain("secret");
+  for (const Secret* known : {&secret, static_cast<const Secret*>(nullptr)}) {
+    std::vector<ScramKeyRequest> wishes;
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      ClientLoginSettings chosen = settings();
+      chosen.usual_secret = SecretKind::kPlain;
+      ClientLogin login(kScram, "alice", known, chosen);
+      (void)login.start();
+      const std::string first = "n,,n=,r=abc";
+      const auto told = login.on_message(bytes_of(sasl_initial("SCRAM-SHA-256", first)));
+      const std::string nonce = told.message->payload.substr(0, told.message->payload.find(','));
+      const std::string last = "c=biws," + nonce + ",p=" + std::string(43, 'A') + "=";
+      REQUIRE(login.on_message(bytes_of(last)).kind == Kind::kNeedsKeys);
+      wishes.push_back(login.key_request());
+    }
+    ScramKeyCache cache;
+    CHECK(cache.find(wishes[0]) == nullptr);
+    cache.insert(wishes[0], derive_keys(wishes[0]));
+    CHECK(cache.find(wishes[1]) != nullptr);
+  }
+}
+
 TEST_CASE("client login: under md5, unknown users look like the majority of the known") {
   for (const bool use_scram : {true, false}) {
     ClientLoginSettings chosen = settings();
-    chosen.unknown_users_use_scram = use_scram;
+    chosen.usual_secret = use_scram ? SecretKind::kScram : SecretKind::kMd5;
     ClientLogin login(kMd5, "nobody", nullptr, chosen);
     const auto code = login.start().message->code;
     CHECK(code == (use_scram ? AuthenticationCode::kSasl : AuthenticationCode::kMd5Password));
@@ -267,13 +307,13 @@ TEST_CASE("client login: a message while keys are derived is refused") {
   (void)login.start();
   const ClientLoginStep step = login.on_message(bytes_of(text_of_string("secret")));
   REQUIRE(step.kind == Kind::kNeedsKeys);
-  CHECK_FALSE(login.key_request().cacheable);
+  CHECK(login.key_request().keep == KeepKeys::kNever);
   CHECK(login.on_message(bytes_of(text_of_string("secret"))).kind == Kind::kFailed);
 }
 
 TEST_CASE("client login: the md5 answer that fits an empty hash lets no unknown user in") {
   ClientLoginSettings chosen = settings();
-  chosen.unknown_users_use_scram = false;
+  chosen.usual_secret = SecretKind::kMd5;
   const Secret none = NoSecret{};
   for (const Secret* secret : {static_cast<const Secret*>(nullptr), &none}) {
     ClientLogin login(kMd5, "nobody", secret, chosen);

@@ -241,3 +241,19 @@ TEST_CASE("ident maps: errors") {
     CHECK(error->message.find(row.error) != std::string::npos);
   }
 }
+
+TEST_CASE("hba: no name and no expression takes for ever, or all of the stack") {
+  const HbaRules rules = rules_of(
+      "host all /^(a+)+$ all trust\nhost all /^(a|b|x)*$ all md5\n"
+      "host all all all trust\n");
+  CHECK(line_for(rules, client("shop", std::string(100, 'a'), "10.0.0.1")) == 1);
+  CHECK(line_for(rules, client("shop", std::string(100, 'a') + "!", "10.0.0.1")) == 3);
+  CHECK(line_for(rules, client("shop", std::string(127, 'x'), "10.0.0.1")) == 2);
+  for (const std::size_t length : {std::size_t{128}, std::size_t{9'000}, std::size_t{1'000'000}}) {
+    const std::string name(length, 'x');
+    CHECK(line_for(rules, client("shop", name, "10.0.0.1")) == 0);
+    CHECK(line_for(rules, client(name, "ann", "10.0.0.1")) == 0);
+  }
+  CHECK(error_of("host all /^(a)\\1$ all trust\n").find("invalid regular expression") !=
+        std::string::npos);
+}

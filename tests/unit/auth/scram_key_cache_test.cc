@@ -50,9 +50,21 @@ TEST_CASE("key cache: bounded, and the least recently used entry goes first") {
 TEST_CASE("key cache: a client's guess is not kept") {
   ScramKeyCache cache;
   ScramKeyRequest guess = request("guess");
-  guess.cacheable = false;
+  guess.keep = KeepKeys::kNever;
   cache.insert(guess, ScramKeys{});
   CHECK(cache.size() == 0);
+}
+
+TEST_CASE("key cache: whoever tries names does not drive out what servers are opened with") {
+  ScramKeyCache cache(2);
+  cache.insert(request("server"), ScramKeys{});
+  for (const char* name : {"a", "b", "c", "d"}) {
+    ScramKeyRequest made_up = request(name);
+    made_up.keep = KeepKeys::kForClients;
+    cache.insert(made_up, ScramKeys{});
+  }
+  CHECK(cache.find(request("server")) != nullptr);
+  CHECK(cache.size() == 3);
 }
 
 TEST_CASE("key cache: what a login revealed is found by the stored secret, and stays") {

@@ -9,8 +9,8 @@ using namespace pgsaba::auth;
 
 namespace {
 
-ScramKeyRequest request(std::string_view password, bool cacheable = true) {
-  return {SecretBytes(password), SecretBytes("salt"), 2, cacheable};
+ScramKeyRequest request(std::string_view password, KeepKeys keep = KeepKeys::kForServers) {
+  return {SecretBytes(password), SecretBytes("salt"), 2, keep};
 }
 
 struct Login final : ScramKeyWaiter {
@@ -67,10 +67,10 @@ TEST_CASE("key desk: equal wishes wait for one derivation, and later ones for no
 TEST_CASE("key desk: a guess is not kept") {
   World world;
   Login login;
-  CHECK_FALSE(world.desk.ask(request("guess", false), login));
+  CHECK_FALSE(world.desk.ask(request("guess", KeepKeys::kNever), login));
   world.answer_first();
   CHECK(login.got.size() == 1);
-  CHECK_FALSE(world.desk.ask(request("guess", false), login));
+  CHECK_FALSE(world.desk.ask(request("guess", KeepKeys::kNever), login));
 }
 
 TEST_CASE("key desk: few orders at a time, and what will be of use again before guesses") {
@@ -78,7 +78,8 @@ TEST_CASE("key desk: few orders at a time, and what will be of use again before 
   std::vector<std::unique_ptr<Login>> guessers;
   for (int i = 0; i < 100; ++i) {
     guessers.push_back(std::make_unique<Login>());
-    CHECK_FALSE(world.desk.ask(request("guess " + std::to_string(i), false), *guessers.back()));
+    CHECK_FALSE(
+        world.desk.ask(request("guess " + std::to_string(i), KeepKeys::kNever), *guessers.back()));
   }
   const std::size_t at_once = world.orders.size();
   CHECK(at_once < 10);
@@ -101,7 +102,8 @@ TEST_CASE("key desk: what nobody wants any more is not ordered") {
   std::vector<std::unique_ptr<Login>> guessers;
   for (int i = 0; i < 100; ++i) {
     guessers.push_back(std::make_unique<Login>());
-    CHECK_FALSE(world.desk.ask(request("guess " + std::to_string(i), false), *guessers.back()));
+    CHECK_FALSE(
+        world.desk.ask(request("guess " + std::to_string(i), KeepKeys::kNever), *guessers.back()));
   }
   guessers.clear();
   CHECK(world.desk.waiting() == 0);

@@ -97,8 +97,23 @@ TEST_CASE("userlist: the last secret of a name counts; lists are compared for a 
   CHECK_FALSE(before == after);
   CHECK(after.changed_since(before) == std::vector<std::string>{"b", "c", "d"});
   CHECK(after.changed_since(after).empty());
-  CHECK_FALSE(after.mostly_scram());
-  CHECK(UserList{}.mostly_scram());
+}
+
+TEST_CASE("userlist: what most secrets are") {
+  const std::string scram =
+      "SCRAM-SHA-256$4096:c2FsdA==$" + std::string(43, 'A') + "=:" + std::string(43, 'A') + "=";
+  const std::string md5 = "md5" + std::string(32, '0');
+  CHECK(UserList{}.usual_kind() == SecretKind::kScram);
+  UserList users = parse("\"a\" \"1\"\n\"b\" \"\"\n\"c\" \"\"\n");
+  CHECK(users.usual_kind() == SecretKind::kPlain);
+  users.set("b", *parse_secret(scram));
+  CHECK(users.usual_kind() == SecretKind::kScram);
+  users.set("c", *parse_secret(md5));
+  users.set("d", *parse_secret(md5));
+  CHECK(users.usual_kind() == SecretKind::kMd5);
+  users.set("d", *parse_secret("plain now"));
+  users.set("c", *parse_secret("plain now"));
+  CHECK(users.usual_kind() == SecretKind::kPlain);
 }
 
 TEST_CASE("userlist: loading a file, a missing file, a directory and one that is too large") {

@@ -165,3 +165,25 @@ TEST_CASE("ten thousand users cost about 200 bytes each") {
   REQUIRE(loaded.config);
   CHECK(loaded.config->users.size() == 10'000);
 }
+
+TEST_CASE("whose mode of TLS counts for a client is found by the address it has reached") {
+  Config config;
+  config.tls.settings.mode = TlsMode::kRequire;
+  config.listen = {{.address = "127.0.0.1", .port = 1, .tls_mode = TlsMode::kDisable},
+                   {.address = "0.0.0.0", .port = 1, .tls_mode = TlsMode::kVerifyCa},
+                   {.address = "0.0.0.0", .port = 2},
+                   {.address = "::", .port = 2, .tls_mode = TlsMode::kAllow},
+                   {.port = 3, .unix_directory = "/tmp"}};
+  CHECK(tls_mode_at(config, "127.0.0.1", 1) == TlsMode::kDisable);
+  CHECK(tls_mode_at(config, "127.0.0.2", 1) == TlsMode::kVerifyCa);
+  CHECK(tls_mode_at(config, "10.0.0.1", 2) == TlsMode::kRequire);
+  CHECK(tls_mode_at(config, "::1", 2) == TlsMode::kAllow);
+  CHECK(tls_mode_at(config, "::1", 1) == TlsMode::kRequire);  // a socket that was passed on
+  CHECK(tls_mode_at(config, "127.0.0.1", 3) == TlsMode::kRequire);
+  CHECK(tls_mode_of(config, config.listen[4]) == TlsMode::kDisable);
+  CHECK_FALSE(offers_tls(config));
+  config.tls.settings.files.certificate = "x";
+  CHECK(offers_tls(config));
+  config.listen.resize(1);
+  CHECK_FALSE(offers_tls(config));
+}

@@ -141,6 +141,8 @@ TEST_CASE("SHOW CONFIG has rows, SET changes what may change now") {
   CHECK(holds(harness.answer(1, "SHOW CONFIG"), "D:query_wait_timeout,120,120,yes"));
   CHECK(holds(harness.answer(1, "SET listen_backlog = 5"), "E:55P02"));
   CHECK(holds(harness.answer(1, "SET auth_type = trust"), "E:55P02"));
+  CHECK(holds(harness.answer(1, "SET http.certificate = '/x'"), "E:55P02"));
+  CHECK(holds(harness.answer(1, "SET admin.hba_file = '/x'"), "E:55P02"));
   CHECK(holds(harness.answer(1, "SET default_pool_size = many"), "E:22023"));
   CHECK(holds(harness.answer(1, "SET deny_relations = 'a b'"), "E:"));
   CHECK(holds(harness.answer(1, "SET nonsense = 5"), "E:42704"));

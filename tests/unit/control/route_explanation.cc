@@ -81,6 +81,12 @@ TEST_CASE("an object of the database's own is named, and what is behind it") {
       std::make_shared<const sql::AccessRules>(sql::AccessRules::Lists{}, objects), 0};
   const std::string own = "|object of the database's own|-|primary|object of the database's own|a|";
   CHECK(world.explain("select 1") == "app|read|-|-|standby|read|b,c|-");
+  auto definitions = std::make_shared<routing::Definitions>();
+  world.catalogues[{"rdb", "app"}].definitions = definitions;
+  CHECK(world.explain("select 1") == "app|read|-|-|standby|read|b,c|-");
+  definitions->changed();
+  CHECK(world.explain("select 1") == "app|read|-|-|primary|catalogue not read yet|a|-");
+  world.catalogues[{"rdb", "app"}].covers = 1;
   CHECK(world.explain("table v") ==
         "app|write" + own + "v (view: advisory lock, pg_advisory_lock)");
   CHECK(world.explain("select 1 ### 2") ==

@@ -97,7 +97,7 @@ TEST_CASE("hands are shaken however the bytes are cut, and what is sealed is ope
       const std::string text(100'000, 'x');
       CHECK(passed(*pair.client, *pair.server, text, 1'000 + cut) == text);
       CHECK(passed(*pair.server, *pair.client, text, 5'000) == text);
-      CHECK(pair.server->speaks_postgresql());
+      CHECK(pair.server->agreed_on_protocol());
       CHECK(pair.server->description() == pair.client->description());
       CHECK(pair.server->server_end_point().size() == 32);
       CHECK(pair.server->server_end_point() == pair.client->server_end_point());

@@ -158,6 +158,16 @@ class PoolWorld {
     }
     step();
   }
+  // As a standby, which says so again when it is asked: it was taken for the primary.
+  void log_in_as_standby() {
+    log_in("in_hot_standby|on|");
+    for (auto& [socket, line] : std::map(host.network.lines)) {
+      if (line.out.find("SHOW in_hot_standby") == std::string::npos) continue;
+      host.network.sent(socket);
+      host.network.say(socket, frame('D', std::string("\0\1\0\0\0\2on", 8)) + frame('Z', "I"));
+    }
+    step();
+  }
   // A client that has asked for a server, and has it if one was there.
   std::unique_ptr<FakeClient> client() {
     auto made = std::make_unique<FakeClient>(*pool);

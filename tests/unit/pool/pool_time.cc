@@ -137,7 +137,7 @@ TEST_CASE("where a primary should be, a standby serves nobody") {
   PoolWorld world;
   world.host.primary = true;
   const auto client = world.client();
-  world.log_in("in_hot_standby|on|");
+  world.log_in_as_standby();
   CHECK(client->server == nullptr);
   CHECK(client->refusal.empty());
   CHECK_FALSE(world.pool->standing_refusal());
@@ -162,12 +162,12 @@ TEST_CASE("a standby in the primary's place is waited for up to failover_wait") 
   world.host.primary = true;
   const auto client = world.client();
   for (int i = 0; i < 290 && client->refusal.empty(); ++i) {
-    world.log_in("in_hot_standby|on|");
+    world.log_in_as_standby();
     world.pass(100 * kMillisecond);
   }
   CHECK(client->refusal.empty());
   for (int i = 0; i < 20 && client->refusal.empty(); ++i) {
-    world.log_in("in_hot_standby|on|");
+    world.log_in_as_standby();
     world.pass(100 * kMillisecond);
   }
   CHECK(client->refusal == "08006");

@@ -33,6 +33,7 @@ class FakeNetwork final : public net::Network {
   std::map<net::Socket, Line> lines;
   std::map<net::Socket, std::string> last_words;  // sent on sockets that are closed
   net::Address peer = {};                         // of every socket
+  net::Address here = {};                         // at our side
   bool refuses = false;                           // the next attempts to connect
 
   net::IoResult receive(net::Socket socket, std::span<std::uint8_t> into) override {
@@ -63,7 +64,7 @@ class FakeNetwork final : public net::Network {
   }
   net::Address peer_address(net::Socket) override { return peer; }
   std::optional<uid_t> peer_user(net::Socket) override { return std::nullopt; }
-  net::Address local_address(net::Socket) override { return {}; }
+  net::Address local_address(net::Socket) override { return peer.is_unix() ? peer : here; }
   void wait(Micros) override {}
   void wake() override {}
 

@@ -56,6 +56,35 @@ TEST_CASE("a login without a password, and what it teaches") {
   CHECK(fixture.login->cancel_key() == wire::CancelKey{0x80000001, "\xff\xfe\xfd\xfc"});
 }
 
+TEST_CASE("what says that it is a standby is asked, if it should be none") {
+  for (const bool expected : {false, true}) {
+    Fixture fixture;
+    if (expected) fixture.login->expect_primary();
+    CHECK(fixture.say('R', be32(0)) == Outcome::kContinue);
+    CHECK(fixture.say('S', zeros("in_hot_standby|on|")) == Outcome::kContinue);
+    CHECK(fixture.say('Z', "I") == (expected ? Outcome::kContinue : Outcome::kDone));
+    CHECK(fixture.out == (expected ? frame('Q', zeros("SHOW in_hot_standby|")) : ""));
+    if (!expected) continue;
+    CHECK(fixture.say('T', "whatever") == Outcome::kContinue);
+    CHECK(fixture.login->in_hot_standby());
+    CHECK(fixture.say('D', std::string("\0\1", 2) + be32(3) + "off") == Outcome::kContinue);
+    CHECK(fixture.say('C', zeros("SHOW|")) == Outcome::kContinue);
+    CHECK(fixture.say('Z', "I") == Outcome::kDone);
+    CHECK_FALSE(fixture.login->in_hot_standby());
+  }
+}
+
+TEST_CASE("without an answer it stays a standby") {
+  Fixture fixture;
+  fixture.login->expect_primary();
+  CHECK(fixture.say('R', be32(0)) == Outcome::kContinue);
+  CHECK(fixture.say('S', zeros("in_hot_standby|on|")) == Outcome::kContinue);
+  CHECK(fixture.say('Z', "I") == Outcome::kContinue);
+  CHECK(fixture.say('E', zeros("SERROR|C42704||")) == Outcome::kContinue);
+  CHECK(fixture.say('Z', "I") == Outcome::kDone);
+  CHECK(fixture.login->in_hot_standby());
+}
+
 TEST_CASE("a password in clear is sent where the server asks for it") {
   Fixture fixture("secret word");
   CHECK(fixture.say('R', be32(wire::auth_code::kCleartext)) == Outcome::kContinue);

@@ -5,100 +5,14 @@
 #include <memory>
 #include <string>
 
-#include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/frontend.h"
-#include "unit/server/fake_network.h"
+#include "unit/session/login_host.h"
 
 using namespace pgsaba;
 using namespace pgsaba::session;
+using testing::LoginHost;
 
 namespace {
-
-// Lets everything be asked for and remembers what was.
-class FakeHost final : public SessionHost {
- public:
-  net::Turn& turn() override { return turn_; }
-  const config::Config& config() override { return configuration; }
-  const auth::UserList& users() override { return known; }
-  const auth::UserList& previous_users() override { return previous; }
-  const auth::HostAccess* host_access(bool console) override {
-    return console && console_rules ? console_rules.get() : rules.get();
-  }
-  bool seeks_secrets(std::string_view) override { return false; }
-  void seek_secret(ClientSession&) override {}
-  void doubt_secret(const ClientSession&) override {}
-  void inquire(ClientSession&, const auth::Inquiry&) override { ++inquiries; }
-  void check_password(ClientSession&, auth::PasswordCheck check,
-                      std::weak_ptr<const bool> wanted) override {
-    checked = std::move(check);
-    verdict_wanted = std::move(wanted);
-  }
-  Brake brake(ClientSession&) override { return braked; }
-  void password_known(const ClientSession&, auth::SecretBytes password) override {
-    accepted = std::move(password);
-  }
-  void password_was(const ClientSession&, bool right) override { (right ? rights : wrongs)++; }
-  const auth::ClientLoginSettings& login_settings() override { return login; }
-  const net::TlsContext* client_tls() override { return nullptr; }
-  auth::ScramKeyDesk& scram_keys() override { return keys_; }
-  server::SettingsTable& settings() override { return settings_; }
-  server::CustomNames& custom_names() override { return custom_names_; }
-  server::PreparedTable& prepared_statements() override { return prepared_; }
-  std::uint64_t next_id() override { return 1; }
-  void seek_fate(ClientSession&, const routing::CommitMark&, std::uint32_t) override {}
-  std::optional<wire::ErrorFields> may_log_in(std::string_view) override { return std::nullopt; }
-  Admission admit(std::string_view, std::string_view) override {
-    ++admitted;
-    return {nullptr, wire::ErrorFields{"FATAL", "53300", "admitted, and no further"}};
-  }
-  void dismiss(Account&) override {}
-  pool::Pool* route(Account&, wire::ErrorFields&) override { return nullptr; }
-  ReadRoute route_read(Account&, const routing::ReadNeeds&) override { return {}; }
-  void want_catalogue(Account&) override {}
-  void wait_for_standby(ClientSession&) override {}
-  void wait_for_spill(ClientSession&) override {}
-  void spill_ended() override {}
-  bool wait_for_route(ClientSession&, Micros) override { return false; }
-  void cancel(const wire::CancelKey&) override {}
-  void stop_statement(const server::ServerConnection&) override {}
-  void cancel_due(ClientSession&) override {}
-  void listen(ClientSession&, std::uint32_t, std::optional<std::vector<std::string>>) override {}
-  void phase_changed(ClientSession&, Phase, Phase) override {}
-  void bury(ClientSession&) override { buried = true; }
-  void log_client(const ClientSession&, std::string_view) override {}
-  void log_tls_failure(const ClientSession&, std::string_view) override {}
-  bool console_open(ClientSession&) override {
-    ++consoles;
-    return true;
-  }
-  void console_input(ClientSession&, Bytes) override {}
-  void console_closed(ClientSession&) override {}
-
-  testing::FakeNetwork network;
-  config::Config configuration;
-  auth::UserList known;
-  auth::UserList previous;
-  std::unique_ptr<auth::HostAccess> rules;
-  std::unique_ptr<auth::HostAccess> console_rules;
-  auth::ClientLoginSettings login;
-  Brake braked = Brake::kNone;
-  std::optional<auth::PasswordCheck> checked;
-  std::weak_ptr<const bool> verdict_wanted;
-  auth::SecretBytes accepted;
-  int inquiries = 0;
-  int admitted = 0;
-  int consoles = 0;
-  int rights = 0;
-  int wrongs = 0;
-  bool buried = false;
-
- private:
-  net::Turn turn_{network};
-  auth::ScramKeyDesk keys_;
-  server::CustomNames custom_names_;
-  server::SettingsTable settings_;
-  server::PreparedTable prepared_;
-};
 
 std::unique_ptr<auth::HostAccess> rules_of(const std::string& text) {
   const auth::RuleFiles files = {[&](const std::string&) -> Result<std::string> { return text; },
@@ -116,7 +30,7 @@ std::unique_ptr<auth::HostAccess> rules_of(const std::string& text) {
 // A client of such a host, from such an address.
 class Visit {
  public:
-  Visit(FakeHost& host, const net::Address& from, const std::string& database = "shop")
+  Visit(LoginHost& host, const net::Address& from, const std::string& database = "shop")
       : host_(host), socket_(*host.network.connect({}, {})) {
     host.network.peer = from;
     session_ = std::make_unique<ClientSession>(host, 1, socket_);
@@ -152,7 +66,7 @@ class Visit {
   std::string heard;
 
  private:
-  FakeHost& host_;
+  LoginHost& host_;
   net::Socket socket_;
   std::unique_ptr<ClientSession> session_;
 };
@@ -165,7 +79,7 @@ constexpr int kClearText = 3;
 }  // namespace
 
 TEST_CASE("a client that has gone is not taken for one of this machine") {
-  FakeHost host;
+  LoginHost host;
   host.configuration.auth.type = config::AuthType::kHba;
   host.rules = rules_of("local all all trust\nhost all all 10.0.0.0/8 trust\n");
   host.known.set("ann", auth::NoSecret{});
@@ -192,7 +106,7 @@ TEST_CASE("a client that has gone is not taken for one of this machine") {
 }
 
 TEST_CASE("passwords in clear text are taken from where nobody can listen") {
-  FakeHost host;
+  LoginHost host;
   host.configuration.auth.type = config::AuthType::kPlain;
   host.configuration.auth.file = "users";
   host.known.set("ann", auth::PlainSecret{auth::SecretBytes("right")});
@@ -226,7 +140,7 @@ TEST_CASE("passwords in clear text are taken from where nobody can listen") {
 }
 
 TEST_CASE("a password that PAM judges") {
-  FakeHost host;
+  LoginHost host;
   host.configuration.auth.type = config::AuthType::kPam;
   host.rules = rules_of("host all all all pam pamservice=shop\n");
   Visit visit(host, tcp("127.0.0.1"));
@@ -265,7 +179,7 @@ TEST_CASE("a password that PAM judges") {
 }
 
 TEST_CASE("whoever has guessed wrong waits, or is sent away") {
-  FakeHost host;
+  LoginHost host;
   host.configuration.auth.type = config::AuthType::kPlain;
   host.configuration.auth.file = "users";
   host.known.set("ann", auth::PlainSecret{auth::SecretBytes("right")});
@@ -295,7 +209,7 @@ TEST_CASE("whoever has guessed wrong waits, or is sent away") {
 }
 
 TEST_CASE("the console may have rules of its own") {
-  FakeHost host;
+  LoginHost host;
   host.configuration.auth.type = config::AuthType::kTrust;
   host.console_rules = rules_of("local all all trust\nhost all all all reject\n");
   CHECK(Visit(host, tcp("127.0.0.1"), "pgsaba").hears("pg_hba.conf rejects connection"));
