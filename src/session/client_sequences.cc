@@ -115,7 +115,7 @@ std::optional<ClientSession::Taken> ClientSession::take_held(const Piece& piece,
     case 'P':
       // What drivers say of their own accord.
       if (query_.command == Command::kDeallocate || query_.command == Command::kSet ||
-          query_.command == Command::kShow || query_.command == Command::kEmpty)
+          query_.command == Command::kEmpty)
         return std::nullopt;
       break;
     case 'B':
