@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "pgsaba/base/log_line.h"
 #include "pgsaba/base/clock.h"
+#include "pgsaba/base/log_line.h"
 
 namespace pgsaba::log {
 

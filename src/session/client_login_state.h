@@ -28,9 +28,9 @@ struct ClientSession::Login {
   auth::ClientAuthMethod method = auth::ClientAuthMethod::kScramSha256;
   std::string_view asked_for = "none";  // a literal: how it has to prove who it is
   std::string refused_with;             // the SQLSTATE of the error that it was told at last
-  bool has_waited = false;      // the brake was asked
-  bool braked = false;          // it said that this login has to wait
-  bool secret_awaited = false;  // from a server
+  bool has_waited = false;              // the brake was asked
+  bool braked = false;                  // it said that this login has to wait
+  bool secret_awaited = false;          // from a server
   bool secret_found = false;
   std::unique_ptr<auth::ClientLogin> proof;
   // With the method kForeign: who judges the password, and, while that takes, what tells whoever

@@ -83,8 +83,8 @@ sql::Effects ClientSession::guard_sequences(sql::Effects effects, std::string_vi
 void ClientSession::note_insert(std::string_view text) {
   const std::string_view table = sql::inserted_table(text, dialect_);
   inserted_into_ = table.empty() ? 0 : SequenceHabits::key_of(table);
-  const bool may_hold = inserted_into_ != 0 && !pins_.has(PinReason::kSequence) &&
-                        pools_transactions() && !read_;
+  const bool may_hold =
+      inserted_into_ != 0 && !pins_.has(PinReason::kSequence) && pools_transactions() && !read_;
   const bool expected = may_hold && lease_pool_->sequence_habits().expects(inserted_into_);
   if (expected) draws_ = Draws::kUnasked;
 }

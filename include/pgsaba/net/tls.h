@@ -141,8 +141,8 @@ class TlsSession {
   static constexpr std::size_t kKeptBytes = 40'000;
   Read read(Bytes received, std::span<std::uint8_t> into, std::vector<std::uint8_t>& out);
   bool keeps_bytes() const { return !kept_.empty(); }
-  // At the server's side libssl wipes its copy of what it has opened, which may be a password, until
-  // this is said.
+  // At the server's side libssl wipes its copy of what it has opened, which may be a password,
+  // until this is said.
   void no_more_passwords();
   // Seals `plain` in records of up to 16 KiB. False: the session is unusable.
   bool write(Bytes plain, std::vector<std::uint8_t>& out);
