@@ -176,7 +176,7 @@ void Pool::lend_to_starving() {
     const Micros since = shared_->faces[worker].waiting_since.load(std::memory_order_relaxed);
     if (since == 0) continue;
     --others;
-    const bool starving = now - since > 2 * (now - own) + kStarvationUs;
+    const bool starving = since + kStarvationUs < own;
     const bool to_spare =
         waiters_.empty() && (idle_.size() > 1 || servers_at(Place::kLent).empty());
     if (!starving && !to_spare) continue;

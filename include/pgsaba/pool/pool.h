@@ -96,9 +96,7 @@ class PoolHost {
 
 class Pool final : public server::ServerOwner {
  public:
-  // A client of another worker is preferred to one of ours once it has waited this much more than
-  // twice as long. Twice, since waits differ by that much from moment to moment, for instance when
-  // a worker does not get its core for a while, and a server sent costs both workers a wake-up.
+  // A client of another worker is preferred to one of ours once it has waited this much longer.
   static constexpr Micros kStarvationUs = 2 * kMillisecond;
 
   // A client may overtake others for a server whose session is like its own, if it came this much
