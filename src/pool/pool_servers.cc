@@ -46,6 +46,7 @@ bool Pool::too_many() const {
 // The floor is one of the process. A server that was given up for clients of another pool is not
 // opened again before these had their chance.
 bool Pool::lacks_floor() const {
+  if (policy_.settings.min_pool_size == 0) return false;
   const bool keep_floor = clients_ > 0 || policy_.forced_user;
   const bool yields = yielded_at_ != 0 && host_.turn().now - yielded_at_ < kYieldUs;
   return keep_floor && !yields && shared_->servers.held() < policy_.settings.min_pool_size;

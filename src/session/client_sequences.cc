@@ -79,8 +79,11 @@ sql::Effects ClientSession::guard_sequences(sql::Effects effects, std::string_vi
   return keeps ? effects | effect::kSequence : effects;
 }
 
-// What it did in other transactions is no matter any more.
+// What it did in other transactions is no matter any more. Where nobody ever asks, an INSERT is one
+// like any other: it is not read, and holds nothing.
 void ClientSession::note_insert(std::string_view text) {
+  inserted_into_ = 0;
+  if (!reads_sequences()) return;
   const std::string_view table = sql::inserted_table(text, dialect_);
   inserted_into_ = table.empty() ? 0 : SequenceHabits::key_of(table);
   const bool may_hold =

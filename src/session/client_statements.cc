@@ -439,8 +439,10 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
   }
   if (!statement) {
     const bool unnamed = object && object->kind == 'S' && object->name.empty();
-    if (unnamed && unnamed_in_doubt()) return Taken::kNotYet;
-    if (unnamed && pools_transactions()) match_unnamed_statement();
+    if (unnamed && pools_transactions()) {
+      if (unnamed_in_doubt()) return Taken::kNotYet;
+      match_unnamed_statement();
+    }
     if (named && pools_transactions()) {
       match_names(sql::effect::kPrepared, {});
       if (piece.tag == 'C' && prepared_) traces().add({}, sql::effect::kPrepared, dialect_);

@@ -1,5 +1,5 @@
 """Clients that ask for what a column's default has drawn, behind an INSERT outside of a transaction:
-they get their own number also the first time, and nobody's server is kept for what nobody asks."""
+they get their own number also the first time, once anybody has asked; and nobody's server is kept for what nobody asks."""
 # ctest-labels: threads
 
 import itertools
@@ -22,8 +22,14 @@ def table(cluster):
     return name
 
 
-def start(start_pgsaba, size=8, **changes):
-    return start_pgsaba({"databases": {"postgres": {"pool_size": size}}, **changes})
+def start(start_pgsaba, size=8, asked=True, **changes):
+    """Unless nobody has asked: a daemon whose clients have asked once, in vain."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": size}}, **changes})
+    if asked:
+        with daemon.connect() as client, pytest.raises(ServerError) as refused:
+            client.value("select lastval()")
+        assert refused.value.sqlstate == CAUGHT
+    return daemon
 
 
 def insert(client, table, who, way="simple"):
@@ -129,6 +135,15 @@ def run(action, threads, failures):
         thread.join()
 
 
+def test_where_nobody_has_ever_asked_nothing_is_held(start_pgsaba, table):
+    daemon = start(start_pgsaba, asked=False)
+    with daemon.connect() as client:
+        for _ in range(TRIALS):
+            insert(client, table, "one")
+            assert daemon.admin("show pins") == []
+        assert holds(daemon) == 0
+
+
 def test_where_nobody_asks_no_server_is_kept(start_pgsaba, table):
     daemon = start(start_pgsaba)
     with daemon.connect() as client:
@@ -141,6 +156,7 @@ def test_where_nobody_asks_no_server_is_kept(start_pgsaba, table):
         # Somebody asks after all: not in vain once more.
         with daemon.connect() as other:
             insert(other, table, "two")
+            insert(client, table, "one")
             with pytest.raises(ServerError):
                 other.value("select lastval()")
             insert(client, table, "one")
