@@ -374,7 +374,8 @@ void ServerConnection::forget_skipped() {
       statements_.learn(entry->statement, kUnknownEdition);
     if (entry->change != 0 && holder_ != nullptr) holder_->change_undone(entry->change);
   }
-  if (unnamed) unnamed_owner_ = kUnknownOwner;
+  // A later batch makes it what it is all the same.
+  if (unnamed && unnamed_since_ <= pipeline_.answering()) unnamed_owner_ = kUnknownOwner;
 }
 
 }  // namespace pgsaba::server

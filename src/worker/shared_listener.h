@@ -55,7 +55,8 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   // Connects again, gives up what takes too long, parts with a connection that nobody needs.
   // `limit` is how long a login or an answer may take.
   void tick(Micros limit);
-  // It has to go to another server: the primary has changed.
+  // To another server, for the primary has changed, or because somebody wishes it so. Who waits for
+  // an answer goes on waiting.
   void reconnect();
   bool unused() const {
     return clients_.empty() && orders_.empty() && waiting_.empty() && !server_;
@@ -78,9 +79,11 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   std::string change(std::uint32_t client, const Channels& wanted);
   void refuse(const Order& order);
   void connect();
-  void send_orders();
   void send(Order order, std::string_view sql);
   void connection_lost();
+  void start_over();
+  void give_up();
+  void bury();
   template <class Visit>
   void take_messages(Bytes bytes, Visit visit);
   bool ready() const {

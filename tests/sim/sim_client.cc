@@ -143,9 +143,10 @@ void SimClient::compare(std::string_view frame) {
     expected_.erase(0, frame.size());
     return;
   }
-  // A death shows without an error of its own where nothing can fail (an empty query), and where
-  // a SET was undone by a rollback that was not the server's.
-  const bool silent = frame[0] == 'Z' && (frame.back() == 'E' || expected_.starts_with('S'));
+  // A death shows without an error of its own where nothing can fail (an empty query), where a SET
+  // was undone by a rollback that was not the server's, and behind an error that ended a block.
+  const bool silent = frame[0] == 'Z' && (frame.back() == 'E' || expected_.starts_with('S') ||
+                                          (expected_[0] == 'Z' && expected_.back() == 'E'));
   if (judge_.deaths > 0 && silent) {
     judge_.felt_death(id_);
   } else if (error && (tolerated(fields, expected_, direct_.status()) ||
@@ -201,7 +202,7 @@ void SimClient::settle_ears() {
     }
   }
   // Whoever has said Terminate already is not kept waiting for what it notified.
-  if (judge_.deaths > 0 || status_ != 'I' || leaving_) return;
+  if (judge_.deaths > 0 || judge_.reconnected || status_ != 'I' || leaving_) return;
   const std::string own = "@c" + std::to_string(id_) + ".";
   for (const auto& [channel, ear] : ears_) {
     const auto& all = judge_.notified_on(channel);
@@ -282,7 +283,8 @@ void SimClient::on_error(std::string_view body) {
   farewell_ = true;
   if (error.sqlstate == "53300") {
     refused(error);
-  } else if (error.sqlstate.starts_with("08") && !in_) {  // its server died during the login
+  } else if (error.sqlstate.starts_with("08") && (!in_ || habits_.session_pooling)) {
+    // Its server died during the login, or was all that its session is.
     judge_.felt_death(id_);
   } else {
     accuse("is sent away: " + error.sqlstate + " " + error.message);
