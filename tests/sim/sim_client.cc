@@ -153,7 +153,11 @@ void SimClient::compare(std::string_view frame) {
                        (lost_block_ && fields.sqlstate == "25P02"))) {
     ++judge_.given_up;
   } else {
-    accuse("gets " + printable(frame) + " where a direct connection gives " + printable(expected_));
+    const auto [got, due] = std::ranges::mismatch(frame, expected_);
+    const auto at = static_cast<std::size_t>(got - frame.begin());
+    accuse("gets " + printable(frame) + " where a direct connection gives " + printable(expected_) +
+           "; they differ from byte " + std::to_string(at) + " on: " + printable(frame.substr(at)) +
+           " and " + printable(std::string_view(expected_).substr(at)));
   }
   bereaved_ = true;
 }
