@@ -149,6 +149,8 @@ void SimClient::compare(std::string_view frame) {
                                           (expected_[0] == 'Z' && expected_.back() == 'E'));
   if (judge_.deaths > 0 && silent) {
     judge_.felt_death(id_);
+  } else if (error && fields.sqlstate == "26000" && direct_.used_older_unnamed()) {
+    ++judge_.given_up;
   } else if (error && (tolerated(fields, expected_, direct_.status()) ||
                        (lost_block_ && fields.sqlstate == "25P02"))) {
     ++judge_.given_up;

@@ -50,6 +50,7 @@ Scenario Scenario::random(std::uint64_t seed) {
   one.pool.max_pinned_servers = chance.between(0, 4);
   one.workload.pin_percent = chance.chance(50) ? chance.between(1, 15) : 0;
   one.workload.listen_percent = chance.chance(50) ? chance.between(1, 20) : 0;
+  one.workload.prepare_percent = chance.chance(50) ? chance.between(1, 20) : 0;
   if (chance.chance(40)) one.reloads = chance.between(1, 6);
   one.session_pooling = chance.chance(40);
   return one;
