@@ -248,13 +248,21 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
-  if (server_->names_in_doubt()) return Taken::kNotYet;
+  if (names_have_to_wait()) return Taken::kNotYet;
   if (const auto taken = refuse_reserved_name(piece)) return *taken;
   if (const auto taken = reserve_pin(piece)) return *taken;
   if (!account_->asks_fate || !watches_commit(piece)) return send_on(piece, ahead);
   const Taken taken = send_on(piece, ahead);
   if (taken == Taken::kYes && commit_) commit_->sent(piece.tag, piece.body());
   return taken;
+}
+
+// What is under way may end a failed transaction, in which no names could be matched.
+bool ClientSession::names_have_to_wait() const {
+  if (server_->names_in_doubt()) return true;
+  const server::Pipeline& pipeline = server_->pipeline();
+  return pipeline.status() == TransactionStatus::kFailed && (prepared_ || server_->has_names()) &&
+         pipeline.owed_ready() > 0;
 }
 
 ClientSession::Taken ClientSession::send_on(const Piece& piece, Bytes ahead) {

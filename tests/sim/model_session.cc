@@ -278,6 +278,7 @@ void ModelSession::refuse_message(std::string& out) {
     run(false, out);
   if (!has_message()) return;
   const bool query = message()[0] == 'Q';
+  if (query || (message()[0] == 'P' && message()[wire::kHeaderBytes] == 0)) statements_.erase("");
   input_.erase(0, message().size());
   std::string error;  // the client has another one
   fail("53300", "", error);
@@ -374,7 +375,9 @@ void ModelSession::bind(std::string_view body, std::string& out) {
                                       : "prepared statement \"" + name + "\" does not exist",
                          out);
   }
-  used_older_unnamed_ = used_older_unnamed_ || (names->statement.empty() && unnamed_skipped_);
+  const bool forgotten =
+      unnamed_skipped_ || statement->second.sql.size() > wire::kWholeFrameBytes / 2;
+  used_forgotten_unnamed_ = used_forgotten_unnamed_ || (names->statement.empty() && forgotten);
   if (refused_in_failed_block(statement->second.sql, out)) return;
   const std::string portal(names->portal);
   if (!portal.empty() && portals_.contains(portal))

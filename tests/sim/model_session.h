@@ -72,9 +72,9 @@ class ModelSession {
   std::vector<Notification> take_notified() { return std::exchange(notified_, {}); }
   // The next message fails with an error of pgsaba's, inside a transaction.
   void refuse_message(std::string& out);
-  // It has used an unnamed statement older than one that was skipped: pgsaba does not know it any
-  // more.
-  bool used_older_unnamed() const { return used_older_unnamed_; }
+  // It has used an unnamed statement that pgsaba may not know any more: one older than one that was
+  // skipped, or too long to be kept.
+  bool used_forgotten_unnamed() const { return used_forgotten_unnamed_; }
 
  private:
   bool concerns_end_of_block(std::string_view frame) const;
@@ -129,7 +129,7 @@ class ModelSession {
   std::map<std::string, Prepared> statements_;
   std::string source_;            // the query that runs
   bool unnamed_skipped_ = false;  // the last Parse without a name
-  bool used_older_unnamed_ = false;
+  bool used_forgotten_unnamed_ = false;
   std::map<std::string, Portal> portals_;
   Belongings belongings_;
   bool hears_ = true;

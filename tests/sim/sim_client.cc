@@ -19,13 +19,16 @@ namespace {
 // is called by any of them in errors, one that its server has yet to learn cannot be described or
 // found to be a duplicate inside a failed transaction, and a failed transaction without a server
 // knows no other error, and is not ended by a text of several statements. (One more: see
-// lost_block_.) `status` may be that of a later message.
+// lost_block_.) Nor can it be taught an unnamed statement there. `status` may be that of a later
+// message.
 bool tolerated(const wire::ErrorFields& error, std::string_view expected, char status) {
   const bool fails = expected.size() > wire::kHeaderBytes && expected[0] == 'E';
   const bool ends = expected.substr(0, wire::kHeaderBytes + 8).ends_with("ROLLBACK");
   if (error.sqlstate == "25P02") return status == 'E' || fails || ends;
-  return error.sqlstate == "42P05" && fails &&
-         wire::read_error(bytes_of(expected.substr(wire::kHeaderBytes))).sqlstate == "42P05";
+  if (!fails) return false;
+  const auto due = wire::read_error(bytes_of(expected.substr(wire::kHeaderBytes))).sqlstate;
+  return (error.sqlstate == "42P05" && due == "42P05") ||
+         (error.sqlstate == "26000" && due == "25P02" && error.message.starts_with("unnamed"));
 }
 
 // Brings one cancel request, and goes.
@@ -149,7 +152,7 @@ void SimClient::compare(std::string_view frame) {
                                           (expected_[0] == 'Z' && expected_.back() == 'E'));
   if (judge_.deaths > 0 && silent) {
     judge_.felt_death(id_);
-  } else if (error && fields.sqlstate == "26000" && direct_.used_older_unnamed()) {
+  } else if (error && fields.sqlstate == "26000" && direct_.used_forgotten_unnamed()) {
     ++judge_.given_up;
   } else if (error && (tolerated(fields, expected_, direct_.status()) ||
                        (lost_block_ && fields.sqlstate == "25P02"))) {
@@ -287,7 +290,9 @@ void SimClient::on_error(std::string_view body) {
   const auto error = wire::read_error(bytes_of(body));
   if (!error.fatal()) return answer_copy(false);
   farewell_ = true;
-  if (error.sqlstate == "53300") {
+  if (error.sqlstate == "53300" && error.detail.ends_with("for: PREPARE.")) {
+    ++judge_.pins_refused;  // that it cannot be moved was not foreseen
+  } else if (error.sqlstate == "53300" || error.sqlstate == "57P03") {
     refused(error);
   } else if (error.sqlstate.starts_with("08") && (!in_ || habits_.session_pooling)) {
     // Its server died during the login, or was all that its session is.

@@ -143,7 +143,6 @@ Batch Workload::next(char status, bool alone) {
 
 Batch Workload::simple(char status, bool alone) {
   Batch batch;
-  copy_left_ = false;
   std::string sql;
   if (random_.chance(habits_.settings_percent)) {
     sql = setting();

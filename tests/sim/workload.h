@@ -68,7 +68,7 @@ class Workload {
   WorkloadHabits habits_;
   Random& random_;
   int next_tag_ = 0;
-  bool copy_left_ = false;  // the unnamed statement may be a COPY
+  bool copy_left_ = false;  // the unnamed statement may be a COPY FROM STDIN
 };
 
 }  // namespace pgsaba::sim

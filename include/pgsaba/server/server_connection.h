@@ -238,6 +238,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
     return names_since_ && *names_since_ != pipeline_.batch() && !pipeline_.answered(*names_since_);
   }
   bool has_name(std::string_view name) const { return named_.contains(name); }
+  bool has_names() const { return !named_.empty(); }
   // What it really has under such names, as it says itself.
   void names_are(const StatementsByName& names);
   // A statement made to be deallocated: its DEALLOCATE stands for that of any other.

@@ -335,6 +335,7 @@ class ClientSession final : public net::Connection,
   NamedStatements& names();
   sql::Effects match_names(sql::Effects effects, std::string_view sql);
   sql::Effects effects_of_prepared(std::string_view name) const;
+  bool names_have_to_wait() const;
   bool keep_prepared(const StateAnswer& answer);
   bool adopt_statements(const StateAnswer& answer);
 
