@@ -112,6 +112,7 @@ void Worker::tick() {
   ask_for_roles();
   expire_sessions();
   release_brakes();
+  look_for_clients();
   forget_secrets();
   report_tls_failures();
   start_cancels();
