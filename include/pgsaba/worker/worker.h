@@ -108,6 +108,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void console_input(session::ClientSession& session, Bytes frame) override;
   void console_closed(session::ClientSession& session) override;
   std::size_t worker_index() const override { return index_; }
+  bool is_paused(const std::string& database) const { return picture_->is_paused(database); }
   std::uint64_t next_id() override { return process_.next_id++; }
   void needs_match(pool::Pool& pool) override;
   void short_of_servers(pool::Pool& pool, pool::SlotRefusal refusal) override;
