@@ -116,6 +116,10 @@ void ServerConnection::step_replies(Bytes input, std::size_t& used) {
   }
   if (state_ != State::kClosed) pass_on(run);
   used = run.end;
+  if (replies_asked_for_ && !pipeline_.full()) {
+    replies_asked_for_ = false;
+    if (holder_ != nullptr) holder_->server_drained();
+  }
 }
 
 void ServerConnection::judge(const Piece& piece, Run& run) {

@@ -352,6 +352,11 @@ void ClientSession::server_ready() {
       unlink();
       return end_when_sent();
     }
+  } else if (leaving_ && pipeline.owed_ready() == 0) {  // the Sync of the last batch never comes
+    release_ready();
+    part_from_server();
+    transition(State::kIdle);
+    return end_when_sent();
   }
   // A Parse of which a part has come already is for this server.
   const bool gathering = body_ == Body::kGather;

@@ -75,7 +75,7 @@ void SharedListener::order(std::uint32_t client, std::uint32_t ticket,
   if (ready()) return send(std::move(order), sql);
   // What is given up is not listened to again.
   if (channels && !order.adds) return host_.answer_listener(client, ticket, true);
-  if (!server_ && host_.now() < retry_at_) return refuse(order);
+  if (!server_ && (paused_ || host_.now() < retry_at_)) return refuse(order);
   waiting_.push_back(std::move(order));
   if (!server_) connect();
 }
@@ -198,6 +198,14 @@ void SharedListener::give_up() {
   connection_lost();
 }
 
+void SharedListener::pause(bool paused) {
+  if (paused == paused_) return;
+  paused_ = paused;
+  if (paused) return reconnect();
+  retry_at_ = retry_delay_ = 0;
+  if (!server_ && !clients_.empty()) connect();
+}
+
 void SharedListener::tick(Micros limit) {
   if (server_ && clients_.empty() && orders_.empty() && waiting_.empty()) {
     server_->shut();
@@ -208,7 +216,7 @@ void SharedListener::tick(Micros limit) {
   const Micros since = logs_in ? server_->opened_at() : asked_at;
   if (server_ && since > 0 && host_.now() - since >= limit) return give_up();
   const bool wanted = !clients_.empty() || !waiting_.empty();
-  if (!server_ && wanted && host_.now() >= retry_at_) connect();
+  if (!server_ && wanted && !paused_ && host_.now() >= retry_at_) connect();
 }
 
 }  // namespace pgsaba::worker

@@ -58,6 +58,8 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   // To another server, for the primary has changed, or because somebody wishes it so. Who waits for
   // an answer goes on waiting.
   void reconnect();
+  // While its database is paused there is no connection, and nobody new can listen.
+  void pause(bool paused);
   bool unused() const {
     return clients_.empty() && orders_.empty() && waiting_.empty() && !server_;
   }
@@ -123,6 +125,7 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   std::string partial_;   // of a message that did not come in one piece
   bool listens_ = false;  // to all that it should
   bool missed_ = false;   // a connection that listened was lost
+  bool paused_ = false;
   Micros retry_at_ = 0;
   Micros retry_delay_ = 0;
 };
