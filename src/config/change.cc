@@ -40,10 +40,10 @@ std::string hint_for(std::string_view key) {
   return near.empty() ? "SHOW CONFIG lists them." : "did you mean " + std::string(near) + "?";
 }
 
-// Their files are read with them, all or none. Only the log is opened anew by a change.
+// Files that belong together are read together, all or none; and what clusters take over of
+// server_tls is settled when their own settings are read. Only the log is opened anew by a change.
 bool comes_with_files(const Section& section, const Setting& setting) {
-  return section.path == "tls" || section.path == "auth" ||
-         (setting.kind == Kind::kPath && section.path != "log");
+  return section.path == "server_tls" || (setting.kind == Kind::kPath && section.path != "log");
 }
 
 Result<Value> value_of(const Setting& setting, std::string_view text) {
@@ -84,9 +84,12 @@ Change with_setting(const Config& config, std::string_view key, std::string_view
   auto changed = std::make_shared<Config>(config);
   place.setting->access.store(Record(changed.get()), *parsed);
   Problems problems;
+  check_login(*changed, {}, problems);
+  check_tls(*changed, {}, problems);
   check_routing(*changed, {}, problems);
   if (problems.has_errors()) {
-    const Problem problem = problems.take().front();
+    const auto all = problems.take();
+    const Problem& problem = *std::ranges::find(all, Severity::kError, &Problem::severity);
     return refused(ChangeRefusal::kBadValue, problem.message, problem.hint);
   }
   return {std::move(changed), {}, {}};

@@ -90,7 +90,8 @@ constexpr std::array kPool = {
             .pgbouncer = "min_pool_size",
             .kind = Kind::kInteger,
             .access = kMember<&Config::pool, &PoolDefaults::min_pool_size>,
-            .help = "Server connections that stay open although nobody uses them."},
+            .help = "Server connections that stay open although nobody uses them: while there are "
+                    "clients, and always where the database has a user."},
     Setting{.name = "reserve_pool_size",
             .pgbouncer = "reserve_pool_size",
             .kind = Kind::kInteger,

@@ -115,7 +115,8 @@ constexpr std::array kAuth = {
     Setting{.name = "dbname",
             .pgbouncer = "auth_dbname",
             .access = kMember<&Config::auth, &Auth::dbname>,
-            .help = "Where the question is asked; empty: in the client's database."},
+            .help = "Where the question is asked: one of databases, or else what is called so "
+                    "beside the client's; empty: in the client's own."},
     Setting{.name = "query",
             .pgbouncer = "auth_query",
             .access = kMember<&Config::auth, &Auth::query>,

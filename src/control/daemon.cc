@@ -102,6 +102,13 @@ bool told(const routing::Topology& topology) {
   });
 }
 
+bool changes_login(const config::Config& before, const config::Config& after) {
+  return std::ranges::any_of(
+      config::compare(before, after).settings, [](const config::SettingChange& change) {
+        return change.key.starts_with("auth.") || change.key.starts_with("tls.");
+      });
+}
+
 }  // namespace
 
 Daemon::Daemon(DaemonOptions options)
@@ -486,10 +493,29 @@ Status Daemon::reload() {
 }
 
 Status Daemon::use(std::shared_ptr<const config::Config> config) {
+  auto next = std::make_shared<worker::Picture>(*picture_);
+  if (Status read = read_login_files(*next, *config); !read.ok()) return read;
   if (Status opened = log::configure(log_options(config->log)); !opened.ok()) return opened;
   raise_file_limit(*config, picture_->users->size(), workers_.size());
   catalogues_->configure(config);
-  change_picture([&](worker::Picture& picture) { picture.config = config; });
+  change_picture([&](worker::Picture& picture) {
+    picture.config = config;
+    picture.host_access = next->host_access;
+    picture.client_tls = next->client_tls;
+  });
+  if (changes_login(*next->config, *config)) secrets_.forget_all();
+  return done();
+}
+
+// What says how clients log in, of files that were read before; only where it is another now.
+Status Daemon::read_login_files(worker::Picture& picture, const config::Config& config) const {
+  if (!changes_login(*picture.config, config)) return done();
+  auto access = load_host_access(config.auth);
+  if (!access) return access.error();
+  auto tls = load_tls(config, {picture.client_tls, picture.server_tls, picture.http_tls});
+  if (!tls) return tls.error();
+  picture.host_access = std::move(*access);
+  picture.client_tls = std::move(tls->clients);
   return done();
 }
 

@@ -24,6 +24,24 @@ std::size_t server_to_ask(const routing::TopologyCluster* cluster) {
   return 0;
 }
 
+// Where the question is put: an entry of `databases`, and what its database is called there.
+struct Place {
+  const config::DatabaseSettings* entry = nullptr;
+  std::string dbname;
+};
+
+// auth_dbname names an entry, which may live in another cluster; without one, a database beside the
+// client's own.
+Place place_to_ask(const config::Config& config, const std::string& database) {
+  const config::DatabaseSettings* own = config::find_database(config, database);
+  if (own == nullptr) return {};
+  const std::string& wanted = either(own->auth_dbname, config.auth.dbname);
+  if (wanted.empty()) return {own, either(own->dbname, database)};
+  const config::DatabaseSettings* named = config::find_database(config, wanted);
+  if (named == nullptr) return {own, wanted};
+  return {named, either(named->dbname, wanted)};
+}
+
 // Its own, or the plain one that the user list has.
 std::string password_of(const worker::Picture& picture, const std::string& user) {
   const config::Auth& auth = picture.config->auth;
@@ -57,26 +75,25 @@ void SecretDesk::ask(const std::string& database, const std::string& user, Done 
 SecretDesk::Source* SecretDesk::source_for(const std::string& database, std::string& why) {
   const worker::Picture& picture = controls_.picture();
   const config::Config& config = *picture.config;
-  const config::DatabaseSettings* settings = config::find_database(config, database);
+  const Place place = place_to_ask(config, database);
   const auto cluster =
-      settings == nullptr ? config.clusters.end() : config.clusters.find(settings->cluster);
+      place.entry == nullptr ? config.clusters.end() : config.clusters.find(place.entry->cluster);
   if (cluster == config.clusters.end() || cluster->second.servers.empty()) {
     why = "the database is gone";
     return nullptr;
   }
-  const std::size_t server = std::min(server_to_ask(picture.topology->find(settings->cluster)),
+  const std::size_t server = std::min(server_to_ask(picture.topology->find(cluster->first)),
                                       cluster->second.servers.size() - 1);
   MonitorTarget target;
   target.name = cluster->second.servers[server].name;
   target.host = cluster->second.servers[server].host;
   target.port = cluster->second.servers[server].port;
-  target.user = either(settings->auth_user, config.auth.user);
+  target.user = either(config::find_database(config, database)->auth_user, config.auth.user);
   target.password = password_of(picture, target.user);
-  target.database =
-      either(either(settings->auth_dbname, config.auth.dbname), either(settings->dbname, database));
+  target.database = place.dbname;
   target.tls = cluster->second.tls;
   const std::string name =
-      settings->cluster + '\n' + target.name + '\n' + target.user + '\n' + target.database;
+      cluster->first + '\n' + target.name + '\n' + target.user + '\n' + target.database;
   Source& source = sources_[name];
   if (!source.link)
     source.link = std::make_unique<ServerLink>(loop_, std::move(target), "pgsaba auth",

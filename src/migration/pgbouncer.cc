@@ -27,6 +27,9 @@ const Counterpart* find_setting(std::string_view name) {
 // Whose defaults here are others than there.
 constexpr std::string_view kOtherDefaults[] = {"auth_type", "max_client_conn", "pool_mode"};
 
+const std::set<std::string_view> kTargets = {"any", "primary", "standby", "read-write",
+                                             "read-only"};
+
 }  // namespace
 
 PgbouncerMigration::PgbouncerMigration(std::string path)
@@ -82,6 +85,10 @@ Status PgbouncerMigration::take_database(const IniLine& line) {
   if (!pairs) return Error{pairs.error().message + " (" + line.place() + ")", pairs.error().hint};
   Database database{line, {}};
   for (auto& [key, value] : *pairs) database.values[key] = std::move(value);
+  const auto wish = database.values.find("target_session_attrs");
+  if (wish != database.values.end() && !kTargets.contains(wish->second))
+    return Error{"no such target_session_attrs: " + wish->second + " (" + line.place() + ")",
+                 "any, primary, standby, read-write or read-only"};
   std::erase_if(databases_, [&](const Database& known) {
     if (known.line.key != line.key) return false;
     draft_.note(origin_of(known.line), "set again in " + line.place() + ", which counts.");
@@ -180,7 +187,7 @@ void PgbouncerMigration::write_listeners() {
 
 void PgbouncerMigration::write_users() {
   for (const auto& [line, map] : users_)
-    if (!map.empty()) draft_.add("users", scalar(line.key) + ": " + map.text(), line.place());
+    draft_.add("users", scalar(line.key) + ": " + map.text(), line.place());
 }
 
 // What has no secrets to compare with would let nobody in, or not start at all.

@@ -20,9 +20,10 @@ class PgbouncerMigration {
   Result<Migrated> run(const std::vector<IniLine>& lines);
 
  private:
+  using Values = std::map<std::string, std::string, std::less<>>;
   struct Database {
     IniLine line;
-    std::map<std::string, std::string, std::less<>> values;
+    Values values;
   };
 
   Status take(const IniLine& line);
@@ -38,9 +39,13 @@ class PgbouncerMigration {
   void finish_login();
 
   // pgbouncer_databases.cc
-  void write_clusters();
   void write_databases();
   void write_database(const Database& database);
+
+  // pgbouncer_clusters.cc
+  void write_clusters();
+  void write_monitor(const Database& database, const std::string& cluster);
+  static bool asks_for_standby(const Values& values);
   FlowMap cluster_tls();
   std::string server_list(const Database& database, bool& several) const;
   std::string where(const Database& database) const;

@@ -291,7 +291,7 @@ void ServerConnection::parse_statement(const PreparedStatement& statement, std::
 }
 
 void ServerConnection::make_room(std::size_t limit, std::string& frames) {
-  if (const auto victim = statements_.evict(limit)) close_copy(*victim, frames);
+  while (const auto victim = statements_.evict(limit)) close_copy(*victim, frames);
 }
 
 void ServerConnection::close_copy(std::uint32_t statement, std::string& frames) {

@@ -178,12 +178,6 @@ void ClientSession::on_startup(const wire::StartupMessage& startup) {
   if (!negotiate(startup) || !read_replication(startup) || !read_parameters(startup)) return;
   if (!encrypted_as_needed()) return;
   login_->console = config::is_admin_database(login_->database);
-  if (!login_->console) {
-    auto refusal = host_.may_log_in(login_->database);
-    if (refusal && replication() == stats::Replication::kPhysical)
-      refusal->hint = std::string(errors::kPhysicalReplicationHint);
-    if (refusal) return end(EndReason::kLoginFailed, *refusal);
-  }
   begin_authentication();
 }
 
@@ -201,6 +195,12 @@ void ClientSession::login_proven() {
     if (!host_.console_open(*this))
       end(EndReason::kLoginFailed, errors::not_an_admin(login_->user));
     return;
+  }
+  // Which databases there are is not told to whoever comes.
+  if (auto refusal = host_.may_log_in(login_->database)) {
+    if (replication() == stats::Replication::kPhysical)
+      refusal->hint = std::string(errors::kPhysicalReplicationHint);
+    return end(EndReason::kLoginFailed, *refusal);
   }
   Admission admission = host_.admit(login_->database, login_->user);
   if (admission.account == nullptr) return end(EndReason::kLimit, *admission.refusal);

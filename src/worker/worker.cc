@@ -55,6 +55,8 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
     turn_.handshakes.send_to([maker, index](net::HandshakeStep step) {
       maker->order_handshake(index, std::move(step));
     });
+  find_floors();
+  keep_floors();
 }
 
 Worker::~Worker() { end_all(); }
@@ -235,6 +237,7 @@ void Worker::on_mail(NewPicture& mail) {
   if (before->config != picture_->config) {
     access_rules_ = routing::access_rules(picture_->config->routing);
     refresh_accounts();
+    find_floors();
   } else if (!before->same_catalogues(*picture_)) {
     for (const auto& [key, account] : accounts_) refresh_rules(*account);
   }
@@ -250,6 +253,7 @@ void Worker::on_mail(NewPicture& mail) {
   for (const Phase phase : {Phase::kLogin, Phase::kWaiting})
     sessions_in(phase).for_each([](ClientSession& session) { session.follow_route(); });
   follow_routes();
+  keep_floors();
 }
 
 void Worker::on_mail(StandbyProgress&) { wake_parked(); }

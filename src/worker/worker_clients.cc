@@ -336,7 +336,7 @@ bool Worker::console_open(ClientSession& session) {
   const auto named = [&](const std::vector<std::string>& users) {
     return std::ranges::find(users, session.user()) != users.end();
   };
-  const bool full = named(admin.users);
+  const bool full = named(admin.users) || session.from_owner();
   if (!full && !named(admin.stats_users)) return false;
   process_.control->console_opened(index_, session.id(), session.user(), full);
   return true;

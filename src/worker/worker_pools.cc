@@ -55,6 +55,17 @@ void Worker::refresh_accounts() {
   for (const auto& [key, account] : accounts_) refresh_account(*account);
 }
 
+routing::Route Worker::server_for(const config::DatabaseSettings& database,
+                                  const std::string& user) const {
+  const routing::TopologyCluster* cluster = picture_->topology->find(database.cluster);
+  if (cluster == nullptr) return {std::nullopt, routing::RouteReason::kNoServers};
+  const config::RoutePolicy policy = config::route_of(*picture_->config, database, user);
+  routing::Route route = routing::Router::choose(*cluster, policy, index_);
+  // While no server has told its role, the first one is taken at its word.
+  if (!route.server && route.reason == routing::RouteReason::kPrimaryUnknown) route.server = 0;
+  return route;
+}
+
 pool::Pool* Worker::route(session::Account& account, wire::ErrorFields& why) {
   if (account.pool != nullptr && account.route_generation == picture_->generation)
     return account.pool;
@@ -64,21 +75,15 @@ pool::Pool* Worker::route(session::Account& account, wire::ErrorFields& why) {
     why = errors::no_such_database(account.database);
     return nullptr;
   }
-  const routing::TopologyCluster* cluster = picture_->topology->find(database->cluster);
-  const config::RoutePolicy policy = config::route_of(*picture_->config, *database, account.user);
-  const routing::Route route = cluster == nullptr
-                                   ? routing::Route{std::nullopt, routing::RouteReason::kNoServers}
-                                   : routing::Router::choose(*cluster, policy, index_);
-  // While no server has told its role, the first one is taken at its word.
-  const bool unknown = route.reason == routing::RouteReason::kPrimaryUnknown;
-  if (!route.server && !unknown) {
+  const routing::Route route = server_for(*database, account.user);
+  if (!route.server) {
     why = errors::no_route(database->cluster, routing::text_of(route.reason));
     if (account.unrouted_since == 0) account.unrouted_since = turn_.now;
     return nullptr;
   }
   account.unrouted_since = 0;
   const pool::PoolKey key{account.database, database->user.empty() ? account.user : database->user,
-                          static_cast<std::uint32_t>(route.server.value_or(0))};
+                          static_cast<std::uint32_t>(*route.server)};
   pool::Pool* pool = pool_for(key);
   if (pool == nullptr) {
     why = errors::unresolved(
@@ -162,6 +167,28 @@ pool::PoolPolicy Worker::policy_of(const pool::PoolKey& key) const {
   policy.reset_query = config.pool.server_reset_query;
   policy.socket = socket_options(config.tcp);
   return policy;
+}
+
+// A database with a user of its own keeps its floor before anybody has come; one worker sees to it.
+void Worker::find_floors() {
+  floors_.clear();
+  if (index_ != 0) return;
+  for (const auto& [name, database] : picture_->config->databases) {
+    if (name == "*" || database.user.empty()) continue;
+    const config::UserSettings* user = config::find_user(*picture_->config, database.user);
+    if (config::pool_settings(*picture_->config, database, user).min_pool_size > 0)
+      floors_.push_back(name);
+  }
+}
+
+void Worker::keep_floors() {
+  for (const std::string& name : floors_) {
+    const config::DatabaseSettings* database = config::find_database(*picture_->config, name);
+    const routing::Route route = server_for(*database, database->user);
+    if (!route.server) continue;
+    pool::Pool* pool = pool_for({name, database->user, static_cast<std::uint32_t>(*route.server)});
+    if (pool != nullptr) needs_match(*pool);
+  }
 }
 
 // After a new picture: pools whose database is gone lose their clients, others get new settings.

@@ -143,9 +143,13 @@ def test_per_database(start, cluster):
         "postgres": {"cluster": "main"},
         "alias": {"cluster": "main", "dbname": "of_its_own", "auth_user": "postgres",
                   "auth_query": "select * from secret_here($1)", "user": "postgres"},
-        "elsewhere": {"cluster": "main", "dbname": "of_its_own", "auth_dbname": "postgres"}})
+        "elsewhere": {"cluster": "main", "dbname": "of_its_own", "auth_dbname": "postgres"},
+        "named": {"cluster": "main", "dbname": "postgres", "auth_dbname": "alias", "auth_user": "postgres",
+                  "auth_query": "select * from secret_here($1)", "user": "postgres"}})
     assert whoami(daemon, "alice", "first", "elsewhere") == "alice"
     assert whoami(daemon, "anybody", "here", "alias") == "postgres"
+    # By what it is called here: there is no such database on the server.
+    assert whoami(daemon, "anybody", "here", "named") == "postgres"
 
 
 def test_a_storm_of_logins(start, cluster):

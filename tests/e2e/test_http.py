@@ -150,7 +150,7 @@ def test_how_clients_are_let_in_and_what_they_are_told(start, authority, directo
                            ("postgres", "pgsaba")]:
         with pytest.raises(ServerError):
             daemon.connect(user=user, database=database,
-                           password="right" if database == "pgsaba" else "wrong")
+                           password="wrong" if database == "postgres" else "right")
     for begun in (b"\x16\x03\x01\x00\x10" + b"x" * 16, None):
         with socket.create_connection(daemon.where, 10) as plain:
             tls.negotiate(plain)
@@ -171,7 +171,7 @@ def test_how_clients_are_let_in_and_what_they_are_told(start, authority, directo
     assert value(after, handshakes, side="client", result="failed") == 3
     refused = "pgsaba_logins_refused_total"
     assert value(after, refused, method="scram-sha-256", reason="wrong_password") == 2
-    assert value(after, refused, method="none", reason="no_such_database") == 1
+    assert value(after, refused, method="scram-sha-256", reason="no_such_database") == 1
     assert value(after, refused, method="scram-sha-256", reason="not_an_admin") == 1
     assert value(after, refused, method="none", reason="tls") == 3
     errors = "pgsaba_errors_total"

@@ -241,6 +241,16 @@ def test_unknown_database(start):
     assert refused["M"] == 'database "absent" does not exist' and "SHOW DATABASES" in refused["H"]
 
 
+@pytest.mark.parametrize("type", ["plain", "md5", "scram-sha-256"])
+def test_which_databases_there_are_is_for_who_has_logged_in(start, type):
+    daemon = start(type, ("plain", PASSWORD))
+    for user, password, code in (("plain", "wrong", "28P01"), ("stranger", PASSWORD, "28P01"),
+                                 ("plain", PASSWORD, "3D000")):
+        with pytest.raises(ServerError) as refused:
+            daemon.connect(database="absent", user=user, password=password)
+        assert refused.value.sqlstate == code
+
+
 def test_database_the_server_does_not_know(start):
     daemon = start("trust", ("by_trust", ""), databases={"*": {"cluster": "main"}})
     refused = refusal(daemon.where, user="by_trust", database="absent")

@@ -218,6 +218,16 @@ def test_min_pool_size_is_kept_open(start_pgsaba, cluster):
         assert pool_row(daemon)["sv_idle"] == "3"
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_floor_of_a_database_with_a_user_needs_no_clients(start_pgsaba, cluster, workers):
+    make_roles(cluster, "alice")
+    daemon = start_pgsaba({"workers": workers, **database(user="alice", pool_size=5, min_pool_size=3)})
+    wait_until(lambda: server_count(cluster) == 3, 10, "three servers")
+    daemon.reload(database(min_pool_size=4))
+    wait_until(lambda: server_count(cluster) == 4, 10, "four servers")
+    assert pool_row(daemon, user="alice")["sv_idle"] == "4"
+
+
 def test_min_pool_size_is_of_the_process(start_pgsaba, cluster):
     daemon = start_pgsaba({"workers": 4, **database(pool_size=20, min_pool_size=4)})
     clients = [daemon.connect() for _ in range(8)]

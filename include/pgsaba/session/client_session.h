@@ -118,6 +118,8 @@ class ClientSession final : public net::Connection,
   std::uint32_t id() const { return id_; }
   const std::string& user() const;
   const std::string& database() const;
+  // Whoever runs this process, on its console.
+  bool from_owner() const;
   Account* account() const { return account_; }
   server::ServerConnection* server() const { return server_; }
   // A server of its own, and what for; null and kNone for almost all clients.

@@ -18,6 +18,7 @@
 #include "pgsaba/auth/scram_key_desk.h"
 #include "pgsaba/net/connection.h"
 #include "pgsaba/pool/pool.h"
+#include "pgsaba/routing/router.h"
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/session/session_host.h"
 #include "pgsaba/stats/tally.h"
@@ -204,7 +205,11 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   pool::Pool* find_pool(const pool::PoolKey& key);
   std::shared_ptr<const server::ServerTarget> target_of(const pool::PoolKey& key) const;
   pool::PoolPolicy policy_of(const pool::PoolKey& key) const;
+  routing::Route server_for(const config::DatabaseSettings& database,
+                            const std::string& user) const;
   void reconfigure_pools();
+  void find_floors();
+  void keep_floors();
   void refresh_account(session::Account& account);
   void refresh_accounts();
 
@@ -233,6 +238,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   Process& process_;
   std::shared_ptr<const Picture> picture_;
   std::shared_ptr<const sql::AccessRules> access_rules_;  // of the picture's configuration
+  std::vector<std::string> floors_;  // databases whose servers are there before any client
   net::Turn turn_;
   Mailbox mailbox_;
   auth::ScramKeyDesk scram_keys_;

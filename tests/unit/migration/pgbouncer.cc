@@ -133,6 +133,27 @@ TEST_CASE("several hosts are a cluster, and need somebody to ask them") {
   CHECK(made->warnings.size() == 2);
 }
 
+TEST_CASE("a server that is listed twice is one") {
+  const auto made = migrated("[databases]\np = host=a,a\nq = host=b,b port=1,2\n");
+  REQUIRE(made.ok());
+  CHECK(has(made->yaml, "servers: [{host: a, port: 5432}]"));
+  CHECK(has(made->yaml, "servers: [{host: b, port: 1}, {host: b, port: 2}]"));
+  CHECK(has(made->yaml, "q: {cluster: b-b-1-2}"));
+}
+
+TEST_CASE("who wants a standby gets one, if somebody can say which it is") {
+  const auto made = migrated(
+      "[databases]\np = host=a\ns = host=a target_session_attrs=standby\n"
+      "w = host=b target_session_attrs=read-write\n");
+  REQUIRE(made.ok());
+  CHECK(has(made->yaml, "s: {cluster: a, route: replica_only}"));
+  CHECK(has(made->yaml, "w: {cluster: b}"));
+  CHECK(has(made->yaml, "# p.ini:4: w: target_session_attrs=read-write"));
+  CHECK(has(made->yaml, "monitor: {user: pgsaba}"));
+  CHECK(made->warnings.size() == 2);
+  CHECK_FALSE(migrated("[databases]\np = host=a target_session_attrs=prefer-standby\n").ok());
+}
+
 TEST_CASE("pairs are cut as PgBouncer cuts them") {
   using Pairs = std::vector<std::pair<std::string, std::string>>;
   CHECK(*read_pairs("a=b  c = 'd e' f='it''s'") == Pairs{{"a", "b"}, {"c", "d e"}, {"f", "it's"}});
