@@ -191,7 +191,7 @@ void SharedListener::reconnect() {
   start_over();
 }
 
-// It does not answer.
+// It does not answer, or must not be there; nobody is kept waiting.
 void SharedListener::give_up() {
   server_->shut();
   bury();
@@ -201,7 +201,8 @@ void SharedListener::give_up() {
 void SharedListener::pause(bool paused) {
   if (paused == paused_) return;
   paused_ = paused;
-  if (paused) return reconnect();
+  if (paused && server_) give_up();
+  if (paused) return;
   retry_at_ = retry_delay_ = 0;
   if (!server_ && !clients_.empty()) connect();
 }
