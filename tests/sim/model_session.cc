@@ -375,8 +375,8 @@ void ModelSession::bind(std::string_view body, std::string& out) {
                                       : "prepared statement \"" + name + "\" does not exist",
                          out);
   }
-  const bool forgotten =
-      unnamed_skipped_ || statement->second.sql.size() > wire::kWholeFrameBytes / 2;
+  const bool forgotten = unnamed_skipped_ || ends_block(statement->second.sql) ||
+                         statement->second.sql.size() > wire::kWholeFrameBytes / 2;
   used_forgotten_unnamed_ = used_forgotten_unnamed_ || (names->statement.empty() && forgotten);
   if (refused_in_failed_block(statement->second.sql, out)) return;
   const std::string portal(names->portal);

@@ -73,7 +73,7 @@ class ModelSession {
   // The next message fails with an error of pgsaba's, inside a transaction.
   void refuse_message(std::string& out);
   // It has used an unnamed statement that pgsaba may not know any more: one older than one that was
-  // skipped, or too long to be kept.
+  // skipped, too long to be kept, or prepared to end a transaction that had lost its server.
   bool used_forgotten_unnamed() const { return used_forgotten_unnamed_; }
 
  private:

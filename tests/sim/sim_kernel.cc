@@ -89,8 +89,13 @@ void SimKernel::pump(Socket from) {
 
 void SimKernel::arrive(Socket to, std::string bytes) {
   const auto found = ends_.find(to);
-  if (found == ends_.end() || !found->second.open) return;
+  if (found == ends_.end()) return;
   End& receiver = found->second;
+  if (!receiver.open) {  // nobody takes them any more: the sender is told
+    if (ends_.contains(receiver.peer))
+      at(arrival_at(end(receiver.peer)), [this, from = receiver.peer] { arrive_end(from, true); });
+    return;
+  }
   receiver.coming -= bytes.size();
   receiver.inbox += bytes;
   edge(to);

@@ -139,6 +139,7 @@ void World::intervene() {
       for (const Place& place : places_) place.worker->mailbox().post(worker::Reconnect{});
       return;
     case 1:
+      judge_.reconnected = true;
       show(true);
       kernel_.at(kernel_.now + random.between<Micros>(1, 50'000), [this] { show(false); });
       return;

@@ -140,7 +140,9 @@ TEST_CASE("SHOW CONFIG has rows, SET changes what may change now") {
         "C:SET timeouts.query_wait=2min | Z:I");
   CHECK(holds(harness.answer(1, "SHOW CONFIG"), "D:query_wait_timeout,120,120,yes"));
   CHECK(holds(harness.answer(1, "SET listen_backlog = 5"), "E:55P02"));
-  CHECK(holds(harness.answer(1, "SET auth_type = trust"), "E:55P02"));
+  CHECK(harness.answer(1, "SET auth_type = scram-sha-256") == "E:22023 auth.file is missing | Z:I");
+  CHECK(harness.answer(1, "SET auth_type = trust") == "C:SET auth_type=trust | Z:I");
+  CHECK(holds(harness.answer(1, "SET server_tls.mode = require"), "E:55P02"));
   CHECK(holds(harness.answer(1, "SET http.certificate = '/x'"), "E:55P02"));
   CHECK(holds(harness.answer(1, "SET admin.hba_file = '/x'"), "E:55P02"));
   CHECK(holds(harness.answer(1, "SET default_pool_size = many"), "E:22023"));

@@ -21,6 +21,7 @@ struct FakeDaemon final : DaemonControls {
     config->clusters["rdb"].servers = {{"one", "127.0.0.1", 5433}, {"two", "db.test", 5433}};
     config->databases["app"].cluster = "rdb";
     config->databases["shop"].cluster = "rdb";
+    config->auth.type = config::AuthType::kTrust;
     config->log.stats = false;
     current.config = config;
     current.users = std::make_shared<auth::UserList>();
