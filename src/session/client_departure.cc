@@ -3,15 +3,6 @@
 #include "pgsaba/session/client_session.h"
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/frontend.h"
-#include "session/client_login_state.h"
-#include "session/commit_watch.h"
-#include "session/held_parameters.h"
-#include "session/lease_traces.h"
-#include "session/lesson.h"
-#include "session/listening.h"
-#include "session/orphaned_transaction.h"
-#include "session/relay.h"
-#include "session/unnamed_statement.h"
 
 namespace pgsaba::session {
 

@@ -282,7 +282,10 @@ void SimNetwork::wait(Micros) {
     const bool room = peer != kernel_.ends_.end() &&
                       peer->second.inbox.size() + peer->second.coming < peer->second.room;
     const bool over = mine.ended || mine.reset;
-    mine.owner->ready({!mine.inbox.empty() || over, (mine.connected && room) || mine.reset, over});
+    mine.owner->ready({.readable = !mine.inbox.empty() || over,
+                       .writable = (mine.connected && room) || mine.reset,
+                       .hangup = over,
+                       .gone = mine.reset});
   }
 }
 

@@ -235,6 +235,24 @@ TEST_CASE("whoever waits while the connection is lost is answered by the next on
   CHECK(world.answered() == Answers{{2, 1, true}, {3, 5, true}, {4, 1, true}});
 }
 
+TEST_CASE("while it is paused there is no connection, and none is tried") {
+  Listening world;
+  world.order(2, 1, {"b"});
+  world.listener.pause(true);
+  CHECK(world.answered() == Answers{{2, 1, false}});
+  CHECK(world.listener.server() == nullptr);
+  world.pass(60 * kSecond);
+  world.order(3, 1, {"c"});
+  world.order(2, 2, {});
+  CHECK(world.answered() == Answers{{3, 1, false}, {2, 2, true}});
+  CHECK(world.opened == 1);
+  world.listener.pause(false);
+  CHECK(world.opened == 2);
+  CHECK(world.log_in() == query(R"(LISTEN "a";)"));
+  world.say(listened);
+  CHECK(world.warned == Clients{1});
+}
+
 TEST_CASE("where nobody asks, it is had as soon as it can be") {
   World world;
   world.unreachable = true;
