@@ -253,6 +253,8 @@ def test_commands_of_the_console(daemon, command):
             frames = console.query(command)
         assert b"E" not in [frame.tag for frame in frames], frames
         client.close()
+    if command.startswith("SHUTDOWN"):
+        assert daemon.wait() == 0
 
 
 def test_top_writes_looks_down(pgsaba_binary, daemon, tmp_path):
