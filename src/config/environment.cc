@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 #include "pgsaba/config/load.h"
 
@@ -28,10 +28,10 @@ Result<std::string> read_whole_file(const std::string& path) {
   if (S_ISDIR(status.st_mode)) return Error{"it is a directory"};
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return last_error();
-  std::ostringstream content;
-  if (status.st_size > 0) content << stream.rdbuf();
-  if (!stream) return Error{"reading failed"};
-  return content.str();
+  // Of a pipe nobody knows the size beforehand.
+  std::string content{std::istreambuf_iterator<char>(stream), {}};
+  if (stream.bad()) return Error{"reading failed"};
+  return content;
 }
 
 std::vector<std::string> expand_glob(const std::string& pattern) {

@@ -75,15 +75,13 @@ bool usable(const Result<T>& read) {
 }
 
 // What it names: users, rules about logins, certificates and keys.
-bool files_are_usable(const std::string& path) {
-  const auto config = config::load(path, config::system_environment());
-  if (!config) return false;
-  const config::Auth& auth = (*config)->auth;
-  const bool users = usable(load_users(**config));
-  const bool rules = usable(load_host_access(auth)) && usable(load_console_access(**config));
-  const bool user = (*config)->user.empty() || usable(find_system_user((*config)->user));
-  const bool tls = usable(load_tls(**config, {}));
-  return users && rules && tls && user;
+bool files_are_usable(const config::Config& config) {
+  const bool users = usable(load_users(config));
+  const bool rules = usable(load_host_access(config.auth)) && usable(load_console_access(config));
+  const bool user = config.user.empty() || usable(find_system_user(config.user));
+  const bool tls = usable(load_tls(config, {}));
+  const bool log = usable(find_log_directory(config.log.file));
+  return users && rules && tls && user && log;
 }
 
 int check(int count, const char* const* arguments) {
@@ -94,13 +92,15 @@ int check(int count, const char* const* arguments) {
     if (argument.starts_with("-")) return wrong("unknown option '" + std::string(argument) + "'");
     path = argument;
   }
+  // Once: it may be a pipe.
+  const config::Loaded loaded = config::load_with_problems(path, config::system_environment());
   bool failed = false;
-  for (const config::Problem& problem : config::check(path, config::system_environment())) {
+  for (const config::Problem& problem : loaded.problems) {
     const bool error = problem.severity == config::Severity::kError;
     failed = failed || error;
     print(stderr, (error ? "error: " : "warning: ") + problem.text() + "\n");
   }
-  if (!failed) failed = !files_are_usable(path);
+  if (!failed) failed = !files_are_usable(*loaded.config);
   if (!failed) print(stdout, path + ": ok\n");
   return failed ? 1 : 0;
 }

@@ -155,6 +155,7 @@ Status Daemon::load(worker::Picture& picture) const {
     }
   }
   if (!loaded.config) return Error{errors};
+  if (Status found = find_log_directory(loaded.config->log.file); !found.ok()) return found;
   auto users = load_users(*loaded.config);
   if (!users) return users.error();
   auto access = load_host_access(loaded.config->auth);

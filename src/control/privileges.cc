@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <vector>
 
 namespace pgsaba::control {
@@ -50,6 +51,15 @@ Status make_file(const std::string& path, const SystemUser& user) {
       given ? done() : Status(cannot("cannot give \"" + path + "\" to " + user.name));
   ::close(file);
   return made;
+}
+
+Status find_log_directory(const std::string& file) {
+  if (file.empty()) return done();
+  const std::filesystem::path directory = std::filesystem::absolute(file).parent_path();
+  std::error_code error;
+  if (std::filesystem::is_directory(directory, error)) return done();
+  return Error{"log.file: there is no directory \"" + directory.string() + "\"",
+               "mkdir makes one; it has to belong to the user that pgsaba runs as."};
 }
 
 void forbid_core_dumps() {

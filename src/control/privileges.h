@@ -27,6 +27,10 @@ Status become(const SystemUser& user);
 // already stays as it is: it may be another one by the name it has.
 Status make_file(const std::string& path, const SystemUser& user);
 
+// The directory of log.file has to be there; without a file there is none to find. It is not made:
+// it would be root's, or in the place of one that is mounted later.
+Status find_log_directory(const std::string& file);
+
 // No core files, and no other process of the same user may look into our memory: passwords and keys
 // are in it.
 void forbid_core_dumps();

@@ -24,7 +24,8 @@ void Connection::attach_connecting(Socket socket) {
 
 void Connection::connect_anew(Socket socket) {
   close();
-  readable_ = hangup_ = ended_ = broken_ = congestion_reported_ = gathered_in_place_ = false;
+  readable_ = hangup_ = gone_ = ended_ = broken_ = congestion_reported_ = gathered_in_place_ =
+      false;
   gathered_ = {};
   attach_connecting(socket);
 }
@@ -39,7 +40,7 @@ Socket Connection::detach() {
   if (dirty_hook.linked()) turn_->dirty.remove(*this);
   assert(!shakes_hands());
   turn_->network.unwatch(socket_);
-  readable_ = hangup_ = false;
+  readable_ = hangup_ = gone_ = false;
   return std::exchange(socket_, kNoSocket);
 }
 
@@ -57,6 +58,7 @@ void Connection::close() {
 
 void Connection::ready(SocketReadiness readiness) {
   if (readiness.hangup) hangup_ = true;
+  if (readiness.gone) gone_ = true;
   if (readiness.readable) readable_ = true;
   if (readiness.writable && !writable_) {
     writable_ = true;

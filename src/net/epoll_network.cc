@@ -204,7 +204,8 @@ void EpollNetwork::wait(Micros timeout_us) {
     static_cast<Pollable*>(event.data.ptr)
         ->ready({(bits & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
                  (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
-                 (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0});
+                 (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
+                 (bits & (EPOLLHUP | EPOLLERR)) != 0});
   }
 }
 

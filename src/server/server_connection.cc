@@ -51,6 +51,7 @@ void ServerConnection::not_agreed() {
 void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
   has_failed_ = has_rolled_back_ = has_committed_ = has_defined_ = beginning_ = false;
+  replies_asked_for_ = own_portal_ = false;
   state_ = State::kLent;
 }
 
@@ -98,7 +99,7 @@ void ServerConnection::settings_are(SettingsRef settings) {
 
 void ServerConnection::begin(std::string_view sql) {
   unnamed_is(kOwnStatement);
-  beginning_ = true;
+  beginning_ = own_portal_ = true;
   std::string rest(sql);
   rest.append(3, '\0');  // the end of the text, and no types
   std::string frames;
@@ -107,6 +108,14 @@ void ServerConnection::begin(std::string_view sql) {
   for (const Request request : {Request::kParse, Request::kBind, Request::kExecute})
     pipeline_.expect({request, Disposition::kBegin});
   send(frames);
+}
+
+void ServerConnection::close_own_portal() {
+  own_portal_ = false;
+  std::string frame;
+  wire::append_close_portal(frame, "");
+  pipeline_.expect({Request::kClose, Disposition::kBegin});
+  send(frame);
 }
 
 void ServerConnection::leave_batch() {
@@ -144,7 +153,10 @@ void ServerConnection::close_strays() {
 
 void ServerConnection::forward(Request request, Bytes bytes, std::uint32_t statement,
                                std::uint32_t change) {
-  if (request == Request::kQuery) unnamed_is(0);
+  if (request == Request::kQuery) {
+    unnamed_is(0);
+    own_portal_ = false;
+  }
   pipeline_.expect({request, Disposition::kForward, false, statement, change});
   forget_skipped();
   send(bytes);
@@ -285,6 +297,15 @@ void ServerConnection::make_room(std::size_t limit, std::string& frames) {
 void ServerConnection::close_copy(std::uint32_t statement, std::string& frames) {
   wire::append_close_statement(frames, server_statement_name(statement));
   pipeline_.expect({Request::kClose, Disposition::kSwallow, false, statement});
+}
+
+// PostgreSQL keeps replies to itself up to a Sync, which the client has yet to send.
+bool ServerConnection::ask_for_replies() {
+  if (std::exchange(replies_asked_for_, true)) return true;
+  std::string frame;
+  wire::append_flush(frame);
+  send(frame);
+  return true;
 }
 
 void ServerConnection::answer(Request request, std::uint32_t statement, std::uint32_t change) {

@@ -116,6 +116,10 @@ void ServerConnection::step_replies(Bytes input, std::size_t& used) {
   }
   if (state_ != State::kClosed) pass_on(run);
   used = run.end;
+  if (replies_asked_for_ && !pipeline_.full()) {
+    replies_asked_for_ = false;
+    if (holder_ != nullptr) holder_->server_drained();
+  }
 }
 
 void ServerConnection::judge(const Piece& piece, Run& run) {
@@ -374,7 +378,8 @@ void ServerConnection::forget_skipped() {
       statements_.learn(entry->statement, kUnknownEdition);
     if (entry->change != 0 && holder_ != nullptr) holder_->change_undone(entry->change);
   }
-  if (unnamed) unnamed_owner_ = kUnknownOwner;
+  // A later batch makes it what it is all the same.
+  if (unnamed && unnamed_since_ <= pipeline_.answering()) unnamed_owner_ = kUnknownOwner;
 }
 
 }  // namespace pgsaba::server

@@ -150,10 +150,12 @@ void ClientSession::notified(Bytes frame) {
 
 void ClientSession::notifications_missed() {
   if (!listening_) return;
+  host_.log_client(*this, "may have missed notifications");
   std::string notice;
   wire::append_error(notice, 'N', errors::notifications_missed());
-  send(notice);
-  host_.log_client(*this, "may have missed notifications");
+  if (free_to_hear() && listening_->waiting.empty()) return send(notice);
+  if (listening_->waiting.ends_with(notice)) return;  // said once, until it is heard
+  if (!listening_->keep(bytes_of(notice))) end(EndReason::kLimit, errors::too_many_notifications());
 }
 
 void ClientSession::deliver_notifications() {

@@ -119,7 +119,11 @@ void ClientSession::link(ServerConnection& server) {
   batches_before_lease_ = batches_sent_;
   cancel_held_ = false;
   server.lend(*this);
-  if (!pools_transactions()) server.taint(ServerConnection::Taint::kSession);
+  if (!pools_transactions()) {  // no statement is read: what others have prepared must not be there
+    server.taint(ServerConnection::Taint::kSession);
+    server.need_names({}, {});
+    server.drop_unnamed();
+  }
   const bool must_not_tell = reads_sequences() && server.has_served_others(number_);
   server.serve(number_);
   if (must_not_tell) server.forget_sequences(number_);
@@ -348,6 +352,11 @@ void ClientSession::server_ready() {
       unlink();
       return end_when_sent();
     }
+  } else if (leaving_ && pipeline.owed_ready() == 0) {  // the Sync of the last batch never comes
+    release_ready();
+    part_from_server();
+    transition(State::kIdle);
+    return end_when_sent();
   }
   // A Parse of which a part has come already is for this server.
   const bool gathering = body_ == Body::kGather;

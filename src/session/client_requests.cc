@@ -58,24 +58,6 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
   return state_ == State::kLinked ? on_linked(piece, ahead) : on_unlinked(piece, ahead);
 }
 
-// What was sent before Terminate is still answered, as PostgreSQL does. A COPY that waits for data,
-// or will, has to be told that none comes; nothing else minds.
-ClientSession::Taken ClientSession::leave() {
-  leaving_ = true;
-  if (state_ == State::kLinked && server_->pipeline().owed_ready() > 0) {
-    std::string fail;
-    wire::append_copy_fail(fail, "the client terminated the connection");
-    server_->forward(Request::kCopyEnd, bytes_of(fail));
-    return Taken::kYes;
-  }
-  if (server_ != nullptr) {
-    part_from_server();
-    transition(State::kIdle);
-  }
-  end_when_sent();
-  return Taken::kYes;
-}
-
 // A query is read once, here; a text that did not arrive in one piece may be anything.
 void ClientSession::read_query(const Piece& piece) {
   if (!pools_transactions()) {
@@ -248,13 +230,22 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
-  if (server_->names_in_doubt()) return Taken::kNotYet;
+  if (server_->has_own_portal() && piece.tag != 'Q') server_->close_own_portal();
+  if (names_have_to_wait()) return Taken::kNotYet;
   if (const auto taken = refuse_reserved_name(piece)) return *taken;
   if (const auto taken = reserve_pin(piece)) return *taken;
   if (!account_->asks_fate || !watches_commit(piece)) return send_on(piece, ahead);
   const Taken taken = send_on(piece, ahead);
   if (taken == Taken::kYes && commit_) commit_->sent(piece.tag, piece.body());
   return taken;
+}
+
+// What is under way may end a failed transaction, in which no names could be matched.
+bool ClientSession::names_have_to_wait() const {
+  if (server_->names_in_doubt()) return true;
+  const server::Pipeline& pipeline = server_->pipeline();
+  return pipeline.status() == TransactionStatus::kFailed && (prepared_ || server_->has_names()) &&
+         pipeline.owed_ready() > 0;
 }
 
 ClientSession::Taken ClientSession::send_on(const Piece& piece, Bytes ahead) {

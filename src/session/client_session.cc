@@ -95,6 +95,7 @@ void ClientSession::transition(State next) {
   if (next == State::kIdle) idle_since_ = turn().now;
   if (next == State::kIdle && !ready_held_ && !leaving_) deliver_notifications();
   if (from != phase_of(next)) host_.phase_changed(*this, from, phase_of(next));
+  if (ended() && next != State::kClosed) schedule();
 }
 
 bool ClientSession::wants_input() const {
@@ -127,16 +128,7 @@ void ClientSession::step() {
   retain(used);
   // What was held back is done with: the socket will not tell a second time what it has.
   if (!may_read && state_ != State::kClosed && readable() && wants_input()) schedule();
-  if (state_ != State::kClosed && (broken() || ended() || (hung_up() && !may_read))) lost_peer();
-}
-
-// The client is gone. What it sent before is the server's business already, as on a direct
-// connection.
-void ClientSession::lost_peer() {
-  if (leaving_ && !broken()) return;  // its answers are still to be sent
-  const bool has_server = server_ != nullptr || dedicated() != nullptr;
-  if (hung_up() && readable() && !broken() && has_server) return;  // more to read, later
-  end(broken() ? EndReason::kClientReset : EndReason::kClientClosed);
+  if (state_ != State::kClosed && (broken() || ended() || (gone() && !may_read))) lost_peer();
 }
 
 // Whether the next message can be looked at before something else has happened.
@@ -167,7 +159,7 @@ std::size_t ClientSession::consume(Bytes input) {
       relay_->client_sent(rest);
       return input.size();
     }
-    if (state_ == State::kLinked && (server_->congested() || server_->pipeline().full())) break;
+    if (state_ == State::kLinked && (server_->congested() || server_->full())) break;
     const wire::FrameReader before = reader_;
     const Piece piece =
         reader_.next(rest, static_cast<std::uint32_t>(host_.config().limits.max_message_bytes));
@@ -295,13 +287,6 @@ void ClientSession::drained() {
   if (server_ != nullptr) server_->schedule();
   if (free_to_hear()) deliver_notifications();
   schedule();
-}
-
-// It said Terminate, and everything is answered: it goes once it has all of it.
-void ClientSession::end_when_sent() {
-  flush();
-  if (sent_all() || broken()) return end(EndReason::kClientTerminated);
-  watch_sending();
 }
 
 // ---- a server of its own -----------------------------------------------------------------------

@@ -202,7 +202,9 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (in_doubt(names->statement)) return Taken::kNotYet;
   if (request_at_ == 0) request_at_ = turn().now;
-  if (prepared_ && prepared_->contains(names->statement)) {  // the server refuses the duplicate
+  const bool only_there = pins_.has(PinReason::kPrepared) && server_->has_name(names->statement);
+  if (only_there || (prepared_ && prepared_->contains(names->statement))) {
+    // The server refuses the duplicate.
     match_names(sql::effect::kPrepared, {});
     server_->forward(Request::kParse, frame);
     return Taken::kYes;
@@ -359,6 +361,7 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
   server::StatementsByName mine;
   server::StatementsByName there;
   bool whole = true;
+  StateAnswer renewed;  // the client has closed what it had prepared by SQL, and parsed another
   for (const StateAnswer::Prepared& one : answer.prepared) {
     server::PreparedRef statement;
     std::string room;
@@ -369,8 +372,12 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
       const sql::Statement known = read(statement->query());
       learn(*statement, known);
       foresees_ = foresees_ || (known.effects & kForeseeable) != 0;
-    } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {  // as we parsed it
+    } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {
       statement = prepared_->at(one.name);
+      if (one.rest && statement && statement->query() != one.rest->c_str()) {
+        renewed.prepared.push_back(one);
+        continue;
+      }
     } else if (!one.by_sql && find_statement(one.name)) {
       there[one.name] = find_statement(one.name);
       continue;
@@ -384,6 +391,9 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
     if (statement) mine[one.name] = std::move(statement);
     whole = whole && mine.contains(one.name);
   }
+  whole = adopt_statements(renewed) && whole;
+  for (const StateAnswer::Prepared& one : renewed.prepared)
+    there[one.name] = find_statement(one.name);
   if (prepared_)  // those that were not needed there
     for (const auto& [name, statement] : *prepared_)
       if (!server_->has_name(name) && !there.contains(name)) mine[name] = statement;
@@ -445,7 +455,8 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
     }
     if (named && pools_transactions()) {
       match_names(sql::effect::kPrepared, {});
-      if (piece.tag == 'C' && prepared_) traces().add({}, sql::effect::kPrepared, dialect_);
+      if (piece.tag == 'C' && (prepared_ || pins_.has(PinReason::kPrepared)))
+        traces().add({}, sql::effect::kPrepared, dialect_);
     }
     if (unnamed && piece.tag == 'C') {
       drop_unnamed_statement();

@@ -18,7 +18,8 @@ void Listening::drop_others() {
     const wire::Piece piece = reader.next(bytes_of(waiting).subspan(at), wire::kWholeFrameBytes);
     if (piece.kind != wire::Piece::Kind::kFrame) break;
     at += piece.bytes.size();
-    if (has(wire::read_channel(piece.body()))) kept.append(text_of(piece.bytes));
+    if (piece.tag != 'A' || has(wire::read_channel(piece.body())))
+      kept.append(text_of(piece.bytes));
   }
   waiting = std::move(kept);
 }

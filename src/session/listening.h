@@ -21,9 +21,10 @@ struct Listening {
   bool has(std::string_view channel) const {
     return std::ranges::binary_search(channels, channel, std::less<>());
   }
-  // Keeps a notification for later; false: too many wait already.
+  // Keeps a notification, or a warning that some were missed, for later; false: too many wait
+  // already.
   [[nodiscard]] bool keep(Bytes frame);
-  // Forgets what waits on channels that it does not listen to.
+  // Forgets what waits on channels that it does not listen to; warnings stay.
   void drop_others();
 };
 

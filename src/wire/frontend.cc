@@ -51,11 +51,17 @@ void append_close_statement(std::string& out, std::string_view name) {
   MessageWriter(out).begin('C').byte('S').string(name).end();
 }
 
+void append_close_portal(std::string& out, std::string_view name) {
+  MessageWriter(out).begin('C').byte('P').string(name).end();
+}
+
 void append_describe_statement(std::string& out, std::string_view name) {
   MessageWriter(out).begin('D').byte('S').string(name).end();
 }
 
 void append_sync(std::string& out) { MessageWriter(out).begin('S').end(); }
+
+void append_flush(std::string& out) { MessageWriter(out).begin('H').end(); }
 
 void append_terminate(std::string& out) { MessageWriter(out).begin('X').end(); }
 

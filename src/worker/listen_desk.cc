@@ -93,13 +93,20 @@ void ListenDesk::order(ListenOrder order) {
 
 void ListenDesk::take(ListenOrder& order) {
   auto& line = lines_[{order.database, order.user}];
-  if (!line) line = std::make_unique<Line>(worker_, order.database, order.user);
+  if (!line) {
+    line = std::make_unique<Line>(worker_, order.database, order.user);
+    line->listener().pause(worker_.is_paused(order.database));
+  }
   line->listener().order(order.client, order.ticket, std::move(order.channels));
 }
 
 void ListenDesk::reconnect(const std::string& database) {
   for (const auto& [key, line] : lines_)
     if (database.empty() || key.first == database) line->listener().reconnect();
+}
+
+void ListenDesk::follow_pauses() {
+  for (const auto& [key, line] : lines_) line->listener().pause(worker_.is_paused(key.first));
 }
 
 void ListenDesk::visit(const Visit& visit) const {

@@ -28,6 +28,8 @@ class ListenDesk {
   void take(ListenOrder& order);
   // RECONNECT; an empty name means all databases.
   void reconnect(const std::string& database);
+  // Databases may have been paused or resumed.
+  void follow_pauses();
   void tick(Micros connect_limit);
 
   // Calls visit(database, user, listener) for each there is.

@@ -75,7 +75,7 @@ void SharedListener::order(std::uint32_t client, std::uint32_t ticket,
   if (ready()) return send(std::move(order), sql);
   // What is given up is not listened to again.
   if (channels && !order.adds) return host_.answer_listener(client, ticket, true);
-  if (!server_ && host_.now() < retry_at_) return refuse(order);
+  if (!server_ && (paused_ || host_.now() < retry_at_)) return refuse(order);
   waiting_.push_back(std::move(order));
   if (!server_) connect();
 }
@@ -155,26 +155,56 @@ void SharedListener::server_sent(Bytes bytes) {
 
 void SharedListener::server_closed(ServerConnection&, CloseReason) { connection_lost(); }
 
+// One that listened is made again at once, and whoever waits for an answer gets it from that. If it
+// cannot be made, nobody is kept waiting: he can listen on a server of his own.
 void SharedListener::connection_lost() {
+  if (listens_) return start_over();
+  bury();
+  retry_delay_ = std::clamp(retry_delay_ * 2, kFirstDelay, kLongestDelay);
+  retry_at_ = host_.now() + retry_delay_;
+  std::deque<Order> failed = std::exchange(orders_, {});
+  std::ranges::move(waiting_, std::back_inserter(failed));
+  waiting_.clear();
+  // The last comes first, so that the books end where they were.
+  for (auto order = failed.rbegin(); order != failed.rend(); ++order)
+    if (order->client != 0) refuse(*order);
+}
+
+void SharedListener::start_over() {
+  bury();
+  std::erase_if(orders_, [](const Order& order) { return order.client == 0; });
+  std::ranges::move(std::exchange(waiting_, {}), std::back_inserter(orders_));
+  waiting_ = std::exchange(orders_, {});
+  connect();
+}
+
+void SharedListener::bury() {
   partial_.clear();
   missed_ = missed_ || listens_;
   listens_ = false;
   if (server_) host_.bury_listener(std::move(server_));
-  retry_delay_ = std::clamp(retry_delay_ * 2, kFirstDelay, kLongestDelay);
-  retry_at_ = host_.now() + retry_delay_;
-  // Whoever waits is not kept waiting: it can listen on a server of its own. The last comes first,
-  // so that the books end where they were.
-  std::deque<Order> failed = std::exchange(orders_, {});
-  std::ranges::move(waiting_, std::back_inserter(failed));
-  waiting_.clear();
-  for (auto order = failed.rbegin(); order != failed.rend(); ++order)
-    if (order->client != 0) refuse(*order);
 }
 
 void SharedListener::reconnect() {
   if (!server_) return;
   server_->shut();
+  start_over();
+}
+
+// It does not answer, or must not be there; nobody is kept waiting.
+void SharedListener::give_up() {
+  server_->shut();
+  bury();
   connection_lost();
+}
+
+void SharedListener::pause(bool paused) {
+  if (paused == paused_) return;
+  paused_ = paused;
+  if (paused && server_) give_up();
+  if (paused) return;
+  retry_at_ = retry_delay_ = 0;
+  if (!server_ && !clients_.empty()) connect();
 }
 
 void SharedListener::tick(Micros limit) {
@@ -185,9 +215,9 @@ void SharedListener::tick(Micros limit) {
   const bool logs_in = server_ && server_->state() == ServerConnection::State::kLogin;
   const Micros asked_at = orders_.empty() ? 0 : orders_.front().sent_at;
   const Micros since = logs_in ? server_->opened_at() : asked_at;
-  if (server_ && since > 0 && host_.now() - since >= limit) return reconnect();
+  if (server_ && since > 0 && host_.now() - since >= limit) return give_up();
   const bool wanted = !clients_.empty() || !waiting_.empty();
-  if (!server_ && wanted && host_.now() >= retry_at_) connect();
+  if (!server_ && wanted && !paused_ && host_.now() >= retry_at_) connect();
 }
 
 }  // namespace pgsaba::worker

@@ -55,8 +55,11 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   // Connects again, gives up what takes too long, parts with a connection that nobody needs.
   // `limit` is how long a login or an answer may take.
   void tick(Micros limit);
-  // It has to go to another server: the primary has changed.
+  // To another server, for the primary has changed, or because somebody wishes it so. Who waits for
+  // an answer goes on waiting.
   void reconnect();
+  // While its database is paused there is no connection, and nobody new can listen.
+  void pause(bool paused);
   bool unused() const {
     return clients_.empty() && orders_.empty() && waiting_.empty() && !server_;
   }
@@ -78,9 +81,11 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   std::string change(std::uint32_t client, const Channels& wanted);
   void refuse(const Order& order);
   void connect();
-  void send_orders();
   void send(Order order, std::string_view sql);
   void connection_lost();
+  void start_over();
+  void give_up();
+  void bury();
   template <class Visit>
   void take_messages(Bytes bytes, Visit visit);
   bool ready() const {
@@ -120,6 +125,7 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   std::string partial_;   // of a message that did not come in one piece
   bool listens_ = false;  // to all that it should
   bool missed_ = false;   // a connection that listened was lost
+  bool paused_ = false;
   Micros retry_at_ = 0;
   Micros retry_delay_ = 0;
 };

@@ -114,6 +114,7 @@ void Worker::tick() {
   ask_for_roles();
   expire_sessions();
   release_brakes();
+  look_for_clients();
   forget_secrets();
   report_tls_failures();
   start_cancels();
@@ -241,7 +242,10 @@ void Worker::on_mail(NewPicture& mail) {
     for (const auto& [key, account] : accounts_) refresh_rules(*account);
   }
   refresh_reads();
-  if (!before->same_for_pools(*picture_)) reconfigure_pools();
+  if (!before->same_for_pools(*picture_)) {
+    reconfigure_pools();
+    listen_desk_->follow_pauses();
+  }
   if (before->config != picture_->config)
     sessions_in(Phase::kLinked).for_each([](ClientSession& session) { session.reloaded(); });
   take_news(*before->topology);

@@ -22,6 +22,7 @@ namespace {
 
 constexpr int kAcceptsPerTurn = 64;
 constexpr std::int64_t kSpareConnections = 100;
+constexpr Micros kPresenceUs = 100 * kMillisecond;
 
 }  // namespace
 
@@ -271,6 +272,17 @@ void Worker::phase_changed(ClientSession& session, Phase from, Phase to) {
       process_.logins.give(counted.mapped());
   sessions_in(from).remove(session);
   sessions_in(to).push_back(session);
+}
+
+void Worker::hung_up(ClientSession& session) { hung_up_.push_back({session.id(), turn_.now}); }
+
+// A tick later: most have their answers by then.
+void Worker::look_for_clients() {
+  for (const HungUp& one : std::exchange(hung_up_, {})) {
+    ClientSession* client = find_client(one.client);
+    if (client == nullptr) continue;
+    if (turn_.now - one.since < kPresenceUs || !client->ask_presence()) hung_up_.push_back(one);
+  }
 }
 
 void Worker::bury(ClientSession& session) {

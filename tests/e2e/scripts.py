@@ -82,6 +82,23 @@ TRANSACTIONS = {
                        READY, prepared("rollback") + m.sync(), READY],
 }
 
+# Nothing has made a portal since.
+NO_PORTAL = {"execute": m.execute(), "describe": m.describe_portal(), "close": m.close_portal(),
+             "bind": m.bind("", "absent"), "bind_unnamed": m.bind(), "execute_named": m.execute("absent"),
+             "parse_and_execute": m.parse("", "select 1") + m.execute(),
+             "flush_and_execute": m.parse("", "select 1") + m.flush() + m.execute(),
+             "failed_bind_and_execute": m.bind("", "absent") + m.sync() + m.execute(),
+             "describe_statement": m.describe_statement() + m.sync() + m.describe_portal()}
+
+AFTER_BEGIN = {
+    name: [*q("begin"), sent + m.sync(), ready(sent.count(m.sync()) + 1), *q("select 1"), *q("rollback")]
+    for name, sent in NO_PORTAL.items()
+} | {
+    f"{name}_later": [*q("begin"), *q("select 1"), sent + m.sync(), ready(sent.count(m.sync()) + 1),
+                      *q("rollback")]
+    for name, sent in NO_PORTAL.items()
+}
+
 PARAMETERS = {
     "change_reported": q("set application_name = 'first'") + q("set timezone = 'Asia/Tokyo'")
     + q("set datestyle = 'German'"),
@@ -283,6 +300,7 @@ FATAL = {
     "query_inside_copy": copy_in("1\ta\n") + [m.query("select 1")],
 }
 
-GROUPS = {"simple": SIMPLE, "transaction": TRANSACTIONS, "parameter": PARAMETERS,
+GROUPS = {"simple": SIMPLE, "transaction": TRANSACTIONS, "after_begin": AFTER_BEGIN,
+          "parameter": PARAMETERS,
           "extended": EXTENDED, "pipeline": PIPELINES, "names": STATEMENT_NAMES, "copy": COPY,
           "function": FUNCTION_CALLS}

@@ -4,6 +4,7 @@
 import os
 import resource
 import signal
+import time
 
 import psycopg
 import pytest
@@ -115,6 +116,23 @@ def test_its_own_come_before_its_ready(start_pgsaba):
             assert b"".join(frame.tag for frame in client.query("notify news")) == b"CAZ"
         client.query("unlisten news")
         assert b"".join(frame.tag for frame in client.query("notify news")) == b"CZ"
+
+
+def test_the_warning_waits_for_the_end_of_what_is_being_sent(start_pgsaba, cluster):
+    """A client that reads slowly has a part of a row when the connection is lost."""
+    daemon = start(start_pgsaba)
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("listen news")
+        client.send(m.query("select repeat('x', 50000000)"))
+        client.read_until(b"T")
+        (victim,) = listening_backends(cluster)
+        os.kill(victim, signal.SIGTERM)
+        wait_until(lambda: listening_backends(cluster) not in ([], [victim]), 20, "another listener")
+        other.query("notify news")
+        time.sleep(0.2)  # the warning is with the client's worker
+        frames = client.read_until_ready()
+        assert [frame.tag for frame in frames] == [b"D", b"C", b"N", b"A", b"Z"]
+        assert m.row_values(frames[0]) == [b"x" * 50_000_000]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -148,3 +148,21 @@ def test_whoever_has_nothing_follows_the_reload(start_pgsaba):
         reload(daemon, one("session"))
         client.value("select 1")
         assert pool_row(daemon)["sv_active"] == "1"
+
+
+@pytest.mark.parametrize("speaks_first", [True, False])
+def test_what_was_prepared_under_transaction_pooling_is_not_met(start_pgsaba, speaks_first):
+    """There it waits at the servers, for whoever prepared it."""
+    daemon = start_pgsaba(one("transaction"))
+    with daemon.connect() as other, daemon.connect() as client:
+        if speaks_first:
+            client.value("select 1")
+        other.rows("prepare q1 as select 'secret'")
+        other.send(m.parse("", "select 'secret'") + m.sync())
+        other.read_until_ready()
+        reload(daemon, one("session"))
+        client.send(m.bind() + m.execute() + m.sync())
+        assert m.error_fields(client.read_until_ready()[0])["C"] == "26000"
+        assert m.error_fields(client.query("execute q1")[0])["C"] == "26000"
+        assert tags(client.query("prepare q1 as select 'mine'")) == b"CZ"
+        assert client.value("execute q1") == "mine"

@@ -2,6 +2,8 @@
 own: a Parse in the place of another client's unnamed statement, a Close of another client's name. What
 others left there is not met."""
 
+import time
+
 import pytest
 from harness import messages as m
 from harness.conversations import error_of, tags
@@ -73,3 +75,17 @@ def test_in_batches_that_are_sent_at_once(two, cluster):
     assert [one[-2:] for one in seen] == [b"EZ", b"CZ", b"CZ", b"Z"]
     assert error_of(second.query("execute q1"))["C"] == "26000"
     assert first.value("execute q1") == "secret of the first"
+
+
+def test_a_later_batch_has_its_unnamed_statement_all_the_same(two):
+    """It is too long to be kept, so nobody could parse it again."""
+    client, _ = two
+    long = m.parse("", "select 'late' -- " + "x" * 100_000)
+    fails = m.parse("", "select pg_sleep(0.4), 1 / (random() * 0)::int") + m.bind() + m.execute() + \
+        m.parse("", "select 'skipped'") + m.sync()
+    client.send(fails + long)
+    time.sleep(1)  # the error comes when that Parse is with the server
+    client.send(m.bind() + m.execute() + m.sync())
+    assert error_of(client.read_until_ready())["C"] == "22012"
+    frames = client.read_until_ready()
+    assert [m.row_values(frame) for frame in frames if frame.tag == b"D"] == [[b"late"]], frames

@@ -184,3 +184,24 @@ def test_superuser_settings_are_the_users_own(daemon, cluster):
     assert refusal(daemon.where, user="alice", options=options)["C"] == expected["C"] == "42501"
     with daemon.connect(options=options) as client:
         assert client.value("show log_min_messages") == "debug1"
+
+
+def test_only_parameters_that_no_server_has_answered_need_one(start_pgsaba):
+    """Whether they are valid, and how they are spelled, a server has to say, once. Where none is free
+    that login waits, and is refused in the end; others do not."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}, "timeouts": {"query_wait": "700ms"}})
+    new, bad = {"TimeZone": "Asia/Tokyo", "options": "-c work_mem=9MB"}, {"TimeZone": "Saba/Nowhere"}
+    with daemon.connect() as holder:
+        begin(holder)
+        with daemon.connect() as known, daemon.connect(options={"application_name": "own"}) as named:
+            assert known.login_frames[-1].tag == named.login_frames[-1].tag == b"Z"
+        error = refusal(daemon.where, options=new)
+        assert (error["S"], error["C"]) == ("FATAL", "53300") and "pool_size" in error["H"]
+        with knock(daemon, m.startup({"user": "postgres", "database": "postgres", **new})) as patient:
+            assert patient.is_silent(0.2)
+            holder.rows("commit")
+            patient.read_until_ready()
+        assert refusal(daemon.where, options=bad)["C"] == "22023"
+        begin(holder)
+        with daemon.connect(options=new) as known:
+            assert known.parameters["TimeZone"] == "Asia/Tokyo"

@@ -54,6 +54,7 @@ class Judge {
   }
 
   std::size_t deaths = 0;
+  bool reconnected = false;  // also the server that listens for all
   std::size_t cancels_hit = 0;
   std::size_t runs = 0;          // statements executed by back ends
   std::size_t transactions = 0;  // ended, as clients saw them

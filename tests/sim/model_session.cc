@@ -192,6 +192,7 @@ void ModelSession::run(bool cancelled, std::string& out) {
   }
   if (copy_ != Copy::kNone) return copy_message(tag, body, out);
   if (tag == 'S') return sync(out);
+  if (skipping_ && tag == 'P' && body.starts_with('\0')) unnamed_skipped_ = true;
   if (skipping_ || tag == 'H' || tag == 'd' || tag == 'c' || tag == 'f') return;
   if (tag == 'Q') {
     const std::string_view sql = body.substr(0, body.find('\0'));
@@ -226,7 +227,7 @@ bool ModelSession::concerns_end_of_block(std::string_view frame) const {
   const std::string_view body = frame.substr(5);
   const auto text_of_statement = [this](std::string_view name) {
     const auto found = statements_.find(std::string(name));
-    return found == statements_.end() ? std::string() : found->second;
+    return found == statements_.end() ? std::string() : found->second.sql;
   };
   const auto text_of_portal = [this](std::string_view name) {
     const auto found = portals_.find(std::string(name));
@@ -254,8 +255,8 @@ void ModelSession::refuse_batch(std::string& out) {
     run(false, out);
     if (skipping_) return;
   }
-  if (!has_message()) return;
-  const std::string_view frame = message();
+  if (input_.size() < wire::kHeaderBytes + 1) return;
+  const std::string_view frame = message();  // a part of it perhaps
   const bool ends_by_execute = frame[0] == 'E' && concerns_end_of_block(frame);
   const bool ends =
       ends_by_execute || (frame[0] == 'Q' && ends_block(frame.substr(5, frame.size() - 6)));
@@ -277,6 +278,7 @@ void ModelSession::refuse_message(std::string& out) {
     run(false, out);
   if (!has_message()) return;
   const bool query = message()[0] == 'Q';
+  if (query || (message()[0] == 'P' && message()[wire::kHeaderBytes] == 0)) statements_.erase("");
   input_.erase(0, message().size());
   std::string error;  // the client has another one
   fail("53300", "", error);
@@ -295,7 +297,9 @@ void ModelSession::feed(std::string_view bytes) {
 
 void ModelSession::simple_query(std::string_view sql, bool cancelled, std::string& out) {
   statements_.erase("");
+  unnamed_skipped_ = false;
   portals_.erase("");
+  source_ = sql;
   const auto statements = statements_in(sql);
   const bool block = status_ != 'I';
   if (std::ranges::any_of(statements, is_broken)) {
@@ -348,12 +352,16 @@ void ModelSession::finish_copy(std::string& out) {
 void ModelSession::parse(std::string_view body, std::string& out) {
   const std::string name(body.data());
   const std::string sql(body.data() + name.size() + 1);
+  if (name.empty()) {
+    statements_.erase("");
+    unnamed_skipped_ = false;
+  }
   if (is_broken(sql))
     return fail_extended("42601", "syntax error in " + std::string(find_tag(sql)), out);
   if (refused_in_failed_block(sql, out)) return;
   if (!name.empty() && statements_.contains(name))
     return fail_extended("42P05", "prepared statement \"" + name + "\" already exists", out);
-  statements_[name] = sql;
+  statements_[name] = {.sql = sql};
   out += wire::kParseComplete;
 }
 
@@ -367,7 +375,10 @@ void ModelSession::bind(std::string_view body, std::string& out) {
                                       : "prepared statement \"" + name + "\" does not exist",
                          out);
   }
-  if (refused_in_failed_block(statement->second, out)) return;
+  const bool forgotten =
+      unnamed_skipped_ || statement->second.sql.size() > wire::kWholeFrameBytes / 2;
+  used_forgotten_unnamed_ = used_forgotten_unnamed_ || (names->statement.empty() && forgotten);
+  if (refused_in_failed_block(statement->second.sql, out)) return;
   const std::string portal(names->portal);
   if (!portal.empty() && portals_.contains(portal))
     return fail_extended("42P03", "cursor \"" + portal + "\" already exists", out);
@@ -378,7 +389,7 @@ void ModelSession::bind(std::string_view body, std::string& out) {
     const auto bytes = load_be32(reinterpret_cast<const std::uint8_t*>(rest.data()) + 2);
     parameter = rest.substr(6, bytes);
   }
-  portals_[portal] = {statement->second, std::move(parameter), 0, 0, false};
+  portals_[portal] = {statement->second.sql, std::move(parameter), 0, 0, false};
   simple_reply(out, '2');
 }
 
@@ -392,7 +403,7 @@ void ModelSession::describe(std::string_view body, std::string& out) {
                            name.empty() ? "unnamed prepared statement does not exist"
                                         : "prepared statement \"" + name + "\" does not exist",
                            out);
-    sql = found->second;
+    sql = found->second.sql;
   } else {
     const auto found = portals_.find(name);
     if (found == portals_.end())
@@ -497,6 +508,13 @@ bool ModelSession::run_statement(std::string_view sql, std::string_view echo, bo
     wire::append_command_complete(out, "COPY " + words[1]);
     return true;
   }
+  if (verb == "PREPARE") return prepare(words[1], sql.substr(sql.find(" AS ") + 4), out);
+  if (verb == "EXECUTE") {
+    const auto found = statements_.find(words[1]);
+    if (found == statements_.end()) return no_such_statement(words[1], out);
+    const std::string prepared = found->second.sql;
+    return run_statement(prepared, echo, false, out);
+  }
   if (verb == "SELECT" && words[1].starts_with('\'')) return answer_question(sql, out);
   const bool belongs = (verb == "DROP" && words[1] == "TABLE") || verb == "CREATE" ||
                        verb == "TABLE" || verb == "LISTEN" || verb == "UNLISTEN" ||
@@ -512,6 +530,21 @@ bool ModelSession::run_statement(std::string_view sql, std::string_view echo, bo
     return true;
   }
   return run_session_command(words, out);
+}
+
+bool ModelSession::no_such_statement(const std::string& name, std::string& out) {
+  fail("26000", "prepared statement \"" + name + "\" does not exist", out);
+  return false;
+}
+
+bool ModelSession::prepare(const std::string& name, std::string_view sql, std::string& out) {
+  if (statements_.contains(name)) {
+    fail("42P05", "prepared statement \"" + name + "\" already exists", out);
+    return false;
+  }
+  statements_[name] = {std::string(sql), source_, true};
+  wire::append_command_complete(out, "PREPARE");
+  return true;
 }
 
 bool ModelSession::run_transaction_command(std::string_view verb, std::string& out) {
@@ -557,6 +590,8 @@ bool ModelSession::run_session_command(const std::vector<std::string>& words, st
     set(words[1], defaults_[canonical(words[1])]);
     current_.erase(mark_of(canonical(words[1])));
     if (status_ == 'I') at_begin_ = current_;
+  } else if (verb == "DEALLOCATE" && words[1] != "ALL") {
+    if (statements_.erase(words[1]) == 0) return no_such_statement(words[1], out);
   } else if (verb == "DEALLOCATE") {
     statements_.clear();
     tag = "DEALLOCATE ALL";
@@ -643,9 +678,10 @@ bool ModelSession::answer_question(std::string_view sql, std::string& out) {
   if (kind == 'n')
     for (const std::string& channel : belongings_.channels()) rows.push_back({"n", channel});
   if (kind == 'p') {
-    for (const auto& [name, text] : statements_)
+    for (const auto& [name, one] : statements_)
       if (!name.empty() && !name.starts_with("_pgsaba_"))
-        rows.push_back({"p", name, text, "f", "{25}"});
+        rows.push_back({"p", name, one.by_sql ? one.source : one.sql, one.by_sql ? "t" : "f",
+                        one.by_sql ? "{}" : "{25}"});
   } else if (kind == 's' && sql.find("pg_settings") != std::string_view::npos) {
     for (const auto& [name, value] : current_) {
       const auto original = defaults_.find(name);

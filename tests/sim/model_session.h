@@ -7,10 +7,11 @@
 //   SELECT rows bytes | SELECT SLEEP microseconds | SELECT FAIL | SELECT SYNTAX
 //   UPDATE n | DROP NOTICE | COPY COPYIN bad_line | COPY COPYOUT rows bytes
 //   BEGIN | COMMIT | ROLLBACK | SET name TO value | RESET name | RESET ALL | SHOW name
-//   DEALLOCATE ALL | DISCARD ALL
+//   DEALLOCATE ALL | DEALLOCATE name | DISCARD ALL
 //   CREATE TEMP TABLE name | DROP TABLE name | LISTEN channel | UNLISTEN channel | NOTIFY channel,
 //   tag
 // and, by the simple protocol only:
+//   PREPARE name AS SELECT rows bytes | EXECUTE name
 //   TABLE name | SELECT pg_advisory_lock(key) | SELECT pg_advisory_unlock(key)
 // joined by ';', with a comment at the end that carries the client's tag. The first word of each is
 // one of SQL: pgsaba reads it to see what a statement may leave behind (DROP: temporary objects). A
@@ -71,6 +72,9 @@ class ModelSession {
   std::vector<Notification> take_notified() { return std::exchange(notified_, {}); }
   // The next message fails with an error of pgsaba's, inside a transaction.
   void refuse_message(std::string& out);
+  // It has used an unnamed statement that pgsaba may not know any more: one older than one that was
+  // skipped, or too long to be kept.
+  bool used_forgotten_unnamed() const { return used_forgotten_unnamed_; }
 
  private:
   bool concerns_end_of_block(std::string_view frame) const;
@@ -95,6 +99,8 @@ class ModelSession {
   // One statement; false if it failed (the error is in `out`).
   bool run_statement(std::string_view sql, std::string_view echo, bool cancelled, std::string& out);
   bool run_transaction_command(std::string_view verb, std::string& out);
+  bool prepare(const std::string& name, std::string_view sql, std::string& out);
+  bool no_such_statement(const std::string& name, std::string& out);
   bool run_session_command(const std::vector<std::string>& words, std::string& out);
   bool run_on_belongings(const std::vector<std::string>& words, std::string& out);
   void commit_belongings();
@@ -115,7 +121,15 @@ class ModelSession {
   ModelSettings current_;
   ModelSettings at_begin_;  // what a rollback returns to
   ModelSettings reported_;
-  std::map<std::string, std::string> statements_;
+  struct Prepared {
+    std::string sql;
+    std::string source = {};  // of one prepared by SQL: all of the query that did it
+    bool by_sql = false;
+  };
+  std::map<std::string, Prepared> statements_;
+  std::string source_;            // the query that runs
+  bool unnamed_skipped_ = false;  // the last Parse without a name
+  bool used_forgotten_unnamed_ = false;
   std::map<std::string, Portal> portals_;
   Belongings belongings_;
   bool hears_ = true;

@@ -33,7 +33,7 @@ Scenario scenario_of(const Load& load, std::size_t workers) {
   Scenario scenario;
   scenario.workers = workers;
   scenario.clients = kClientsPerWorker * static_cast<int>(workers);
-  scenario.pool_size = load.servers_per_worker * static_cast<int>(workers);
+  scenario.pool.size = load.servers_per_worker * static_cast<int>(workers);
   scenario.turn_cost_us = 5;
   scenario.event_cost_us = 20;
   scenario.client = {.batches = 1'000'000, .think_us = 1, .hasty_percent = 0, .pause_percent = 0};

@@ -19,13 +19,16 @@ namespace {
 // is called by any of them in errors, one that its server has yet to learn cannot be described or
 // found to be a duplicate inside a failed transaction, and a failed transaction without a server
 // knows no other error, and is not ended by a text of several statements. (One more: see
-// lost_block_.) `status` may be that of a later message.
+// lost_block_.) Nor can it be taught an unnamed statement there. `status` may be that of a later
+// message.
 bool tolerated(const wire::ErrorFields& error, std::string_view expected, char status) {
   const bool fails = expected.size() > wire::kHeaderBytes && expected[0] == 'E';
   const bool ends = expected.substr(0, wire::kHeaderBytes + 8).ends_with("ROLLBACK");
   if (error.sqlstate == "25P02") return status == 'E' || fails || ends;
-  return error.sqlstate == "42P05" && fails &&
-         wire::read_error(bytes_of(expected.substr(wire::kHeaderBytes))).sqlstate == "42P05";
+  if (!fails) return false;
+  const auto due = wire::read_error(bytes_of(expected.substr(wire::kHeaderBytes))).sqlstate;
+  return (error.sqlstate == "42P05" && due == "42P05") ||
+         (error.sqlstate == "26000" && due == "25P02" && error.message.starts_with("unnamed"));
 }
 
 // Brings one cancel request, and goes.
@@ -143,16 +146,23 @@ void SimClient::compare(std::string_view frame) {
     expected_.erase(0, frame.size());
     return;
   }
-  // A death shows without an error of its own where nothing can fail (an empty query), and where
-  // a SET was undone by a rollback that was not the server's.
-  const bool silent = frame[0] == 'Z' && (frame.back() == 'E' || expected_.starts_with('S'));
+  // A death shows without an error of its own where nothing can fail (an empty query), where a SET
+  // was undone by a rollback that was not the server's, and behind an error that ended a block.
+  const bool silent = frame[0] == 'Z' && (frame.back() == 'E' || expected_.starts_with('S') ||
+                                          (expected_[0] == 'Z' && expected_.back() == 'E'));
   if (judge_.deaths > 0 && silent) {
     judge_.felt_death(id_);
+  } else if (error && fields.sqlstate == "26000" && direct_.used_forgotten_unnamed()) {
+    ++judge_.given_up;
   } else if (error && (tolerated(fields, expected_, direct_.status()) ||
                        (lost_block_ && fields.sqlstate == "25P02"))) {
     ++judge_.given_up;
   } else {
-    accuse("gets " + printable(frame) + " where a direct connection gives " + printable(expected_));
+    const auto [got, due] = std::ranges::mismatch(frame, expected_);
+    const auto at = static_cast<std::size_t>(got - frame.begin());
+    accuse("gets " + printable(frame) + " where a direct connection gives " + printable(expected_) +
+           "; they differ from byte " + std::to_string(at) + " on: " + printable(frame.substr(at)) +
+           " and " + printable(std::string_view(expected_).substr(at)));
   }
   bereaved_ = true;
 }
@@ -201,7 +211,7 @@ void SimClient::settle_ears() {
     }
   }
   // Whoever has said Terminate already is not kept waiting for what it notified.
-  if (judge_.deaths > 0 || status_ != 'I' || leaving_) return;
+  if (judge_.deaths > 0 || judge_.reconnected || status_ != 'I' || leaving_) return;
   const std::string own = "@c" + std::to_string(id_) + ".";
   for (const auto& [channel, ear] : ears_) {
     const auto& all = judge_.notified_on(channel);
@@ -280,9 +290,12 @@ void SimClient::on_error(std::string_view body) {
   const auto error = wire::read_error(bytes_of(body));
   if (!error.fatal()) return answer_copy(false);
   farewell_ = true;
-  if (error.sqlstate == "53300") {
+  if (error.sqlstate == "53300" && error.detail.ends_with("for: PREPARE.")) {
+    ++judge_.pins_refused;  // that it cannot be moved was not foreseen
+  } else if (error.sqlstate == "53300" || error.sqlstate == "57P03") {
     refused(error);
-  } else if (error.sqlstate.starts_with("08") && !in_) {  // its server died during the login
+  } else if (error.sqlstate.starts_with("08") && (!in_ || habits_.session_pooling)) {
+    // Its server died during the login, or was all that its session is.
     judge_.felt_death(id_);
   } else {
     accuse("is sent away: " + error.sqlstate + " " + error.message);

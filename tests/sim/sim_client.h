@@ -26,6 +26,7 @@ struct ClientHabits {
   int pause_percent = 10;  // stops in the middle of a batch for a while
   Micros query_wait_us = 0;
   bool own_time_zone = false;
+  bool session_pooling = false;  // perhaps
 };
 
 class SimClient final : public Actor {

@@ -210,7 +210,7 @@ Result<Socket> SimNetwork::connect(const net::Address&, const net::SocketOptions
   kernel_.end(mine).dialled = true;
   kernel_.at(kernel_.now + kernel_.random.between<Micros>(1, kernel_.habits.max_delay),
              [kernel = &kernel_, mine, theirs] {
-               if (!kernel->ends_.contains(mine)) return;
+               if (!kernel->ends_.contains(mine) || !kernel->end(mine).open) return;
                SimKernel::End& dialling = kernel->end(mine);
                Actor* actor = kernel->accept_(theirs);
                dialling.connected = actor != nullptr;

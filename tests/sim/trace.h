@@ -14,7 +14,7 @@ namespace pgsaba::sim {
 
 inline std::string printable(std::string_view bytes) {
   std::string text;
-  for (const char c : bytes.substr(0, 160)) text.push_back(c >= ' ' && c <= '~' ? c : '.');
+  for (const char c : bytes.substr(0, 1600)) text.push_back(c >= ' ' && c <= '~' ? c : '.');
   return text;
 }
 

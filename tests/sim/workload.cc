@@ -106,6 +106,20 @@ std::string Workload::notifying() {
   return "NOTIFY ch" + std::to_string(random_.below(3)) + ", '" + make() + "'";
 }
 
+std::string Workload::preparing() {
+  const std::string name = "q" + std::to_string(random_.below(4));
+  switch (random_.below(5)) {
+    case 0:
+    case 1:
+      return "PREPARE " + name + " AS SELECT " + std::to_string(random_.below(4)) + " 30";
+    case 2:
+    case 3:
+      return "EXECUTE " + name;
+    default:
+      return "DEALLOCATE " + name;
+  }
+}
+
 Batch Workload::listening() {
   Batch batch;
   batch.exclusive = true;
@@ -141,6 +155,9 @@ Batch Workload::simple(char status, bool alone) {
   } else if (random_.chance(habits_.pin_percent)) {
     sql = pinning(true);
     if (random_.chance(25)) sql += "; " + statement(status);
+  } else if (random_.chance(habits_.prepare_percent)) {
+    sql = preparing();
+    if (random_.chance(25)) sql += "; " + (random_.chance(50) ? preparing() : statement(status));
   } else if (random_.chance(habits_.listen_percent)) {
     sql = notifying();
     if (random_.chance(25)) sql += "; " + notifying();
@@ -188,10 +205,16 @@ void Workload::add_unit(Batch& batch, char status, int index) {
 Batch Workload::extended(char status) {
   Batch batch;
   batch.owed_ready = 1;
+  // The unnamed statement of an earlier batch, if it was left there.
+  if (!copy_left_ && random_.chance(15)) {
+    append_bind(batch.bytes, "", "", make());
+    append_execute(batch.bytes, "", 0);
+  }
   for (int unit = random_.between(1, 4); unit > 0; --unit) add_unit(batch, status, unit);
   // A statement of an earlier batch, if it was left there.
   if (random_.chance(40)) {
-    append_bind(batch.bytes, "", "s" + std::to_string(random_.below(4)), make());
+    const bool by_sql = random_.chance(habits_.prepare_percent);
+    append_bind(batch.bytes, "", (by_sql ? "q" : "s") + std::to_string(random_.below(4)), make());
     append_execute(batch.bytes, "", 0);
   }
   append_empty(batch.bytes, 'S');
@@ -210,6 +233,7 @@ Batch Workload::copy_in() {
   sql += " -- " + make();
   const bool extended = random_.chance(50);
   batch.copy = random_.chance(60) ? CopyStyle::kAsk : CopyStyle::kBlind;
+  copy_left_ = copy_left_ || extended;
   if (extended) {
     append_parse(batch.bytes, "", sql);
     append_bind(batch.bytes, "", "", make());

@@ -16,9 +16,10 @@ struct WorkloadHabits {
   int settings_percent = 6;
   int discard_percent = 1;
   int transaction_percent = 20;
-  int misuse_percent = 8;  // names that exist already, or do not exist
-  int pin_percent = 0;     // statements about what lives in one server
-  int listen_percent = 0;  // LISTEN, UNLISTEN, NOTIFY
+  int misuse_percent = 8;   // names that exist already, or do not exist
+  int pin_percent = 0;      // statements about what lives in one server
+  int listen_percent = 0;   // LISTEN, UNLISTEN, NOTIFY
+  int prepare_percent = 0;  // PREPARE, EXECUTE, DEALLOCATE
   long sleep_us = 5'000;
   bool plain = false;  // nothing but one short statement per batch
 };
@@ -56,6 +57,7 @@ class Workload {
   std::string setting();
   std::string pinning(bool simple);
   std::string notifying();
+  std::string preparing();
   Batch listening();
   Batch simple(char status, bool alone);
   Batch extended(char status);
@@ -66,6 +68,7 @@ class Workload {
   WorkloadHabits habits_;
   Random& random_;
   int next_tag_ = 0;
+  bool copy_left_ = false;  // the unnamed statement may be a COPY FROM STDIN
 };
 
 }  // namespace pgsaba::sim

@@ -30,10 +30,10 @@ Scenario Scenario::random(std::uint64_t seed) {
   one.seed = seed;
   one.workers = chance.chance(40) ? 1 : chance.between<std::size_t>(2, 16);
   one.clients = chance.between(2, 40);
-  one.pool_size = chance.between(1, 8);
-  one.max_prepared_statements = chance.between(1, 12);
+  one.pool.size = chance.between(1, 8);
+  one.pool.max_prepared_statements = chance.between(1, 12);
   if (chance.chance(15)) one.query_wait_us = 100 * kMillisecond;
-  if (chance.chance(20)) one.server_lifetime_us = chance.between<Micros>(0, 50'000);
+  if (chance.chance(20)) one.pool.server_lifetime_us = chance.between<Micros>(0, 50'000);
   if (chance.chance(20)) one.starting_us = chance.between<Micros>(1'000, 1'500'000);
   if (chance.chance(35)) one.kills = chance.between(1, 8);
   one.client.batches = chance.between(3, 25);
@@ -47,9 +47,12 @@ Scenario Scenario::random(std::uint64_t seed) {
   one.workload.discard_percent = chance.chance(30) ? 3 : 0;
   one.workload.misuse_percent = chance.between(0, 30);
   one.workload.sleep_us = chance.between(0L, 15'000L);
-  one.max_pinned_servers = chance.between(0, 4);
+  one.pool.max_pinned_servers = chance.between(0, 4);
   one.workload.pin_percent = chance.chance(50) ? chance.between(1, 15) : 0;
   one.workload.listen_percent = chance.chance(50) ? chance.between(1, 20) : 0;
+  one.workload.prepare_percent = chance.chance(50) ? chance.between(1, 20) : 0;
+  if (chance.chance(40)) one.reloads = chance.between(1, 6);
+  one.session_pooling = chance.chance(40);
   return one;
 }
 
@@ -65,7 +68,12 @@ std::string Outcome::text() const {
 // ---- making ------------------------------------------------------------------------------------
 
 World::World(Scenario scenario)
-    : scenario_(scenario), kernel_(scenario.seed), judge_(kernel_.now), back_end_(kernel_, judge_) {
+    : scenario_(scenario),
+      kernel_(scenario.seed),
+      judge_(kernel_.now),
+      back_end_(kernel_, judge_),
+      pool_(scenario.pool),
+      most_servers_(scenario.pool.size) {
   kernel_.habits = scenario.event_cost_us > 0 ? kEvenNetwork : random_network(kernel_.random);
   back_end_.starting_until = scenario.starting_us;
   kernel_.serve([this](net::Socket socket) { return back_end_.accept(socket); });
@@ -85,6 +93,8 @@ World::World(Scenario scenario)
   add_clients();
   for (int i = 0; i < scenario.kills; ++i)
     kernel_.at(kernel_.random.below(scenario.busy_us) + 2'000, [this] { back_end_.kill_one(); });
+  for (int i = 0; i < scenario.reloads; ++i)
+    kernel_.at(kernel_.random.below(scenario.busy_us), [this] { intervene(); });
 }
 
 World::~World() {
@@ -96,11 +106,12 @@ std::shared_ptr<const worker::Picture> World::picture() const {
   config->clusters["main"].servers.push_back({"one", "127.0.0.1", 5432, 1});
   config::DatabaseSettings& database = config->databases["db"];
   database.cluster = "main";
-  database.pool_size = scenario_.pool_size;
-  database.server_lifetime_us = scenario_.server_lifetime_us;
+  database.pool_mode = pool_.mode;
+  database.pool_size = pool_.size;
+  database.server_lifetime_us = pool_.server_lifetime_us;
   database.query_wait_us = scenario_.query_wait_us;
-  config->pool.max_prepared_statements = scenario_.max_prepared_statements;
-  config->pool.max_pinned_servers = scenario_.max_pinned_servers;
+  config->pool.max_prepared_statements = pool_.max_prepared_statements;
+  config->pool.max_pinned_servers = pool_.max_pinned_servers;
   config->auth.type = config::AuthType::kTrust;
   config->log.connections = config->log.disconnections = false;
   auto topology = std::make_shared<routing::Topology>();
@@ -110,17 +121,56 @@ std::shared_ptr<const worker::Picture> World::picture() const {
   server.reachable = server.accepts_writes = true;
   topology->clusters.push_back({"main", {server}, routing::PrimaryState::kElected, 0});
   auto picture = std::make_shared<worker::Picture>();
+  picture->generation = generation_;
   picture->config = std::move(config);
   picture->users = std::make_shared<auth::UserList>();
   picture->topology = std::move(topology);
+  if (paused_) picture->paused.insert("db");
   picture->addresses["main"] = {{*net::Address::from_host("127.0.0.1", 5432)}};
   return picture;
+}
+
+// What an administrator does.
+void World::intervene() {
+  Random& random = kernel_.random;
+  switch (random.below(6)) {
+    case 0:
+      judge_.reconnected = true;
+      for (const Place& place : places_) place.worker->mailbox().post(worker::Reconnect{});
+      return;
+    case 1:
+      show(true);
+      kernel_.at(kernel_.now + random.between<Micros>(1, 50'000), [this] { show(false); });
+      return;
+    case 2:
+      pool_.server_lifetime_us =
+          random.chance(50) ? 3600 * kSecond : random.between<Micros>(0, 50'000);
+      break;
+    case 3:
+      pool_.max_prepared_statements = random.between(1, 12);
+      break;
+    default:
+      pool_.size = random.between(1, 8);
+      pool_.max_pinned_servers = random.between(0, 4);
+      most_servers_ = std::max(most_servers_, pool_.size);
+  }
+  if (scenario_.session_pooling)
+    pool_.mode = random.chance(50) ? config::PoolMode::kSession : config::PoolMode::kTransaction;
+  show(paused_);
+}
+
+void World::show(bool paused) {
+  paused_ = paused;
+  ++generation_;
+  const auto picture_now = picture();
+  for (const Place& place : places_) place.worker->mailbox().post(worker::NewPicture{picture_now});
 }
 
 void World::add_clients() {
   for (int i = 0; i < scenario_.clients; ++i) {
     ClientHabits habits = scenario_.client;
     habits.query_wait_us = scenario_.query_wait_us;
+    habits.session_pooling = scenario_.session_pooling;
     habits.own_time_zone = kernel_.random.chance(10);
     clients_.push_back(std::make_unique<SimClient>(i, kernel_, judge_, habits, scenario_.workload));
     kernel_.at(kernel_.random.below<Micros>(scenario_.workload.plain ? 1 : 5'000),
@@ -222,23 +272,24 @@ void World::check_limits() {
   const std::int32_t listener = scenario_.workload.listen_percent > 0 ? 1 : 0;
   const auto open = static_cast<std::int32_t>(kernel_.server_sockets());
   const std::int32_t held = slots_->servers.held();
-  if (open - listener > scenario_.pool_size || held > scenario_.pool_size)
+  if (open - listener > most_servers_ || held > most_servers_)
     judge_.accuse(std::to_string(open) + " servers are open, pool_size is " +
-                  std::to_string(scenario_.pool_size));
+                  std::to_string(most_servers_));
   check_pins();
   if (held < open - listener)
     judge_.accuse(std::to_string(open) + " servers are open on " +
                   std::to_string(slots_->servers.held()) + " slots");
 }
 
-// Pins are counted, and the last server is never kept.
+// Pins are counted, and the last server is never kept, unless by clients of session pooling that
+// has ended.
 void World::check_pins() {
   const std::int32_t pins = slots_->pins.lasting();
   most_pinned_ = std::max(most_pinned_, pins);
-  const std::int32_t most = std::max(1, scenario_.pool_size - 1);
+  const std::int32_t most =
+      scenario_.session_pooling ? most_servers_ : std::max(1, most_servers_ - 1);
   if (pins > most)
-    judge_.accuse(std::to_string(pins) + " servers are kept of " +
-                  std::to_string(scenario_.pool_size));
+    judge_.accuse(std::to_string(pins) + " servers are kept of " + std::to_string(most_servers_));
 }
 
 void World::check_progress() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "pgsaba/config/config.h"
 #include "pgsaba/worker/worker.h"
 #include "sim/back_end.h"
 #include "sim/judge.h"
@@ -15,19 +16,27 @@
 
 namespace pgsaba::sim {
 
+// What a reload may change.
+struct PoolSettings {
+  config::PoolMode mode = config::PoolMode::kTransaction;
+  int size = 4;
+  int max_prepared_statements = 8;
+  int max_pinned_servers = 2;
+  Micros server_lifetime_us = 3600 * kSecond;
+};
+
 struct Scenario {
   std::uint64_t seed = 1;
   std::size_t workers = 1;
   int clients = 10;
-  int pool_size = 4;
-  int max_prepared_statements = 8;
-  int max_pinned_servers = 2;
+  PoolSettings pool;
   Micros query_wait_us = 20 * kSecond;
-  Micros server_lifetime_us = 3600 * kSecond;
-  Micros starting_us = 0;    // the back end refuses so long
-  int kills = 0;             // of back end processes, at random times
-  Micros busy_us = 300'000;  // about how long the clients work: when the kills come
-  Micros turn_cost_us = 20;  // the longest turn of a worker
+  Micros starting_us = 0;        // the back end refuses so long
+  int kills = 0;                 // of back end processes, at random times
+  int reloads = 0;               // to other settings of the pool, or PAUSE and RESUME, or RECONNECT
+  bool session_pooling = false;  // some of the reloads change the mode of the pool
+  Micros busy_us = 300'000;      // about how long the clients work: when the kills come
+  Micros turn_cost_us = 20;      // the longest turn of a worker
   // If not 0: every turn costs turn_cost_us and this much for each event, and the network is even.
   Micros event_cost_us = 0;
   ClientHabits client;
@@ -95,6 +104,8 @@ class World {
   };
 
   std::shared_ptr<const worker::Picture> picture() const;
+  void intervene();
+  void show(bool paused);
   void add_clients();
   void step();
   Place* choose_ready();
@@ -116,6 +127,10 @@ class World {
   std::vector<Place> places_;
   std::vector<std::unique_ptr<SimClient>> clients_;
   std::shared_ptr<pool::SharedPool> slots_;
+  PoolSettings pool_;
+  std::int32_t most_servers_ = 0;  // the largest pool_size so far
+  std::uint64_t generation_ = 1;
+  bool paused_ = false;
   Micros next_check_ = 0;
   std::size_t turns_ = 0;
   std::int32_t most_pinned_ = 0;

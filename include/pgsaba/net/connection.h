@@ -69,6 +69,8 @@ class Connection : public Pollable {
   bool sent_all() const { return out_.empty() && sealed_bytes() == 0; }
   bool readable() const { return readable_; }
   bool hung_up() const { return hangup_; }
+  // The peer has closed both directions. With TCP that is not known before it was sent something.
+  bool gone() const { return gone_; }
   Socket socket() const { return socket_; }
   Turn& turn() const { return *turn_; }
 
@@ -141,6 +143,7 @@ class Connection : public Pollable {
   bool readable_ = false;
   bool writable_ = true;
   bool hangup_ = false;
+  bool gone_ = false;
   bool ended_ = false;
   bool broken_ = false;
   bool congestion_reported_ = false;

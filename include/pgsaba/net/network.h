@@ -23,6 +23,7 @@ struct SocketReadiness {
   bool readable = false;
   bool writable = false;
   bool hangup = false;  // the peer will send no more; what it sent is still to be read
+  bool gone = false;    // nor will it receive any
 };
 
 // Something with a socket. `ready` only records what happened; the work is done later in the turn.

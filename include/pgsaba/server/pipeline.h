@@ -118,6 +118,8 @@ class Pipeline {
   // which is sent now, and whether such a batch has been answered to its end.
   std::uint64_t batch() const { return ends_sent_; }
   bool answered(std::uint64_t batch) const { return ends_seen_ > batch; }
+  // The first that is not: what an error skips belongs to it.
+  std::uint64_t answering() const { return ends_seen_; }
 
   // Nothing is owed, and no extended message waits for its Sync.
   bool empty() const { return count_ == 0 && !skipping_ && !copying_in_ && !batch_open_; }

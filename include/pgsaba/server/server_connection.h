@@ -112,7 +112,7 @@ class LeaseHolder {
   virtual void server_lost(ServerConnection& server, CloseReason reason, bool mid_frame) = 0;
   // Whether the client can take more bytes now.
   virtual bool accepts_bytes() const = 0;
-  // The server takes bytes again, after it was congested.
+  // The server takes bytes again, after it was congested, or its ledger entries, after it was full.
   virtual void server_drained() = 0;
 };
 
@@ -188,8 +188,17 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   // the client's next batch, so that the server ignores that if it fails.
   void begin(std::string_view sql);
   bool beginning() const { return beginning_; }
+  // The unnamed portal is that of the BEGIN, which the client must not meet: its first message
+  // closes it, if that is no Query, which does so anyway.
+  bool has_own_portal() const { return own_portal_; }
+  void close_own_portal();
   // After `begin_failed`: the server comes to rest.
   void leave_batch();
+  // The ledger takes no more for now: the server is told to answer what it has, and the holder
+  // hears `server_drained`.
+  bool full() { return pipeline_.full() && ask_for_replies(); }
+  // No part of a message has come whose rest is still to come.
+  bool between_messages() const { return reader_.at_boundary(); }
   // Something of pgsaba's own runs, and nothing of the client's yet.
   bool runs_own_query() const { return pipeline_.runs_own_query(); }
   // Whatever others have drawn from sequences in this session is unknown to it from now on.
@@ -238,6 +247,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
     return names_since_ && *names_since_ != pipeline_.batch() && !pipeline_.answered(*names_since_);
   }
   bool has_name(std::string_view name) const { return named_.contains(name); }
+  bool has_names() const { return !named_.empty(); }
   // What it really has under such names, as it says itself.
   void names_are(const StatementsByName& names);
   // A statement made to be deallocated: its DEALLOCATE stands for that of any other.
@@ -302,6 +312,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   void swallow(Run& run, const wire::Piece& piece);
   void substitute(Run& run, const wire::Piece& piece, std::string_view frame);
   void make_answers();
+  bool ask_for_replies();
   void make_room(std::size_t limit, std::string& frames);
   void send_query(std::string_view sql, Disposition disposition);
   Restoration restoration_to(const SettingsRef& wanted);
@@ -333,7 +344,9 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   bool has_rolled_back_ = false;
   bool has_committed_ = false;
   bool has_defined_ = false;
-  bool beginning_ = false;  // what is outstanding begins with the client's BEGIN
+  bool replies_asked_for_ = false;  // the ledger was full, and still is
+  bool own_portal_ = false;         // the unnamed one is that of `begin`
+  bool beginning_ = false;          // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
   std::string refusal_;  // the error that stands for that of the statement refused
   static constexpr std::uint64_t kUnknownOwner = UINT64_MAX - 1;

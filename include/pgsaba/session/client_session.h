@@ -149,6 +149,9 @@ class ClientSession final : public net::Connection,
   void end(EndReason reason, const wire::ErrorFields& error, std::string_view for_log = {});
   // The limits that a running or idle transaction has; called by the worker's clock.
   void check_limits(Micros now);
+  // It has hung up and is owed answers: it is sent something, for only that tells whether anybody
+  // is there to read them. False: now is not the time.
+  bool ask_presence();
   // The limit for a client that has no server.
   void check_idle(Micros now);
   // The route may have changed: a client that waits goes to the queue that is right now.
@@ -232,7 +235,6 @@ class ClientSession final : public net::Connection,
   bool takes_messages() const;
   std::size_t consume(Bytes input);
   void fail_protocol(std::string message);
-  void lost_peer();
 
   // client_startup.cc
   std::size_t consume_startup(Bytes input);
@@ -302,7 +304,14 @@ class ClientSession final : public net::Connection,
   void forward(server::Request request, const wire::Piece& piece);
   void reply(std::string_view frames);
   wire::TransactionStatus own_status() const;
+
+  // client_departure.cc
+  void lost_peer();
+  void hear_out();
+  bool has_said_more();
   Taken leave();
+  void end_when_sent();
+  bool may_be_told() const;
 
   // client_statements.cc
   bool deallocates(const wire::Piece& piece) const;
@@ -337,6 +346,7 @@ class ClientSession final : public net::Connection,
   NamedStatements& names();
   sql::Effects match_names(sql::Effects effects, std::string_view sql);
   sql::Effects effects_of_prepared(std::string_view name) const;
+  bool names_have_to_wait() const;
   bool keep_prepared(const StateAnswer& answer);
   bool adopt_statements(const StateAnswer& answer);
 
@@ -478,7 +488,6 @@ class ClientSession final : public net::Connection,
   std::string lost_state();
 
   void deliver_cancel();
-  void end_when_sent();
   void part_from_server();
   void give_up(server::ServerConnection& server);
 
@@ -490,6 +499,7 @@ class ClientSession final : public net::Connection,
   enum class Body : std::uint8_t { kForward, kDrop, kGather };
   Body body_ = Body::kForward;  // what to do with the rest of a streamed frame
   bool leaving_ = false;        // it said Terminate behind statements that still run
+  bool hung_up_told_ = false;   // the host knows that it will say no more
   bool may_commit_ = false;     // what runs now may end the transaction with success
   bool holds_sequence_pin_ = false;
   bool foresees_ = false;  // of some statement of its own it was to be seen that it may pin

@@ -124,6 +124,8 @@ class SessionHost {
   // will be as soon as it can.
   virtual void listen(ClientSession& session, std::uint32_t ticket,
                       std::optional<std::vector<std::string>> channels) = 0;
+  // Its client will say no more, and is owed answers: it hears `ask_presence` in a while.
+  virtual void hung_up(ClientSession& session) = 0;
   virtual void phase_changed(ClientSession& session, Phase from, Phase to) = 0;
   // The session is closed: it is destroyed when the turn ends.
   virtual void bury(ClientSession& session) = 0;

@@ -28,8 +28,10 @@ void append_parse(std::string& out, std::string_view name, std::string_view rest
 // The unnamed portal of a statement without parameters, all of whose rows are wanted.
 void append_bind_and_execute(std::string& out, std::string_view statement);
 void append_close_statement(std::string& out, std::string_view name);
+void append_close_portal(std::string& out, std::string_view name);
 void append_describe_statement(std::string& out, std::string_view name);
 void append_sync(std::string& out);
+void append_flush(std::string& out);
 void append_terminate(std::string& out);
 void append_copy_fail(std::string& out, std::string_view why);
 

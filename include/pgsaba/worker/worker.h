@@ -93,6 +93,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void cancel_due(session::ClientSession& session) override;
   void listen(session::ClientSession& session, std::uint32_t ticket,
               std::optional<std::vector<std::string>> channels) override;
+  void hung_up(session::ClientSession& session) override;
   void phase_changed(session::ClientSession& session, session::Phase from,
                      session::Phase to) override;
   void bury(session::ClientSession& session) override;
@@ -108,6 +109,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void console_input(session::ClientSession& session, Bytes frame) override;
   void console_closed(session::ClientSession& session) override;
   std::size_t worker_index() const override { return index_; }
+  bool is_paused(const std::string& database) const { return picture_->is_paused(database); }
   std::uint64_t next_id() override { return process_.next_id++; }
   void needs_match(pool::Pool& pool) override;
   void short_of_servers(pool::Pool& pool, pool::SlotRefusal refusal) override;
@@ -158,6 +160,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void tick();
   void expire_sessions();
   void release_brakes();
+  void look_for_clients();
   void keep_secret(const session::ClientSession& session, const auth::Secret& secret);
   void forget_secrets();
   // Of a database and a user: their servers are logged in to with another one from now on.
@@ -244,6 +247,11 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   Micros next_forgetting_ = 0;                                     // of those
   std::unordered_map<std::uint32_t, std::string> counted_logins_;  // where they come from
   std::multimap<Micros, std::uint32_t> braked_;  // logins by the time they may go on
+  struct HungUp {
+    std::uint32_t client = 0;
+    Micros since = 0;
+  };
+  std::vector<HungUp> hung_up_;  // and owed answers; whether they are still there was not asked
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<session::Account>> accounts_;
   std::map<pool::PoolKey, std::unique_ptr<pool::Pool>> pools_;

@@ -12,6 +12,8 @@ from .processes import (as_user, children_of, free_port, kill_tree, server_user,
                         wait_until)
 
 SUPERUSER = "postgres"
+# Of the tests' own connections, whose backends are still there for a moment when they are closed.
+TEST_NAME = "pgsaba test"
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -204,7 +206,8 @@ class PostgresCluster:
 
     def sql(self, text, parameters=None, dbname="postgres"):
         """Runs one statement as superuser, past pgsaba; returns its rows."""
-        with psycopg.connect(self.dsn(dbname), autocommit=True) as connection:
+        with psycopg.connect(self.dsn(dbname), autocommit=True,
+                             application_name=TEST_NAME) as connection:
             cursor = connection.execute(text, parameters)
             return cursor.fetchall() if cursor.description else []
 

@@ -59,7 +59,7 @@ def wait_for_waiters(daemon, count, database="postgres"):
 
 
 def server_count(cluster, condition="true"):
-    """How many clients PostgreSQL itself counts, without this one and the monitor."""
+    """How many clients PostgreSQL itself counts, without the tests' own and the monitor."""
     return cluster.value(f"""select count(*) from pg_stat_activity where ({condition})
         and pid <> pg_backend_pid() and backend_type = 'client backend'
         and application_name not like 'pgsaba%'""")

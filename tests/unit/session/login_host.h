@@ -67,6 +67,7 @@ class LoginHost final : public session::SessionHost {
   void stop_statement(const server::ServerConnection&) override {}
   void cancel_due(ClientSession&) override {}
   void listen(ClientSession&, std::uint32_t, std::optional<std::vector<std::string>>) override {}
+  void hung_up(ClientSession&) override {}
   void phase_changed(ClientSession&, Phase, Phase) override {}
   void bury(ClientSession&) override { buried = true; }
   void log_client(const ClientSession&, std::string_view) override {}

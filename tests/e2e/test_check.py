@@ -1,0 +1,54 @@
+"""`pgsaba check` says beforehand what a start would fail with."""
+
+import json
+import subprocess
+
+import pytest
+from harness.processes import wait_until
+
+
+@pytest.fixture
+def config(pgsaba, directory, request):
+    """That of a daemon that runs, as a file of its own, on another port."""
+    path = directory.make(f"check_{abs(hash(request.node.name))}") / "pgsaba.yaml"
+
+    def write(**changes):
+        path.write_text(json.dumps({**pgsaba.config, "listen": [{"address": "127.0.0.1", "port": 1}],
+                                    **changes}))
+        return path
+    return write
+
+
+def run(binary, *arguments, **given):
+    return subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, timeout=30, **given)
+
+
+def test_from_a_pipe(pgsaba_binary, config):
+    done = run(pgsaba_binary, "check", "/dev/stdin", input=config().read_text())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "/dev/stdin: ok\n", "")
+    done = run(pgsaba_binary, "check", "/dev/stdin", input="workers: many\n")
+    assert done.returncode == 1 and "workers" in done.stderr and "/dev/stdin:1" in done.stderr
+    done = run(pgsaba_binary, "check", "/dev/stdin", input=config(auth={"type": "md5", "file": "/nowhere"}).read_text())
+    assert done.returncode == 1 and "/nowhere" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["check"], ["serve", "-c"]], ids=["check", "serve"])
+def test_the_log_needs_a_directory(pgsaba_binary, config, command):
+    path = config()
+    missing = path.parent / "missing"
+    config(log={"file": str(missing / "pgsaba.log")})
+    done = run(pgsaba_binary, *command, path)
+    assert done.returncode == 1
+    assert f'log.file: there is no directory "{missing}"' in done.stderr and "mkdir" in done.stderr
+    assert not missing.exists()
+
+
+def test_a_reload_is_refused_without_it(start_pgsaba, directory):
+    daemon = start_pgsaba()
+    missing = directory.path / "nowhere"
+    daemon.reload({"log": {"file": str(missing / "pgsaba.log")}})
+    daemon.wait_for_log("reload refused")
+    assert "there is no directory" in daemon.log and not missing.exists()
+    missing.mkdir()
+    daemon.send_signal(1)
+    wait_until((missing / "pgsaba.log").exists, 10, "the log")
