@@ -27,19 +27,31 @@ std::size_t server_to_ask(const routing::TopologyCluster* cluster) {
 // Where the question is put: an entry of `databases`, and what its database is called there.
 struct Place {
   const config::DatabaseSettings* entry = nullptr;
+  std::string name;
   std::string dbname;
 };
+
+// What the client's database says of it; the console has nothing of its own.
+const config::DatabaseSettings& own_settings(const config::Config& config,
+                                             const std::string& database) {
+  static const config::DatabaseSettings none;
+  const config::DatabaseSettings* own =
+      config::is_admin_database(database) ? nullptr : config::find_database(config, database);
+  return own == nullptr ? none : *own;
+}
 
 // auth_dbname names an entry, which may live in another cluster; without one, a database beside the
 // client's own.
 Place place_to_ask(const config::Config& config, const std::string& database) {
-  const config::DatabaseSettings* own = config::find_database(config, database);
-  if (own == nullptr) return {};
-  const std::string& wanted = either(own->auth_dbname, config.auth.dbname);
-  if (wanted.empty()) return {own, either(own->dbname, database)};
-  const config::DatabaseSettings* named = config::find_database(config, wanted);
-  if (named == nullptr) return {own, wanted};
-  return {named, either(named->dbname, wanted)};
+  const std::string& wanted =
+      either(own_settings(config, database).auth_dbname, config.auth.dbname);
+  const bool console = config::is_admin_database(database);
+  const std::string& name = wanted.empty() ? database : wanted;
+  const config::DatabaseSettings* named =
+      config::is_admin_database(name) ? nullptr : config::find_database(config, name);
+  if (named != nullptr) return {named, name, either(named->dbname, name)};
+  if (console) return {};
+  return {config::find_database(config, database), name, name};
 }
 
 // Its own, or the plain one that the user list has.
@@ -66,7 +78,7 @@ void SecretDesk::ask(const std::string& database, const std::string& user, Done 
     return done({{}, why});
   }
   const config::Config& config = *controls_.picture().config;
-  const config::DatabaseSettings& settings = *config::find_database(config, database);
+  const config::DatabaseSettings& settings = own_settings(config, database);
   source->questions.push_back(
       {database, user, either(settings.auth_query, config.auth.query), std::move(done)});
   if (source->questions.size() == 1) ask_next(*source);
@@ -79,7 +91,11 @@ SecretDesk::Source* SecretDesk::source_for(const std::string& database, std::str
   const auto cluster =
       place.entry == nullptr ? config.clusters.end() : config.clusters.find(place.entry->cluster);
   if (cluster == config.clusters.end() || cluster->second.servers.empty()) {
-    why = "the database is gone";
+    why = "there is no database to ask";
+    return nullptr;
+  }
+  if (place.name != database && picture.disabled.contains(place.name)) {
+    why = "the database " + place.name + ", which is asked, is disabled";
     return nullptr;
   }
   const std::size_t server = std::min(server_to_ask(picture.topology->find(cluster->first)),
@@ -88,7 +104,7 @@ SecretDesk::Source* SecretDesk::source_for(const std::string& database, std::str
   target.name = cluster->second.servers[server].name;
   target.host = cluster->second.servers[server].host;
   target.port = cluster->second.servers[server].port;
-  target.user = either(config::find_database(config, database)->auth_user, config.auth.user);
+  target.user = either(own_settings(config, database).auth_user, config.auth.user);
   target.password = password_of(picture, target.user);
   target.database = place.dbname;
   target.tls = cluster->second.tls;

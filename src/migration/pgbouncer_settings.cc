@@ -37,6 +37,9 @@ constexpr std::array kSettings = {
     Counterpart{"auth_user", "", "auth.user", ""},
     Counterpart{"autodb_idle_timeout", "3600", "timeouts.autodb_idle", ""},
     Counterpart{"cancel_wait_timeout", "10", "timeouts.cancel_wait", ""},
+    Counterpart{"cleanup_server_connections", "0", "",
+                "what a client leaves on a server is carried along with it, or reset before "
+                "another client has the server."},
     Counterpart{"client_idle_timeout", "0", "timeouts.client_idle", ""},
     Counterpart{"client_login_timeout", "60", "timeouts.client_login", ""},
     Counterpart{"client_tls13_ciphers", "", "tls.ciphersuites", ""},

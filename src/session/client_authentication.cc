@@ -63,7 +63,7 @@ void ClientSession::authenticate(auth::ClientAuthMethod method) {
   login_->asked_for = name_of(method);
   if (must_wait()) return;
   const auth::Secret* listed = host_.users().find(login_->user);
-  if (listed == nullptr && !login_->console && host_.seeks_secrets(login_->database)) {
+  if (listed == nullptr && host_.seeks_secrets(login_->database)) {
     login_->secret_awaited = true;
     return host_.seek_secret(*this);
   }
@@ -101,7 +101,7 @@ void ClientSession::begin_proof(const auth::Secret* secret) {
     return end(EndReason::kLoginFailed, errors::password_in_clear());
   auth::ClientLoginSettings settings = host_.login_settings();
   // What a server stores is SCRAM, as a rule.
-  if (login_->console || !host_.seeks_secrets(login_->database))
+  if (!host_.seeks_secrets(login_->database))
     settings.usual_secret = host_.users().usual_kind();
   login_->proof =
       std::make_unique<auth::ClientLogin>(login_->method, login_->user, secret, settings,

@@ -154,6 +154,8 @@ void Worker::dismiss(session::Account& account) {
 
 bool Worker::seeks_secrets(std::string_view database) {
   const config::Config& config = *picture_->config;
+  if (config::is_admin_database(database))
+    return !config.auth.user.empty() && !config.auth.dbname.empty();
   const config::DatabaseSettings* settings = config::find_database(config, database);
   return settings != nullptr && (!config.auth.user.empty() || !settings->auth_user.empty());
 }

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from harness.client import ServerError
+from harness.client import RawClient
 from harness.cluster import TRUST, PostgresCluster
 from harness.processes import wait_until
 
@@ -150,6 +151,31 @@ def test_per_database(start, cluster):
     assert whoami(daemon, "anybody", "here", "alias") == "postgres"
     # By what it is called here: there is no such database on the server.
     assert whoami(daemon, "anybody", "here", "named") == "postgres"
+
+
+def test_the_console_asks_where_auth_dbname_says(start, cluster):
+    for dbname, lets_in in (("postgres", True), (None, False)):
+        daemon = start({"dbname": dbname} if dbname else {}, admin={"users": ["alice"]})
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            whoami(daemon, "alice", "wrong", "pgsaba")
+        if lets_in:
+            with psycopg.connect(host=daemon.host, port=daemon.port, user="alice", password="first",
+                                 dbname="pgsaba", autocommit=True) as console:
+                assert console.execute("show version").fetchall()
+        else:
+            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+                whoami(daemon, "alice", "first", "pgsaba")
+
+
+def test_a_database_that_is_disabled_is_not_asked(start):
+    daemon = start({"dbname": "keys"}, databases={
+        "postgres": {"cluster": "main"}, "keys": {"cluster": "main", "dbname": "postgres"}})
+    assert whoami(daemon, "alice", "first") == "alice"
+    with RawClient(str(daemon.unix_socket), user="pgsaba", database="pgsaba") as console:
+        console.rows("disable keys")
+        assert "could not be looked up" in refusal(daemon, "bob", "second")
+        console.rows("enable keys")
+    assert "password" in refusal(daemon, "alice", "second")
 
 
 def test_a_storm_of_logins(start, cluster):

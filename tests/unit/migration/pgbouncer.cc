@@ -17,7 +17,7 @@ namespace {
 // SHOW CONFIG of version 1.25, and what was added after it.
 constexpr const char* kKnown =
     R"(admin_users application_name_add_host auth_dbname auth_file auth_hba_file auth_ident_file 
-auth_ldap_options auth_query auth_type auth_user autodb_idle_timeout cancel_wait_timeout 
+auth_ldap_options auth_query auth_type auth_user autodb_idle_timeout cancel_wait_timeout cleanup_server_connections 
 client_idle_timeout client_login_timeout client_tls13_ciphers client_tls_ca_file 
 client_tls_cert_file client_tls_ciphers client_tls_dheparams client_tls_ecdhcurve 
 client_tls_key_file client_tls_protocols client_tls_sslmode conffile default_pool_size 
