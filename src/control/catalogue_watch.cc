@@ -14,15 +14,18 @@ namespace pgsaba::control {
 namespace {
 
 constexpr Micros kTickUs = kSecond;
-// A database is not looked at more often than this, whatever is defined there.
-constexpr Micros kPauseUs = 20 * kMillisecond;
+// Whatever is defined there, looks take a server no more than a fifth of its time, and come after a
+// while all the same.
+constexpr Micros kLeastPauseUs = 20 * kMillisecond;
+constexpr Micros kMostPauseUs = 2 * kSecond;
+constexpr Micros kPausePerLook = 4;
 constexpr Micros kFirstFailurePauseUs = 100 * kMillisecond;
 constexpr int kMostDoublings = 9;  // of that: some 51 s
 constexpr Micros kLimitUs = 30 * kSecond;
 constexpr std::size_t kMostLooks = 4;  // at the same time
 
-Micros pause_after(int failures) {
-  if (failures == 0) return kPauseUs;
+Micros pause_after(int failures, Micros took) {
+  if (failures == 0) return std::clamp(took * kPausePerLook, kLeastPauseUs, kMostPauseUs);
   return kFirstFailurePauseUs << std::min(failures - 1, kMostDoublings);
 }
 
@@ -123,8 +126,10 @@ void CatalogueWatch::serve() {
   Micros next = 0;
   for (auto& [name, database] : databases_) {
     if (!database.wanted || database.link || looking_ >= kMostLooks) continue;
-    const Micros due =
-        database.ended_at == 0 ? 0 : database.ended_at + pause_after(database.failures);
+    const Micros due = database.ended_at == 0
+                           ? 0
+                           : database.ended_at + pause_after(database.failures,
+                                                             database.ended_at - database.began_at);
     if (due <= now) {
       look(name, database);
     } else if (next == 0 || due < next) {
@@ -163,6 +168,7 @@ void CatalogueWatch::look(const routing::DatabaseName& name, Database& database)
                     .tls = cluster.tls},
       "pgsaba catalogue", [](const ServerLink::Answer&) {});
   database.wanted = false;
+  database.began_at = monotonic_now();
   ++looking_;
   // What is defined from here on may be missed.
   database.link->ask(

@@ -58,6 +58,7 @@ class CatalogueWatch {
     bool reads_sequences = false;
     std::uint64_t covers = 0;
     Micros looked_at = 0;  // successfully; 0: never
+    Micros began_at = 0;   // the last one
     Micros ended_at = 0;   // successfully or not
     bool wanted = false;
     int failures = 0;            // in a row

@@ -1,6 +1,9 @@
 """What a database has of its own, as it changes: nothing of it that a text does not show may run on a
 standby, from the moment on that it is defined."""
 
+import re
+import time
+
 import pytest
 from harness import messages as m
 from harness.group import Group, WORK_MEM, split, wait_for_both, where, where_at_last
@@ -164,3 +167,21 @@ def test_a_function_of_postgresql_that_this_server_declares_volatile(group, spli
             assert ran_on(group, client, "select sign(-1)", "mark-sign") <= STANDBYS
     finally:
         group.primary.sql("update pg_proc set provolatile = 'i' where proname = 'abs'")
+
+
+def test_looks_leave_the_server_its_time(cluster, start_pgsaba):
+    """However often something is defined, reading the catalogue takes a part of the server's time only."""
+    cluster.sql("create database defining")
+    cluster.sql("alter database defining set log_min_duration_statement = 0")
+    daemon = start_pgsaba({"databases": {"defining": {"cluster": "main", "pool_size": 2, "route": "split"}}})
+    with daemon.connect(database="defining") as client:
+        began = time.monotonic()
+        while time.monotonic() - began < 3:
+            client.query("create or replace temp view own as select 1")
+            client.query("select 1")
+            client.query("do $$ begin perform 1; end $$")
+        elapsed = (time.monotonic() - began) * 1000
+    looks = [float(took) for took in re.findall(r"duration: ([\d.]+) ms .*\n?.*WITH RECURSIVE space",
+                                                cluster.log_path.read_text())]
+    assert len(looks) > 1
+    assert sum(looks) < 0.4 * elapsed, looks

@@ -248,7 +248,7 @@ TEST_CASE("while it is paused there is no connection, and none is tried") {
   CHECK(world.opened == 1);
   world.listener.pause(false);
   CHECK(world.opened == 2);
-  CHECK(world.log_in() == query(R"(LISTEN "a";)"));
+  CHECK(world.log_in() == query(R"(LISTEN "a";LISTEN "b";)"));
   world.say(listened);
   CHECK(world.warned == Clients{1});
 }
