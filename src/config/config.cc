@@ -32,7 +32,8 @@ TlsMode tls_mode_at(const Config& config, std::string_view host, std::uint16_t p
   const Listener* widest = nullptr;
   for (const Listener& listener : config.listen) {
     if (listener.is_unix() || listener.port != port) continue;
-    const std::string_view own = listener.address == "localhost" ? "127.0.0.1" : listener.address;
+    std::string_view own = listener.address;
+    if (own == "localhost") own = "127.0.0.1";
     if (own == host) return tls_mode_of(config, listener);
     if (own == any || (own == "*" && !is_v6)) widest = &listener;
   }
