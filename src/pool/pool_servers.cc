@@ -283,6 +283,8 @@ wire::ErrorFields Pool::wait_error() const {
   error.hint =
       "SHOW CLIENTS and SHOW SERVERS on the admin console tell who holds them; raise pool_size, or "
       "end transactions sooner.";
+  if (const auto* failure = last_failure())
+    error.detail += " The last attempt to open one failed: " + failure->message + ".";
   if (paused_) error.detail += " The pool is paused.";
   return error;
 }

@@ -48,9 +48,13 @@ wire::ErrorFields canceled() {
           "The statement was still waiting for a server connection."};
 }
 
-wire::ErrorFields login_timeout() {
-  return fatal(sqlstate::kCannotConnectNow, "login was not complete within client_login",
-               "The setting is timeouts.client_login; is the server reachable?");
+wire::ErrorFields login_timeout(const wire::ErrorFields* failure) {
+  wire::ErrorFields error =
+      fatal(sqlstate::kCannotConnectNow, "login was not complete within client_login",
+            "The setting is timeouts.client_login; is the server reachable?");
+  if (failure != nullptr)
+    error.detail = "No server connection could be opened: " + failure->message + ".";
+  return error;
 }
 
 wire::ErrorFields too_many_logins() {

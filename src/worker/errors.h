@@ -14,7 +14,8 @@ wire::ErrorFields database_disabled(std::string_view database);
 wire::ErrorFields shutting_down();
 wire::ErrorFields killed();
 wire::ErrorFields canceled();
-wire::ErrorFields login_timeout();
+// `failure`: of the last attempt to open a server for it, or null.
+wire::ErrorFields login_timeout(const wire::ErrorFields* failure);
 wire::ErrorFields too_many_logins();
 wire::ErrorFields too_many_logins_from(std::string_view address, long limit);
 wire::ErrorFields too_many_clients(std::string_view setting, long limit);

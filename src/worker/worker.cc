@@ -127,8 +127,12 @@ void Worker::expire_sessions() {
   const config::Timeouts& timeouts = picture_->config->timeouts;
   Sessions& logins = sessions_in(Phase::kLogin);
   while (timeouts.client_login_us > 0 && !logins.empty() &&
-         turn_.now - logins.front().connected_at() >= timeouts.client_login_us)
-    logins.front().end(session::EndReason::kLoginTimeout, errors::login_timeout());
+         turn_.now - logins.front().connected_at() >= timeouts.client_login_us) {
+    ClientSession& late = logins.front();
+    const pool::Pool* pool = late.account() == nullptr ? nullptr : late.account()->pool;
+    late.end(session::EndReason::kLoginTimeout,
+             errors::login_timeout(pool == nullptr ? nullptr : pool->last_failure()));
+  }
   sessions_in(Phase::kLinked).for_each([this](ClientSession& session) {
     session.check_limits(turn_.now);
   });

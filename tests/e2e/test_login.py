@@ -215,6 +215,23 @@ def test_the_servers_refusal_is_told_in_its_words(start):
     assert refused["M"] == 'password authentication failed for user "by_scram"'
 
 
+def test_who_waits_in_vain_hears_what_servers_say(start, cluster):
+    """One server is left of the time before the password changed, and it is busy."""
+    daemon = start("trust", ("by_scram", PASSWORD), timeouts={"query_wait": "1s"})
+    daemon.reload({"databases": {"postgres": {"pool_size": 2}}})
+    kept = stored(cluster, "by_scram")
+    with daemon.connect(user="by_scram") as busy, daemon.connect(user="by_scram") as late:
+        busy.query("begin")
+        busy.query("select 1")
+        cluster.sql("alter role by_scram password 'another'")
+        try:
+            refused = m.error_fields(late.query("select 1")[0])
+        finally:
+            cluster.sql(f"alter role by_scram password '{kept}'")
+        assert refused["C"] == "53300"
+        assert 'failed: password authentication failed for user "by_scram"' in refused["D"]
+
+
 # Without a server
 
 

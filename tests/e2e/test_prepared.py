@@ -162,3 +162,21 @@ def test_a_transaction_that_lost_its_server_at_the_bound(start_pgsaba, cluster):
         check_refused(prepare(client, "x", f"rollback /* {'-' * 200} */"), b"E")
         assert tags(client.query("rollback")) == b"CZ"
         assert execute(client, "t0") == "t 0"
+
+
+def test_a_lower_bound_of_statements_is_reached(start_pgsaba):
+    """With the next one that is prepared; what clients know works on."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}, "pool": {"max_prepared_statements": 5}})
+
+    def known(client):
+        return client.value("select count(*) from pg_prepared_statements where name like '\\_pgsaba%'")
+
+    with daemon.connect() as client:
+        for number in range(8):
+            prepare(client, f"bound{number}", f"select {number}::text")
+        assert known(client) == "5"
+        daemon.admin("set max_prepared_statements = 2")
+        prepare(client, "one more", "select 'more'")
+        assert known(client) == "2"
+        assert [execute(client, f"bound{number}") for number in range(8)] == [str(n) for n in range(8)]
+        assert known(client) == "2"

@@ -211,6 +211,10 @@ class Pool final : public server::ServerOwner {
     return shared_->faces[worker].has_idle.load(std::memory_order_relaxed);
   }
   std::size_t servers() const { return owned_.size(); }
+  // Of the last attempt to open a server; null if it succeeded.
+  const wire::ErrorFields* last_failure() const {
+    return failing_since_ == 0 ? nullptr : &failure_;
+  }
   bool unused() const {
     return owned_.empty() && waiters_.empty() && pin_waiters_.empty() && dedicated_.empty() &&
            clients_ == 0;
