@@ -202,9 +202,7 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (in_doubt(names->statement)) return Taken::kNotYet;
   if (request_at_ == 0) request_at_ = turn().now;
-  const bool only_there = pins_.has(PinReason::kPrepared) && server_->has_name(names->statement);
-  if (only_there || (prepared_ && prepared_->contains(names->statement))) {
-    // The server refuses the duplicate.
+  if (prepared_ && prepared_->contains(names->statement)) {  // the server refuses the duplicate
     match_names(sql::effect::kPrepared, {});
     server_->forward(Request::kParse, frame);
     return Taken::kYes;
