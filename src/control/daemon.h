@@ -120,7 +120,7 @@ class Daemon final : public DaemonControls {
   net::Watch patience_;  // for the first word of the servers
   bool patience_is_over_ = false;
   bool catalogues_wanted_ = false;  // that the process before knows
-  std::set<std::size_t> drained_;  // workers
+  std::set<std::size_t> drained_;   // workers
   bool serving_ = false;
   StatusPages pages_;
   std::unique_ptr<HttpFace> http_;

@@ -144,3 +144,18 @@ def test_a_client_with_tls_stays_and_is_served(start_pgsaba, directory):
             assert other.value("select 2") == "2"
         client.send(m.terminate())
         assert before.wait(20) == 0
+
+
+def test_clients_that_leave_meanwhile(start_pgsaba):
+    """Their sockets are closed while a child has copies of them, and tells nobody of it."""
+    daemon = start_pgsaba({"workers": 2})
+    clients = [daemon.connect() for _ in range(200)]
+    upgrade = threading.Thread(target=daemon.upgrade)
+    upgrade.start()
+    for client in clients:
+        client.send(m.query("select 1"), m.terminate())
+        client.close()
+        time.sleep(0.002)
+    upgrade.join()
+    assert daemon.former[0].wait(20) == 0
+    assert daemon.connect().value("select 1") == "1"

@@ -541,7 +541,7 @@ class ClientSession final : public net::Connection,
   bool cancel_held_ = false;
   bool adopts_statements_ = false;  // from a session that was its own, once it is known
   config::PoolMode mode_ = config::PoolMode::kTransaction;  // of its lease, or of the next
-  bool stays_ = false;       // no other process wants it
+  bool stays_ = false;                                      // no other process wants it
   bool saw_ = false;         // something in the transaction has looked at data
   bool wrote_ = false;       // something in the transaction may have written
   bool to_primary_ = false;  // this statement, whatever it is
