@@ -59,6 +59,12 @@ const ScramPassThrough* ScramKeyCache::recall(const ScramVerifier& secret) const
   return found == revealed_.end() ? nullptr : &found->second;
 }
 
+std::vector<ScramPassThrough> ScramKeyCache::revealed() const {
+  std::vector<ScramPassThrough> all;
+  for (const auto& [key, one] : revealed_) all.push_back(one);
+  return all;
+}
+
 std::size_t ScramKeyCache::Hash::operator()(const Id& id) const {
   std::size_t hash = 0;
   std::memcpy(&hash, id.data(), sizeof hash);

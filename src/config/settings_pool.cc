@@ -63,6 +63,10 @@ constexpr std::array kTimeouts = {
         "shutdown", "", kTimeout<&Timeouts::shutdown_us>,
         "How long a shutdown waits for running transactions, or for clients where it was told to. "
         "0: until they end."),
+    timeout("upgrade", "", kTimeout<&Timeouts::upgrade_us>,
+            "How long the old process serves clients that cannot move to the new one, after an "
+            "UPGRADE: those that use TLS, and those that do not come to rest. 0: until they "
+            "leave."),
     timeout("pin_idle", "", kTimeout<&Timeouts::pin_idle_us>,
             "A client that keeps its server between transactions (max_pinned_servers) and is idle "
             "for longer is closed. 0: never."),

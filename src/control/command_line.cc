@@ -36,6 +36,7 @@ constexpr std::string_view kHelp =
     "  SIGHUP    reload the configuration; a file with errors is refused whole\n"
     "  SIGTERM   stop: idle clients go at once, running transactions may end; again: at once\n"
     "  SIGINT    stop at once\n"
+    "  SIGURG    UPGRADE: the program as it is on the disk now takes over, with all clients\n"
     "  SIGUSR1   PAUSE all databases\n"
     "  SIGUSR2   RESUME all databases\n";
 

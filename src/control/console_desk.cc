@@ -98,6 +98,28 @@ void ConsoleDesk::catalogue_wanted(const routing::DatabaseName& database) {
   });
 }
 
+void ConsoleDesk::client_leaves(worker::LeavingClient client) {
+  post([this, client = std::move(client)] { upgrade_->client_leaves(client); });
+}
+
+void ConsoleDesk::client_left(std::uint32_t client, bool left) {
+  post([this, client, left] { upgrade_->client_left(client, left); });
+}
+
+void ConsoleDesk::client_arrived(worker::ArrivedClient client) {
+  post([this, client] { upgrade_->client_arrived(client); });
+}
+
+void ConsoleDesk::heirloom(std::string bytes) {
+  post([this, bytes = std::move(bytes)] { upgrade_->heirloom(bytes); });
+}
+
+void ConsoleDesk::cancel_astray(wire::CancelKey key) {
+  post([this, key = std::move(key)] {
+    if (upgrade_ != nullptr) upgrade_->cancel_astray(key);
+  });
+}
+
 void ConsoleDesk::worker_drained(std::size_t worker) {
   post([this, worker] {
     if (on_worker_drained_) on_worker_drained_(worker);

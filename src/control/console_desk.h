@@ -17,6 +17,7 @@
 #include "control/console_waits.h"
 #include "control/daemon_controls.h"
 #include "control/traffic_averages.h"
+#include "control/upgrade.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/mail.h"
 
@@ -59,6 +60,13 @@ class ConsoleDesk final : public worker::ControlLink {
     on_fate_wanted_ = std::move(wanted);
   }
   void catalogue_wanted(const routing::DatabaseName& database) override;
+  void client_leaves(worker::LeavingClient client) override;
+  void client_left(std::uint32_t client, bool left) override;
+  void client_arrived(worker::ArrivedClient client) override;
+  void heirloom(std::string bytes) override;
+  void cancel_astray(wire::CancelKey key) override;
+  // Before the first worker starts; outlives the workers.
+  void on_moves(Upgrade& upgrade) { upgrade_ = &upgrade; }
   void worker_drained(std::size_t worker) override;
 
   std::size_t size() const { return consoles_.size(); }
@@ -101,6 +109,7 @@ class ConsoleDesk final : public worker::ControlLink {
   OfCluster on_positions_wanted_;
   OfCluster on_roles_doubted_;
   OfDatabase on_catalogue_wanted_;
+  Upgrade* upgrade_ = nullptr;
   ConsoleWaits waits_;
   TrafficAverages averages_;
   ConsoleServices services_;

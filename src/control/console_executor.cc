@@ -296,10 +296,13 @@ ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket ticket, const admin::Kil
 
 // ---- the process -------------------------------------------------------------------------------
 
-ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket, const admin::OnProcess& command) {
+ConsoleExecutor::Answer ConsoleExecutor::perform(Ticket ticket, const admin::OnProcess& command) {
   switch (command.verb) {
     case admin::ProcessVerb::kReload:
       return reload();
+    case admin::ProcessVerb::kUpgrade:
+      controls().upgrade(finisher(ticket));
+      return std::nullopt;
     case admin::ProcessVerb::kSuspend:
       return failed(sqlstate::kFeatureNotSupported, "SUSPEND is not supported",
                     "PAUSE holds queries back just as well and leaves connections alone.");

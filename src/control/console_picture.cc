@@ -249,6 +249,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   ConsolePicture result;
   result.version = std::move(facts.version);
   result.state = picture.all_paused ? admin::ProcessState::kPaused : admin::ProcessState::kActive;
+  result.shared = picture.shared;
   result.listen_port = listen_port(config);
   for (const std::string& name : database_names(picture, workers))
     if (const auto* database = config::find_database(config, name))

@@ -114,6 +114,14 @@ bool changes_login(const config::Config& before, const config::Config& after) {
 Daemon::Daemon(DaemonOptions options)
     : options_(std::move(options)),
       manager_(loop_),
+      upgrade_({loop_, *this, listeners_, manager_, process_},
+               {[this] { let_clients_in(); }, [this](bool ours) { have_http(ours); },
+                [this] {
+                  status_ = 1;
+                  loop_.stop();
+                },
+                [this] { end_when_drained(); }, [this] { count_clients_again(); }},
+               options_.config_path, options_.version),
       addresses_(loop_, [this] { publish(); }),
       secrets_(loop_, *this),
       fates_(loop_, *this),
@@ -133,6 +141,7 @@ int Daemon::run() {
   if (Status started = start(); !started.ok()) {
     log::critical("{}", started.error().message);
     if (!started.error().hint.empty()) log::critical("hint: {}", started.error().hint);
+    upgrade_.failed(started.error());
     return 1;
   }
   loop_.run();
@@ -187,11 +196,13 @@ Status Daemon::start() {
   if (Status random = auth::random_bytes({process_.login_settings.mock_key.data(), 32});
       !random.ok())
     return random;
+  if (Status inherited = upgrade_.inherit(*picture); !inherited.ok()) return inherited;
   picture_ = std::move(picture);
   limit_prepared_memory();
   // Whoever sees the sockets may send signals: they must not meet the system's default.
   if (Status signals = watch_signals(); !signals.ok()) return signals;
-  if (Status http = start_http(); !http.ok()) return http;
+  if (!upgrade_.takes_over())  // who still has the port
+    if (Status http = start_http(); !http.ok()) return http;
   if (Status listening = listeners_.open(config.listen, config.limits.listen_backlog);
       !listening.ok())
     return listening;
@@ -213,10 +224,14 @@ Status Daemon::start() {
       [this](const std::string& database, const std::string& user) {
         secrets_.doubt(database, user);
       });
+  consoles_->on_moves(upgrade_);
   consoles_->on_fates([this](const worker::FateWanted& wanted) { fates_.ask(wanted); });
   process_.control = consoles_.get();
-  catalogues_ = std::make_unique<CatalogueWatch>(loop_, process_.definitions, process_.custom_names,
-                                                 [this] { publish(); });
+  catalogues_ =
+      std::make_unique<CatalogueWatch>(loop_, process_.definitions, process_.custom_names, [this] {
+        publish();
+        start_workers_when_ready();
+      });
   catalogues_->configure(picture_->config);
   switchover_ = std::make_unique<Switchover>(loop_, *this, [this](const std::string& cluster) {
     if (monitor_) monitor_->probe_now(cluster);
@@ -224,7 +239,8 @@ Status Daemon::start() {
   start_monitor();
   addresses_.watch(config);
   patience_ = loop_.after(kPatienceUs, [this] {
-    if (!serving_ && !start_workers().ok()) loop_.stop();
+    patience_is_over_ = true;
+    if (!serving_) servers_are_known();
   });
   start_workers_when_ready();
   return done();
@@ -294,6 +310,24 @@ void Daemon::positions_wanted(const std::string& cluster) {
 // Clients wait in the listening sockets' queues until the first picture is worth acting upon.
 void Daemon::start_workers_when_ready() {
   if (serving_ || !addresses_.complete() || !told(*monitor_->topology())) return;
+  servers_are_known();
+}
+
+// A process that clients still come to says when. They will find known what it knows of their
+// databases.
+void Daemon::servers_are_known() {
+  if (upgrade_.may_serve()) return let_clients_in();
+  const auto& needed = upgrade_.known_catalogues();
+  if (!std::exchange(catalogues_wanted_, true))
+    for (const routing::DatabaseName& database : needed) catalogues_->want(database);
+  const bool known = std::ranges::all_of(needed, [this](const routing::DatabaseName& database) {
+    return catalogues_->catalogues().contains(database);
+  });
+  if (known || patience_is_over_) upgrade_.ready();
+}
+
+void Daemon::let_clients_in() {
+  if (serving_) return;
   if (Status started = start_workers(); !started.ok()) {
     log::critical("{}", started.error().message);
     status_ = 1;
@@ -354,6 +388,15 @@ void Daemon::start_workshops() {
   process_.password_judge = passwords_.get();
 }
 
+// The process that had the port before has just given it up; without it clients are served all the
+// same.
+void Daemon::have_http(bool ours) {
+  http_.reset();
+  if (!ours) return;
+  if (Status started = start_http(); !started.ok())
+    log::error("{}; {}", started.error().message, started.error().hint);
+}
+
 Status Daemon::start_http() {
   const config::Http& http = picture_->config->http;
   if (http.port == 0) return done();
@@ -374,7 +417,7 @@ Status Daemon::start_http() {
 
 Status Daemon::watch_signals() {
   ::signal(SIGPIPE, SIG_IGN);
-  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2}) {
+  for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGURG}) {
     auto watch = loop_.on_signal(number, [this](int signal) { on_signal(signal); });
     if (!watch) return watch.error();
     signals_.push_back(std::move(*watch));
@@ -389,6 +432,9 @@ void Daemon::on_signal(int number) {
       break;
     case SIGTERM:
       shutdown(ShutdownMode::kWaitForTransactions);
+      break;
+    case SIGURG:
+      upgrade_.begin([](const admin::AdminReply&) {});  // what comes of it is in the log
       break;
     case SIGUSR1:
       log::info("all databases paused by signal");
@@ -424,6 +470,7 @@ void Daemon::shutdown(ShutdownMode mode) {
   }
   stopping_ = true;
   shutdown_ = mode;
+  upgrade_.stopping(mode);
   listeners_.stop();
   log::info("shutting down, {}", describe(mode));
   manager_.stopping("shutting down, " + std::string(describe(mode)));
@@ -431,10 +478,24 @@ void Daemon::shutdown(ShutdownMode mode) {
   if (mode == ShutdownMode::kAtOnce || workers_.empty()) return loop_.stop();
   const Micros limit = picture_->config->timeouts.shutdown_us;
   if (limit > 0) patience_ = loop_.after(limit, [this] { shutdown(ShutdownMode::kAtOnce); });
+  end_when_drained();
 }
 
-void Daemon::worker_drained(std::size_t) {
-  if (++drained_ == workers_.size()) loop_.stop();
+void Daemon::worker_drained(std::size_t worker) {
+  drained_.insert(worker);
+  end_when_drained();
+}
+
+void Daemon::count_clients_again() {
+  drained_.clear();
+  if (upgrade_.handed_over()) tell_workers([] { return worker::MoveOut{}; });
+}
+
+void Daemon::end_when_drained() {
+  const bool wanted = stopping_ || upgrade_.handed_over();
+  if (!wanted) drained_.clear();
+  if (wanted && drained_.size() == workers_.size() && (stopping_ || upgrade_.may_end()))
+    loop_.stop();
 }
 
 // ---- the picture -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@
 #include "control/service_manager.h"
 #include "control/status_pages.h"
 #include "control/switchover.h"
+#include "control/upgrade.h"
 #include "control/worker_thread.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/process.h"
@@ -50,6 +52,9 @@ class Daemon final : public DaemonControls {
   void change_picture(const std::function<void(worker::Picture&)>& change) override;
   Status reload() override;
   Status use(std::shared_ptr<const config::Config> config) override;
+  void upgrade(std::function<void(admin::AdminReply)> done) override {
+    upgrade_.begin(std::move(done));
+  }
   void shutdown(ShutdownMode mode) override;
   bool stopping() const override { return stopping_; }
   void tell_workers(const std::function<worker::Mail()>& make_letter) override;
@@ -80,6 +85,11 @@ class Daemon final : public DaemonControls {
   void start_workshops();
   Status start_http();
   void worker_drained(std::size_t worker);
+  void end_when_drained();
+  void count_clients_again();
+  void servers_are_known();
+  void let_clients_in();
+  void have_http(bool ours);
   void start_positions();
   void follow_primaries();
   void positions_wanted(const std::string& cluster);
@@ -92,6 +102,7 @@ class Daemon final : public DaemonControls {
   std::shared_ptr<const worker::Picture> picture_;
   ServiceManager manager_;
   Listeners listeners_;
+  Upgrade upgrade_;
   AddressBook addresses_;
   SecretDesk secrets_;
   FateDesk fates_;
@@ -107,7 +118,9 @@ class Daemon final : public DaemonControls {
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<net::Watch> signals_;
   net::Watch patience_;  // for the first word of the servers
-  std::size_t drained_ = 0;
+  bool patience_is_over_ = false;
+  bool catalogues_wanted_ = false;  // that the process before knows
+  std::set<std::size_t> drained_;   // workers
   bool serving_ = false;
   StatusPages pages_;
   std::unique_ptr<HttpFace> http_;

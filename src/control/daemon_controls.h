@@ -29,6 +29,9 @@ class DaemonControls {
   virtual Status reload() = 0;
   // Settings that were changed by hand, until the next reload.
   virtual Status use(std::shared_ptr<const config::Config> config) = 0;
+  // Another process, of the program as it is on the disk now, takes over; `done` hears whether it
+  // does.
+  virtual void upgrade(std::function<void(admin::AdminReply)> done) = 0;
   virtual void shutdown(ShutdownMode mode) = 0;
   virtual bool stopping() const = 0;
   // A letter to every worker.

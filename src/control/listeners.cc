@@ -75,6 +75,8 @@ void Listeners::inherit() {
 
 Status Listeners::open(const std::vector<config::Listener>& wanted, int backlog) {
   inherit();
+  for (Passed& passed : passed_)
+    if (passed.inherited) listening_.push_back(std::exchange(passed, {}));
   for (const config::Listener& listener : wanted)
     if (Status opened = open_one(listener, backlog); !opened.ok()) return opened;
   for (const Listening& listening : listening_)
@@ -89,7 +91,7 @@ Status Listeners::open_one(const config::Listener& from, int backlog) {
   const bool passed = std::ranges::any_of(listening_, [&](const Listening& listening) {
     return listening.inherited && listening.address == *address;
   });
-  if (passed) return done();
+  if (passed || was_passed(*address)) return done();
   // Nobody may connect to a Unix socket before it has its mode: accepted is what came in until
   // then.
   const mode_t before = ::umask(0777);
@@ -106,9 +108,45 @@ Status Listeners::open_one(const config::Listener& from, int backlog) {
   return done();
 }
 
+// The other process opened it as we would.
+bool Listeners::was_passed(const net::Address& address) {
+  const auto found = std::ranges::find_if(passed_, [&](const Passed& passed) {
+    return passed.socket != net::kNoSocket && passed.address == address;
+  });
+  if (found == passed_.end()) return false;
+  listening_.push_back(std::exchange(*found, {}));
+  return true;
+}
+
+std::vector<Listeners::Passed> Listeners::passed() const {
+  std::vector<Passed> copies = listening_;
+  for (Passed& copy : copies) copy.socket = ::fcntl(copy.socket, F_DUPFD_CLOEXEC, 0);
+  return copies;
+}
+
+void Listeners::lend() {
+  for (Listening& listening : listening_) listening.lent = true;
+}
+
+void Listeners::own() {
+  for (Listening& listening : listening_) listening.lent = false;
+  for (const Passed& left : std::exchange(passed_, {})) {
+    if (left.socket == net::kNoSocket) continue;
+    log::info("no longer listening on {}", left.address.to_string());
+    if (!left.path.empty()) ::unlink(left.path.c_str());
+    ::shutdown(left.socket, SHUT_RDWR);  // the other process has it, too, and takes nobody from it
+    ::close(left.socket);
+  }
+}
+
+void Listeners::take_over(Passed passed) {
+  passed.lent = true;
+  passed_.push_back(std::move(passed));
+}
+
 void Listeners::stop() {
   for (Listening& listening : listening_) {
-    if (listening.inherited) continue;
+    if (listening.inherited || listening.lent) continue;
     ::shutdown(listening.socket, SHUT_RDWR);
     if (!listening.path.empty()) ::unlink(listening.path.c_str());
     listening.path.clear();

@@ -15,6 +15,14 @@ namespace pgsaba::control {
 
 class Listeners {
  public:
+  struct Passed {
+    net::Address address;
+    net::Socket socket = net::kNoSocket;
+    std::string path = {};  // of a Unix socket of ours, to be removed at the end
+    bool inherited = false;
+    bool lent = false;  // another process serves it, too: it is not ours to end
+  };
+
   Listeners() = default;
   Listeners(const Listeners&) = delete;
   Listeners& operator=(const Listeners&) = delete;
@@ -29,18 +37,27 @@ class Listeners {
   void close();
   std::vector<net::Socket> sockets() const;
 
+  // For another process: copies, the receiver's.
+  std::vector<Passed> passed() const;
+  // It serves them from now on.
+  void lend();
+  // They are ours again, or for the first time; those of another process that the configuration
+  // does not name are closed.
+  void own();
+  // Before `open`: one of another process. It is served if the configuration names it, or if it was
+  // inherited there; it becomes ours with `own`.
+  void take_over(Passed passed);
+
  private:
-  struct Listening {
-    net::Address address;
-    net::Socket socket = net::kNoSocket;
-    std::string path = {};  // of a Unix socket of ours, to be removed at the end
-    bool inherited = false;
-  };
+  using Listening = Passed;
 
   Status open_one(const config::Listener& from, int backlog);
   void inherit();
 
+  bool was_passed(const net::Address& address);
+
   std::vector<Listening> listening_;
+  std::vector<Passed> passed_;  // and not yet in use
 };
 
 // The sockets passed by the protocol of sd_listen_fds(3) to the process `pid`, from its environment

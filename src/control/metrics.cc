@@ -224,6 +224,24 @@ void add_pins(Families& all, const admin::ConsolePicture& picture) {
   for (const auto& [key, sum] : totals) all.add(labels(key), sum.refused);
 }
 
+// ---- upgrades ----------------------------------------------------------------------------------
+
+void add_upgrade(Families& all, const admin::ConsolePicture& picture) {
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+  for (const stats::WorkerSnapshot& worker : picture.workers) {
+    in += worker.clients_moved_in;
+    out += worker.clients_moved_out;
+  }
+  all.gauge("pgsaba_upgrade_under_way",
+            "Whether another process still serves clients, so that reads are not split.")
+      .add({}, picture.shared ? 1 : 0);
+  all.counter("pgsaba_clients_moved_total",
+              "Clients that came from another process, or went there.");
+  all.add({{"direction", "in"}}, in);
+  all.add({{"direction", "out"}}, out);
+}
+
 // ---- servers and memory ------------------------------------------------------------------------
 
 Labels labels_of(const admin::TopologyRow& row) {
@@ -338,6 +356,7 @@ std::string metrics_text(const admin::ConsolePicture& picture, const ProcessFact
   add_routes(all, picture);
   add_pins(all, picture);
   add_topology(all, picture);
+  add_upgrade(all, picture);
   add_memory(all, picture);
   add_access(all, picture);
   return all.text();

@@ -41,6 +41,7 @@ ServiceManager::ServiceManager(net::ControlLoop& loop)
       socket_(text_of("NOTIFY_SOCKET")),
       watchdog_us_(watchdog_interval(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID"),
                                      ::getpid())) {
+  if (watchdog_us_ > 0) watchdog_given_ = text_of("WATCHDOG_USEC");
   for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
 }
 
@@ -57,6 +58,23 @@ void ServiceManager::stopping(std::string_view status) {
   tell("STOPPING=1\nSTATUS=" + std::string(status));
 }
 
+void ServiceManager::hand_over(std::uint64_t process) {
+  tell("MAINPID=" + std::to_string(process));
+  silent_ = true;
+}
+
+void ServiceManager::take_back() {
+  silent_ = false;
+  tell("MAINPID=" + std::to_string(::getpid()) + "\nREADY=1\nSTATUS=serving");
+}
+
+std::vector<std::string> ServiceManager::environment() const {
+  std::vector<std::string> variables;
+  if (!socket_.empty()) variables.push_back("NOTIFY_SOCKET=" + socket_);
+  if (!watchdog_given_.empty()) variables.push_back("WATCHDOG_USEC=" + watchdog_given_);
+  return variables;
+}
+
 void ServiceManager::keep_watchdog_quiet(AskWorkers ask) {
   if (watchdog_us_ == 0 || socket_.empty()) return;
   watchdog_ = loop_.every(watchdog_us_,
@@ -65,7 +83,7 @@ void ServiceManager::keep_watchdog_quiet(AskWorkers ask) {
 
 // What cannot be told is logged and no reason to stop: the manager has time limits of its own.
 void ServiceManager::tell(const std::string& state) const {
-  if (socket_.empty()) return;
+  if (socket_.empty() || silent_) return;
   sockaddr_un address{};
   const socklen_t size = fill(socket_, address);
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

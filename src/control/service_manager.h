@@ -4,10 +4,12 @@
 // answer. Control thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pgsaba/base/clock.h"
 #include "pgsaba/net/control_loop.h"
@@ -25,6 +27,12 @@ class ServiceManager {
   void ready(std::string_view status);
   void reloading();
   void stopping(std::string_view status);
+  // Another process is the service from now on: this one says nothing more.
+  void hand_over(std::uint64_t process);
+  // It is this one again.
+  void take_back();
+  // For a program that takes over: it may tell, too.
+  std::vector<std::string> environment() const;
   // From now on, if the manager wants to know.
   void keep_watchdog_quiet(AskWorkers ask);
 
@@ -33,8 +41,10 @@ class ServiceManager {
 
   net::ControlLoop& loop_;
   std::string socket_;
+  bool silent_ = false;
   Micros watchdog_us_ = 0;
   net::Watch watchdog_;
+  std::string watchdog_given_;  // as it was in the environment
 };
 
 // How often a service with this environment has to say that it is alive: twice per WATCHDOG_USEC,

@@ -164,7 +164,17 @@ void EpollNetwork::turn_away(Socket listener) {
   log::error("no file descriptor is left: a client was turned away; raise LimitNOFILE");
 }
 
-void EpollNetwork::close(Socket socket) { ::close(socket); }
+// The kernel forgets a socket by itself only once nobody has it open: another process may have a
+// copy, be it for the moment between fork and exec.
+void EpollNetwork::close(Socket socket) {
+  unwatch(socket);
+  ::close(socket);
+}
+
+Socket EpollNetwork::duplicate(Socket socket) {
+  const int copy = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+  return copy < 0 ? kNoSocket : copy;
+}
 
 Address EpollNetwork::peer_address(Socket socket) {
   sockaddr_storage where{};

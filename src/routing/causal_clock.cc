@@ -65,17 +65,30 @@ void DatabaseClock::wrote(Epoch epoch) { raise(last_, epoch); }
 
 std::shared_ptr<CausalClock> CausalBook::cluster(const std::string& name) {
   const std::lock_guard lock(mutex_);
+  clock(name);
+  return clusters_[name];
+}
+
+CausalClock& CausalBook::clock(const std::string& name) {
   auto& place = clusters_[name];
   if (!place) place = std::make_shared<CausalClock>();
-  return place;
+  return *place;
 }
 
 std::shared_ptr<DatabaseClock> CausalBook::database(const std::string& cluster,
                                                     const std::string& dbname) {
   const std::lock_guard lock(mutex_);
   auto& place = databases_[{cluster, dbname}];
-  if (!place) place = std::make_shared<DatabaseClock>();
+  if (place) return place;
+  place = std::make_shared<DatabaseClock>();
+  if (others_wrote_) place->wrote(clock(cluster).tick());
   return place;
+}
+
+void CausalBook::everything_written() {
+  const std::lock_guard lock(mutex_);
+  others_wrote_ = true;
+  for (const auto& [name, database] : databases_) database->wrote(clock(name.first).tick());
 }
 
 std::shared_ptr<Spill> CausalBook::spill(const std::string& cluster) {

@@ -9,4 +9,9 @@ std::shared_ptr<Definitions> DefinitionsBook::of(const DatabaseName& database) {
   return place;
 }
 
+void DefinitionsBook::everything_changed() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, definitions] : databases_) definitions->changed();
+}
+
 }  // namespace pgsaba::routing

@@ -37,6 +37,11 @@ bool CustomNames::found(const std::string& database, std::vector<std::string> na
   return all_fit;
 }
 
+std::vector<std::string> CustomNames::learned() const {
+  const std::lock_guard lock(mutex_);
+  return learned_;
+}
+
 CustomNames::List CustomNames::all() const {
   const std::lock_guard lock(mutex_);
   return all_;

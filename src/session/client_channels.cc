@@ -16,6 +16,7 @@
 #include "session/lease_traces.h"
 #include "session/lesson.h"
 #include "session/listening.h"
+#include "session/move.h"
 #include "session/orphaned_transaction.h"
 #include "session/relay.h"
 #include "session/unnamed_statement.h"
@@ -114,6 +115,7 @@ void ClientSession::listens_elsewhere(std::vector<std::string> channels) {
 }
 
 void ClientSession::listens(std::uint32_t ticket, bool in_force) {
+  if (state_ == State::kArriving && ticket == listen_ticket_) return host_.arrived(*this, in_force);
   const bool waits = state_ == State::kSettling && settling_ == Settling::kChannels;
   if (!waits || ticket != listen_ticket_) return;
   const auto channels = std::move(wanted_channels_);
@@ -135,10 +137,11 @@ void ClientSession::listens(std::uint32_t ticket, bool in_force) {
 // Outside of transactions, as PostgreSQL does, and while it reads what it is sent.
 bool ClientSession::free_to_hear() const {
   return told_ == TransactionStatus::kIdle && state_ != State::kBegun &&
-         (state_ == State::kIdle || at_rest()) && !congested();
+         (state_ == State::kIdle || state_ == State::kLeaving || at_rest()) && !congested();
 }
 
 void ClientSession::notified(Bytes frame) {
+  if (is_moving() && heard_mark(frame)) return;
   if (!listening_ || !listening_->has(wire::read_channel(frame.subspan(wire::kHeaderBytes))))
     return;
   if (free_to_hear() && listening_->waiting.empty()) {
@@ -151,6 +154,10 @@ void ClientSession::notified(Bytes frame) {
 void ClientSession::notifications_missed() {
   if (!listening_) return;
   host_.log_client(*this, "may have missed notifications");
+  if (state_ == State::kArriving) {
+    move_->missed = move_->heard = true;
+    return begin_if_heard();
+  }
   std::string notice;
   wire::append_error(notice, 'N', errors::notifications_missed());
   if (free_to_hear() && listening_->waiting.empty()) return send(notice);

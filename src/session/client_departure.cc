@@ -37,6 +37,7 @@ void ClientSession::end_when_sent() {
 // the server's business already, as on a direct connection.
 void ClientSession::lost_peer() {
   if (broken()) return end(EndReason::kClientReset);
+  if (is_moving()) return;  // what it said last is read where it goes
   const bool hears = !gone() || (leaving_ && !hung_up_told_);  // who said Terminate did not hang up
   if (hears && leaving_) return;                               // its answers are still to be sent
   if (hears) return hear_out();

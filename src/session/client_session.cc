@@ -8,6 +8,7 @@
 #include "session/lease_traces.h"
 #include "session/lesson.h"
 #include "session/listening.h"
+#include "session/move.h"
 #include "session/orphaned_transaction.h"
 #include "session/relay.h"
 #include "session/unnamed_statement.h"
@@ -32,6 +33,7 @@ ClientSession::ClientSession(SessionHost& host, std::uint32_t id, net::Socket so
     : Connection(host.turn(), Side::kClient),
       host_(host),
       id_(id),
+      key_pid_(id),
       number_(host.next_id()),
       login_(std::make_unique<Login>()),
       connected_at_(host.turn().now),
@@ -74,6 +76,8 @@ Phase ClientSession::phase_of(State state) {
     case State::kConsole:
       return Phase::kConsole;
     case State::kIdle:
+    case State::kLeaving:
+    case State::kArriving:
     case State::kClosed:
       return Phase::kIdle;
   }
@@ -113,6 +117,8 @@ bool ClientSession::wants_input() const {
              !server_->pipeline().full();
     case State::kRelay:
       return relay_->takes_bytes();
+    case State::kLeaving:
+    case State::kArriving:
     case State::kClosed:
       return false;
     default:
@@ -135,7 +141,7 @@ void ClientSession::step() {
 bool ClientSession::takes_messages() const {
   return state_ != State::kWaiting && state_ != State::kParked && state_ != State::kWelcome &&
          state_ != State::kMatching && state_ != State::kSettling && state_ != State::kDoubt &&
-         !waits_for_keys() && !awaits_answer();
+         !is_moving() && !waits_for_keys() && !awaits_answer();
 }
 
 bool ClientSession::at_rest() const {
@@ -272,7 +278,7 @@ void ClientSession::check_limits(Micros now) {
 
 void ClientSession::check_idle(Micros now) {
   const Micros limit = account_->limits.client_idle_us;
-  if (limit > 0 && now - idle_since_ >= limit)
+  if (limit > 0 && now - idle_since_ >= limit && !is_moving())
     end(EndReason::kIdleTimeout, errors::client_idle_timeout());
 }
 

@@ -47,6 +47,8 @@ std::string_view describe(EndReason reason) {
       return "shutting down";
     case EndReason::kAdmin:
       return "closed by an administrator";
+    case EndReason::kMoved:
+      return "goes on in another process";
   }
   return "?";
 }
@@ -55,6 +57,7 @@ std::string_view login_refusal(EndReason reason, std::string_view sqlstate) {
   switch (reason) {
     case EndReason::kNone:
     case EndReason::kCancelRequest:
+    case EndReason::kMoved:
       return {};
     case EndReason::kClientTerminated:
     case EndReason::kClientClosed:

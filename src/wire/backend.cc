@@ -70,6 +70,14 @@ std::string_view read_channel(Bytes body) {
   return text.substr(kProcess, text.substr(kProcess).find('\0'));
 }
 
+std::string_view read_payload(Bytes body) {
+  constexpr std::size_t kProcess = 4;
+  const std::size_t before = kProcess + read_channel(body).size() + 1;
+  if (body.size() <= before) return {};
+  const std::string_view text = text_of(body).substr(before);
+  return text.substr(0, text.find('\0'));
+}
+
 std::string_view read_command_tag(Bytes body) {
   const std::string_view text = text_of(body);
   return text.substr(0, text.find('\0'));

@@ -33,6 +33,11 @@ class FoundSecrets {
   // Forgets who has not been seen in use for `limit`, and says who that was.
   std::vector<Who> forget(Micros now, Micros limit);
 
+  // Calls visit(who, secret) for each.
+  template <class Visit>
+  void visit(Visit visit) const {
+    for (const auto& [who, known] : known_) visit(who, known.secret);
+  }
   bool empty() const { return known_.empty(); }
   std::size_t size() const { return known_.size(); }
 

@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "pgsaba/base/log.h"
+#include "pgsaba/worker/client_number.h"
 #include "pgsaba/worker/worker.h"
-#include "worker/client_number.h"
 
 namespace pgsaba::worker {
 
@@ -97,7 +97,7 @@ void ListenDesk::take(ListenOrder& order) {
     line = std::make_unique<Line>(worker_, order.database, order.user);
     line->listener().pause(worker_.is_paused(order.database));
   }
-  line->listener().order(order.client, order.ticket, std::move(order.channels));
+  line->listener().order(order.client, order.ticket, std::move(order.channels), order.mark);
 }
 
 void ListenDesk::reconnect(const std::string& database) {

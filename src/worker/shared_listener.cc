@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pgsaba/session/portable_session.h"
 #include "pgsaba/wire/backend.h"
 #include "pgsaba/wire/frame.h"
 
@@ -20,6 +21,11 @@ std::string statement(std::string_view verb, std::string_view channel) {
   sql += " \"";
   for (const char c : channel) sql.append(c == '"' ? 2 : 1, c);
   return sql + "\";";
+}
+
+// Digits.
+std::string notify(const std::string& mark) {
+  return "NOTIFY \"" + std::string(session::kMoveChannel) + "\", '" + mark + "';";
 }
 
 }  // namespace
@@ -62,7 +68,8 @@ std::string SharedListener::change(std::uint32_t client, const Channels& wanted)
 }
 
 void SharedListener::order(std::uint32_t client, std::uint32_t ticket,
-                           std::optional<std::vector<std::string>> channels) {
+                           std::optional<std::vector<std::string>> channels,
+                           const std::string& mark) {
   Order order{client, ticket};
   std::string sql;
   if (channels) {
@@ -72,6 +79,7 @@ void SharedListener::order(std::uint32_t client, std::uint32_t ticket,
     order.adds = ticket != 0 && !std::ranges::includes(order.before, wanted);
     sql = change(client, wanted);
   }
+  if (!mark.empty()) sql += notify(mark);
   if (ready()) return send(std::move(order), sql);
   // What is given up is not listened to again.
   if (channels && !order.adds) return host_.answer_listener(client, ticket, true);

@@ -50,8 +50,10 @@ class SharedListener final : private server::LeaseHolder, private server::Server
   // The client listens to exactly these channels. Without channels: it only wants an answer. What
   // cannot be had now is refused, and nothing has changed; with ticket 0 nobody asks, and it is had
   // as soon as it can be.
+  // `mark` is notified on kMoveChannel, behind all that was notified before; if it cannot be now,
+  // it is not.
   void order(std::uint32_t client, std::uint32_t ticket,
-             std::optional<std::vector<std::string>> channels);
+             std::optional<std::vector<std::string>> channels, const std::string& mark = {});
   // Connects again, gives up what takes too long, parts with a connection that nobody needs.
   // `limit` is how long a login or an answer may take.
   void tick(Micros limit);

@@ -80,6 +80,7 @@ void Worker::run_turn(Micros now) {
   if (stopping_) wind_down();
   if (!listings_.empty()) list_clients();
   turn_.flush_all();
+  if (moving_out_ || !may_leave_.empty()) move_clients_out();
   turn_.sweep();
 }
 
@@ -238,7 +239,7 @@ void Worker::take_mail() {
 // changes rarely.
 void Worker::on_mail(NewPicture& mail) {
   const std::shared_ptr<const Picture> before = std::exchange(picture_, std::move(mail.picture));
-  if (before->config != picture_->config) {
+  if (before->config != picture_->config || before->shared != picture_->shared) {
     access_rules_ = routing::access_rules(picture_->config->routing);
     refresh_accounts();
     find_floors();
@@ -316,7 +317,7 @@ void Worker::on_mail(HandshakeComputed& mail) { turn_.handshakes.deliver(std::mo
 
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }
 
-void Worker::on_mail(CancelOrder& mail) { cancel_here(mail.key); }
+void Worker::on_mail(CancelOrder& mail) { cancel_here(mail.key, mail.forwarded); }
 
 void Worker::on_mail(ListenOrder& mail) { listen_desk_->take(mail); }
 

@@ -4,10 +4,10 @@
 #include "pgsaba/base/log.h"
 #include "pgsaba/config/config.h"
 #include "pgsaba/wire/sqlstate.h"
+#include "pgsaba/worker/client_number.h"
 #include "pgsaba/worker/worker.h"
 #include "worker/acceptor.h"
 #include "worker/cancel_connection.h"
-#include "worker/client_number.h"
 #include "worker/errors.h"
 #include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
@@ -174,12 +174,12 @@ void Worker::on_mail(SecretFound& mail) {
   if (client == nullptr) return;
   auto secret = auth::parse_secret(mail.secret);
   const bool usable = !mail.secret.empty() && secret.ok();
-  if (usable) keep_secret(*client, *secret);
+  if (usable) keep_secret({client->database(), client->user()}, *secret);
   client->secret_found(usable ? &*secret : nullptr, mail.error);
 }
 
-void Worker::keep_secret(const ClientSession& session, const auth::Secret& secret) {
-  const FoundSecrets::Who who(session.database(), session.user());
+void Worker::keep_secret(const std::pair<std::string, std::string>& who,
+                         const auth::Secret& secret) {
   std::vector<FoundSecrets::Who> dropped;
   if (found_secrets_->keep(who, secret, turn_.now, dropped)) dropped.push_back(who);
   for (const FoundSecrets::Who& changed : dropped) secret_changed(changed);
@@ -208,7 +208,7 @@ void Worker::forget_secrets() {
 
 // Its servers may want the same.
 void Worker::password_known(const ClientSession& session, auth::SecretBytes password) {
-  keep_secret(session, auth::PlainSecret{std::move(password)});
+  keep_secret({session.database(), session.user()}, auth::PlainSecret{std::move(password)});
 }
 
 void Worker::inquire(ClientSession& session, const auth::Inquiry& inquiry) {
@@ -272,6 +272,8 @@ void Worker::phase_changed(ClientSession& session, Phase from, Phase to) {
       process_.logins.give(counted.mapped());
   sessions_in(from).remove(session);
   sessions_in(to).push_back(session);
+  if (moving_out_ && to == Phase::kIdle) departing_.push_back(session.id());
+  logged_in_since_ = logged_in_since_ || from == Phase::kLogin;
 }
 
 void Worker::hung_up(ClientSession& session) { hung_up_.push_back({session.id(), turn_.now}); }
@@ -356,13 +358,17 @@ void Worker::console_closed(ClientSession& session) {
 
 void Worker::cancel(const wire::CancelKey& key) {
   const std::size_t worker = worker_of(key.pid);
-  if (worker == index_) return cancel_here(key);
-  if (worker < process_.mailboxes.size()) process_.mailboxes[worker]->post(CancelOrder{key});
+  if (worker == index_) return cancel_here(key, false);
+  if (worker >= process_.mailboxes.size()) return process_.control->cancel_astray(key);
+  process_.mailboxes[worker]->post(CancelOrder{key});
 }
 
-void Worker::cancel_here(const wire::CancelKey& key) {
+void Worker::cancel_here(const wire::CancelKey& key, bool forwarded) {
   const ClientSession* client = find_client(key.pid);
-  if (client == nullptr || !client->accepts_key(key.secret)) return;
+  if (client == nullptr || !client->accepts_key(key.secret)) {
+    if (!forwarded) process_.control->cancel_astray(key);
+    return;
+  }
   if (client->state() == ClientSession::State::kConsole)
     return process_.control->console_canceled(index_, key.pid);
   const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);

@@ -155,9 +155,14 @@ pool::PoolPolicy Worker::policy_of(const pool::PoolKey& key) const {
   if (database == nullptr) return policy;
   policy.settings = config::pool_settings(config, *database, config::find_user(config, key.user));
   if (is_disabled(*picture_, key)) policy.settings.min_pool_size = 0;
+  policy.server_idle_us = config.timeouts.server_idle_us;
+  if (moving_out_) {  // the other process needs them
+    constexpr Micros kIdleUs = kSecond;
+    policy.settings.min_pool_size = 0;
+    policy.server_idle_us = kIdleUs;
+  }
   policy.server_connect_us = config.timeouts.server_connect_us;
   policy.server_login_retry_us = config.timeouts.server_login_retry_us;
-  policy.server_idle_us = config.timeouts.server_idle_us;
   policy.reserve_pool_us = config.timeouts.reserve_pool_us;
   policy.failover_wait_us = config.timeouts.failover_wait_us;
   policy.max_prepared_statements = static_cast<std::size_t>(config.pool.max_prepared_statements);

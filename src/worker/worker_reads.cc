@@ -52,7 +52,7 @@ void Worker::refresh_reads(session::Account& account, const config::DatabaseSett
     const config::ReadYourWrites level = config.routing.read_your_writes;
     rules.route = config::route_of(config, database, account.user);
     if (rules.route == config::RoutePolicy::kPreferPrimary) reads.in_need = true;
-    if (routing::splits(rules.route)) {
+    if (routing::splits(rules.route) && !picture_->shared) {
       rules.balance = &reads.balance;
       rules.counts = &lease_counts_[account.database];
     }

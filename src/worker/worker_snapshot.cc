@@ -33,6 +33,8 @@ stats::ClientState state_of(const ClientSession& client) {
     case ClientSession::State::kConsole:
       return stats::ClientState::kActive;
     case ClientSession::State::kIdle:
+    case ClientSession::State::kLeaving:
+    case ClientSession::State::kArriving:
       return stats::ClientState::kIdle;
     default:
       return stats::ClientState::kLogin;
@@ -340,6 +342,8 @@ stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   add_access(shot);
   shot.worker = static_cast<std::uint32_t>(index_);
   shot.time = wall_clock_now();
+  shot.clients_moved_in = moved_in_;
+  shot.clients_moved_out = moved_out_;
   const std::map<const pool::Pool*, std::uint32_t> active = count_clients(shot);
   std::map<std::string, stats::TrafficTotals> totals = retired_totals_;
   std::map<std::string, stats::TrafficTimes> times = retired_times_;

@@ -10,6 +10,9 @@ from harness.client import ServerError
 from harness.client import RawClient
 from harness.cluster import TRUST, PostgresCluster
 from harness.processes import wait_until
+from harness.successor import adopt_orphans
+
+adopt_orphans()
 
 FILES = itertools.count()
 FUNCTION = """
@@ -215,3 +218,13 @@ def test_the_console_is_for_listed_users(start):
     daemon = start(admin={"users": ["alice"]})
     with pytest.raises(ServerError):
         daemon.connect(user="alice", password="first", database="pgsaba")
+
+
+def test_who_moves_to_another_process_brings_what_its_login_has_revealed(start):
+    """Servers are logged in to with it, and nobody logs in to the new process."""
+    daemon = start()
+    with psycopg.connect(host=daemon.host, port=daemon.port, user="alice", password="first",
+                         dbname="postgres", autocommit=True, connect_timeout=20) as connection:
+        connection.execute("select 1")
+        assert daemon.upgrade_by_signal().wait(20) == 0
+        assert connection.execute("select current_user").fetchone()[0] == "alice"

@@ -100,6 +100,8 @@ SPANS_UNTRIED = {
     "systemctl reload pgsaba": "needs systemd as the first process; test_service_manager.py speaks its protocol",
     "systemctl status pgsaba": "needs systemd as the first process; test_service_manager.py speaks its protocol",
     "journalctl -u pgsaba": "needs systemd as the first process",
+    "systemctl kill --kill-whom=main -s SIGURG pgsaba":
+        "needs systemd as the first process; test_upgrade.py sends the signal",
 }
 AT_CONSOLE = sorted(span for span in SPANS if CONSOLE.match(span) and span not in SPANS_BY_OTHERS)
 

@@ -11,6 +11,9 @@ import pytest
 from harness.client import RawClient
 from harness.pgsaba import Pgsaba
 from harness.processes import free_port
+from harness.successor import adopt_orphans
+
+adopt_orphans()
 
 
 class Manager:
@@ -73,6 +76,23 @@ def test_systemd_hears_of_start_reload_and_stop(start_under, manager):
     daemon.send_signal(signal.SIGTERM)
     assert manager.next()["STOPPING"] == "1"
     assert daemon.wait() == 0
+
+
+def test_the_new_main_process_is_known_to_systemd(start_under, manager):
+    """From the old one, which is the only one that it believes; and again, if the new one dies."""
+    daemon = start_under(["/usr/bin/env", f"NOTIFY_SOCKET={manager.path}", "WATCHDOG_USEC=400000"],
+                         "heir" + manager.path[-4:])
+    assert manager.next()["READY"] == "1"
+    with daemon.connect() as busy:
+        busy.query("begin; select 1")
+        daemon.upgrade()
+        assert manager.next("WATCHDOG") == {"MAINPID": str(daemon.pid)}
+        assert manager.next("WATCHDOG") == {"READY": "1", "STATUS": "serving"}
+        assert manager.next() == {"WATCHDOG": "1"}
+        daemon.crash()
+        assert manager.next("WATCHDOG") == {"MAINPID": str(daemon.pid), "READY": "1",
+                                            "STATUS": "serving"}
+        busy.query("commit")
 
 
 def test_the_watchdog_is_fed_while_workers_answer(start_under, manager):

@@ -139,6 +139,7 @@ class SimNetwork final : public net::Network {
   void unwatch(net::Socket socket) override;
   net::Socket accept(net::Socket, const net::SocketOptions& options) override;
   void close(net::Socket socket) override;
+  net::Socket duplicate(net::Socket) override { return net::kNoSocket; }
   net::Address peer_address(net::Socket) override { return {}; }
   std::optional<uid_t> peer_user(net::Socket) override { return std::nullopt; }
   net::Address local_address(net::Socket) override { return {}; }

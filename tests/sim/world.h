@@ -100,6 +100,11 @@ class World {
     void secret_wanted(std::size_t, std::uint32_t, std::string, std::string) override {}
     void secret_doubted(std::string, std::string) override {}
     void fate_wanted(worker::FateWanted) override {}
+    void client_leaves(worker::LeavingClient) override {}
+    void client_left(std::uint32_t, bool) override {}
+    void client_arrived(worker::ArrivedClient) override {}
+    void heirloom(std::string) override {}
+    void cancel_astray(wire::CancelKey) override {}
     void worker_drained(std::size_t) override {}
   };
 

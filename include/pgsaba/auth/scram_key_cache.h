@@ -22,6 +22,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace pgsaba::auth {
 
@@ -43,6 +44,7 @@ class ScramKeyCache {
   void remember(const ScramPassThrough& revealed);
   // Null if no client has logged in with this secret. Valid until the next remember().
   const ScramPassThrough* recall(const ScramVerifier& secret) const;
+  std::vector<ScramPassThrough> revealed() const;
 
  private:
   // One per secret in use; a bound for a userlist that changes all the time.

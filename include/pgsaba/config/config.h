@@ -263,6 +263,7 @@ struct Timeouts {
   Micros failover_wait_us = 30 * kSecond;
   Micros switchover_us = 30 * kSecond;
   Micros shutdown_us = 0;
+  Micros upgrade_us = 3600 * kSecond;
   Micros pin_idle_us = 3600 * kSecond;
   Micros sequence_pin_us = 1 * kSecond;
 };

@@ -24,6 +24,7 @@ class EpollNetwork final : public Network {
   void unwatch(Socket socket) override;
   Socket accept(Socket listener, const SocketOptions& options) override;
   void close(Socket socket) override;
+  Socket duplicate(Socket socket) override;
   Address peer_address(Socket socket) override;
   Address local_address(Socket socket) override;
   std::optional<uid_t> peer_user(Socket socket) override;

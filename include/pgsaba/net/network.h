@@ -69,6 +69,9 @@ class Network {
   // The next connection of a listener, or kNoSocket.
   virtual Socket accept(Socket listener, const SocketOptions& options) = 0;
   virtual void close(Socket socket) = 0;
+  // Another name for the same connection, to be closed by itself; kNoSocket: there is none to be
+  // had.
+  virtual Socket duplicate(Socket socket) = 0;
 
   virtual Address peer_address(Socket socket) = 0;
   virtual Address local_address(Socket socket) = 0;

@@ -96,12 +96,17 @@ class CausalBook {
   std::shared_ptr<CausalClock> cluster(const std::string& name);
   std::shared_ptr<DatabaseClock> database(const std::string& cluster, const std::string& dbname);
   std::shared_ptr<Spill> spill(const std::string& cluster);
+  // Others may have written to any database, up to now.
+  void everything_written();
 
  private:
+  CausalClock& clock(const std::string& name);
+
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<CausalClock>> clusters_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<DatabaseClock>> databases_;
   std::map<std::string, std::shared_ptr<Spill>> spills_;
+  bool others_wrote_ = false;  // before what is not in the book was looked up
 };
 
 }  // namespace pgsaba::routing

@@ -70,6 +70,8 @@ struct DatabaseName {
 class DefinitionsBook {
  public:
   std::shared_ptr<Definitions> of(const DatabaseName& database);
+  // Others may have defined something in any database, up to now.
+  void everything_changed();
 
  private:
   std::mutex mutex_;

@@ -23,6 +23,7 @@ class CustomNames {
   // much, together with that of the others.
   bool found(const std::string& database, std::vector<std::string> names);
   List all() const;
+  std::vector<std::string> learned() const;
 
  private:
   void gather();

@@ -18,6 +18,10 @@
 //   (client_commit.cc).
 //   kOrphaned: its server died inside a transaction; until the client ends the transaction it gets
 //   the answers that a failed transaction gives (orphaned_transaction.h).
+//   kLeaving: from kIdle or kBegun; another process takes the client over (client_moves.cc).
+//   Nothing it says is read. It goes on where it was if the other process does not want it.
+//   kArriving: the same client there; from kStartup to kIdle or kBegun, once the first process has
+//   let go of it.
 //   Every state can end in kClosed; the session is destroyed when the turn ends.
 //
 // Owned by a worker; one thread. Bounded: what a waiting client may have sent ahead, what the
@@ -40,6 +44,7 @@
 #include "pgsaba/routing/spill.h"
 #include "pgsaba/session/named_statements.h"
 #include "pgsaba/session/pin.h"
+#include "pgsaba/session/portable_session.h"
 #include "pgsaba/session/read_ticket.h"
 #include "pgsaba/session/session_host.h"
 #include "pgsaba/sql/statement.h"
@@ -56,6 +61,7 @@ class OrphanedTransaction;
 class Relay;
 struct Lesson;
 struct Listening;
+struct Move;
 struct StateAnswer;
 struct UnnamedStatement;
 
@@ -82,6 +88,7 @@ enum class EndReason : std::uint8_t {
   kModeViolation,  // a transaction block under statement pooling
   kShutdown,
   kAdmin,
+  kMoved,  // it goes on in another process
 };
 std::string_view describe(EndReason reason);
 // Why a login came to nothing that ended for this reason, maybe with an error, in a word for
@@ -108,6 +115,8 @@ class ClientSession final : public net::Connection,
     kOrphaned,
     kRelay,
     kConsole,
+    kLeaving,
+    kArriving,
     kClosed,
   };
 
@@ -172,6 +181,25 @@ class ClientSession final : public net::Connection,
   // What `SessionHost::check_password` was asked for.
   void password_judged(bool accepted);
   void console_output(Bytes bytes, bool last);
+
+  // Another process could go on with it as it is now.
+  bool may_move() const;
+  // All that the other process has to know. From here on nothing is read of it.
+  PortableSession begin_leaving();
+  // The other process has it. SessionHost::may_leave follows, at once or when it has heard what the
+  // other one will not tell it.
+  void taken();
+  // The other process does not have it, and it goes on here. `for_good`: it need not be offered
+  // again.
+  void stay(bool for_good);
+  // The copy of its socket here is given up; the client does not notice.
+  void vanish();
+  // The other side of that: it is what `from` says. False: it cannot be that here. Otherwise
+  // SessionHost::arrived follows.
+  bool arrive(PortableSession from, Account& account);
+  // The other process has let go of it. `unheard`: without a word more.
+  void go_on(bool unheard);
+  std::uint32_t key_pid() const { return key_pid_; }
 
   // Its own server has logged in, or is gone.
   void relay_opens(const wire::ParameterList& parameters) { send_welcome(parameters); }
@@ -465,6 +493,12 @@ class ClientSession final : public net::Connection,
   void stop_listening();
   void listens_elsewhere(std::vector<std::string> channels);
 
+  // client_moves.cc
+  bool is_moving() const { return state_ == State::kLeaving || state_ == State::kArriving; }
+  bool learn_statements(const PortableSession& from);
+  bool heard_mark(Bytes frame);
+  void begin_if_heard();
+
   // client_pins.cc
   Pins foresee(const wire::Piece& piece) const;
   Pins foresee_named(std::string_view name) const;
@@ -493,7 +527,8 @@ class ClientSession final : public net::Connection,
 
   SessionHost& host_;
   std::uint32_t id_;
-  std::uint64_t number_;  // that no other client ever has
+  std::uint32_t key_pid_;  // what its cancel key calls it: its number where it logged in
+  std::uint64_t number_;   // that no other client ever has
   State state_ = State::kStartup;
   EndReason reason_ = EndReason::kNone;
   enum class Body : std::uint8_t { kForward, kDrop, kGather };
@@ -506,6 +541,7 @@ class ClientSession final : public net::Connection,
   bool cancel_held_ = false;
   bool adopts_statements_ = false;  // from a session that was its own, once it is known
   config::PoolMode mode_ = config::PoolMode::kTransaction;  // of its lease, or of the next
+  bool stays_ = false;                                      // no other process wants it
   bool saw_ = false;         // something in the transaction has looked at data
   bool wrote_ = false;       // something in the transaction may have written
   bool to_primary_ = false;  // this statement, whatever it is
@@ -555,6 +591,7 @@ class ClientSession final : public net::Connection,
   server::PreparedTable::HeldNames prepared_;  // by SQL
   std::unique_ptr<UnnamedStatement> unnamed_;
   std::unique_ptr<Listening> listening_;
+  std::unique_ptr<Move> move_;  // while it is under way
   // What it will listen to once the shared connection does; with a server that listens for now.
   std::unique_ptr<std::vector<std::string>> wanted_channels_;
   std::unique_ptr<std::string> answer_;  // of a question that is under way

@@ -37,6 +37,11 @@ class NamedStatements {
   std::string name_of(std::uint32_t id) const;
   server::PreparedRef with_id(std::uint32_t id) const;
   std::size_t size() const { return by_name_.size(); }
+  // Calls visit(name, statement) for each.
+  template <class Visit>
+  void visit(Visit visit) const {
+    for (const auto& [name, statement] : by_name_) visit(name, *statement);
+  }
 
  private:
   struct Change {

@@ -126,6 +126,14 @@ class SessionHost {
                       std::optional<std::vector<std::string>> channels) = 0;
   // Its client will say no more, and is owed answers: it hears `ask_presence` in a while.
   virtual void hung_up(ClientSession& session) = 0;
+  // Like `listen`; and what it hears on `kMoveChannel` tells it, with this word, where it stands
+  // among all that is notified.
+  virtual void mark_notifications(ClientSession& session, std::uint32_t ticket,
+                                  std::vector<std::string> channels, const std::string& mark) = 0;
+  // Another process has the session, which has nothing more to do here.
+  virtual void may_leave(ClientSession& session) = 0;
+  // The session, from another process, is as it was there; or it cannot be.
+  virtual void arrived(ClientSession& session, bool well) = 0;
   virtual void phase_changed(ClientSession& session, Phase from, Phase to) = 0;
   // The session is closed: it is destroyed when the turn ends.
   virtual void bury(ClientSession& session) = 0;

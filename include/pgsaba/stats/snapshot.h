@@ -188,10 +188,12 @@ struct ErrorRow {
 struct WorkerSnapshot {
   std::uint32_t worker = 0;
   Micros time = 0;
-  std::uint32_t login_clients = 0;    // not yet past authentication
-  std::vector<ClientCount> accounts;  // all others, consoles among them
-  std::vector<ServerRow> servers;     // from Detail::kServers on
-  std::vector<ClientRow> clients;     // with Detail::kClients; those that log in are among them
+  std::uint32_t login_clients = 0;      // not yet past authentication
+  std::uint64_t clients_moved_in = 0;   // from another process, so far
+  std::uint64_t clients_moved_out = 0;  // to another one
+  std::vector<ClientCount> accounts;    // all others, consoles among them
+  std::vector<ServerRow> servers;       // from Detail::kServers on
+  std::vector<ClientRow> clients;       // with Detail::kClients; those that log in are among them
   std::vector<PoolRow> pools;
   std::vector<DatabaseStats> databases;
   std::vector<RouteRow> routes;

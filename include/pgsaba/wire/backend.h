@@ -50,6 +50,7 @@ std::optional<TransactionStatus> read_ready(Bytes body);
 // The tag of a CommandComplete, without its terminator.
 // The channel of a NotificationResponse; empty if it is broken.
 std::string_view read_channel(Bytes body);
+std::string_view read_payload(Bytes body);
 std::string_view read_command_tag(Bytes body);
 
 }  // namespace pgsaba::wire

@@ -66,6 +66,34 @@ struct Shutdown {
   ShutdownMode mode = ShutdownMode::kWaitForTransactions;
 };
 
+// Another process takes over: nobody is let in any more, and clients at rest go there.
+struct MoveOut {
+  bool begins = true;                       // false: it is gone, and all is as before
+  std::vector<net::Socket> listeners = {};  // then: where clients come to
+};
+// Of a client that leaves (ControlLink::client_leaves): whether the other process has it.
+struct DepartureAnswered {
+  std::uint32_t client = 0;
+  bool taken = false;
+};
+// A client of another process, under the number that it has there; the worker closes the socket.
+// Its answer is ControlLink::client_arrived.
+struct ClientArrives {
+  std::uint32_t number = 0;
+  std::string session;
+  net::Socket socket = net::kNoSocket;
+};
+// The other process has let go of it, or keeps it.
+struct ArrivalDecided {
+  std::uint32_t number = 0;
+  bool stays = false;
+  bool unheard = false;  // the other process is gone: what it has not told may be missed
+};
+// What workers of another process know that logins alone can bring back.
+struct Heirloom {
+  std::string bytes;
+};
+
 // --- from the thread that derives keys ---
 struct KeysDerived {
   std::uint64_t order = 0;
@@ -95,6 +123,7 @@ struct NewClient {
 };
 struct CancelOrder {
   wire::CancelKey key;
+  bool forwarded = false;  // from another process: it is asked no further
 };
 struct ListenOrder {  // SessionHost::listen, to the worker that listens
   std::string database;
@@ -102,6 +131,7 @@ struct ListenOrder {  // SessionHost::listen, to the worker that listens
   std::uint32_t client = 0;
   std::uint32_t ticket = 0;
   std::optional<std::vector<std::string>> channels;
+  std::string mark = {};  // SessionHost::mark_notifications
 };
 struct ListenAnswer {
   std::uint32_t client = 0;
@@ -130,7 +160,8 @@ struct ServerArrives {
 
 using Mail =
     std::variant<NewPicture, SecretFound, StandbyProgress, SnapshotRequest, FateKnown,
-                 ConsoleOutput, Reconnect, Kill, Shutdown, KeysDerived, InquiryAnswered,
+                 ConsoleOutput, Reconnect, Kill, Shutdown, MoveOut, DepartureAnswered,
+                 ClientArrives, ArrivalDecided, Heirloom, KeysDerived, InquiryAnswered,
                  PasswordJudged, HandshakeComputed, NewClient, CancelOrder, ListenOrder,
                  ListenAnswer, Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
@@ -141,6 +172,19 @@ struct FateWanted {
   std::string cluster;
   std::uint32_t server = 0;  // where the COMMIT was under way
   routing::CommitMark mark;
+};
+
+struct LeavingClient {
+  std::size_t worker = 0;
+  std::uint32_t client = 0;
+  std::string session;
+  net::Socket socket = net::kNoSocket;  // a copy, the receiver's
+};
+struct ArrivedClient {
+  std::uint32_t number = 0;  // of ClientArrives
+  bool well = false;
+  std::uint32_t client = 0;   // its number here
+  std::uint32_t key_pid = 0;  // in the key that it has
 };
 
 // Implemented by the control thread; every call may come from any worker's thread.
@@ -166,6 +210,14 @@ class ControlLink {
   virtual void secret_doubted(std::string database, std::string user) = 0;
   // What has become of a COMMIT is to be asked for; the answer is FateKnown.
   virtual void fate_wanted(FateWanted wanted) = 0;
+  // Of MoveOut: to be taken over by the other process; the answer is DepartureAnswered.
+  virtual void client_leaves(LeavingClient client) = 0;
+  // What was taken over is not here any more, or still is: it has ended, or is kept.
+  virtual void client_left(std::uint32_t client, bool left) = 0;
+  virtual void client_arrived(ArrivedClient client) = 0;
+  virtual void heirloom(std::string bytes) = 0;
+  // Nobody of this worker has the key.
+  virtual void cancel_astray(wire::CancelKey key) = 0;
   // The worker has nobody left that its shutdown waits for.
   virtual void worker_drained(std::size_t worker) = 0;
 };

@@ -42,6 +42,9 @@ struct Picture {
   std::set<std::string, std::less<>> paused;    // databases
   std::set<std::string, std::less<>> disabled;  // databases
   bool all_paused = false;
+  // Another process serves clients of the same databases: nothing is known of what they write, so
+  // that nothing is read on standbys that need not be.
+  bool shared = false;
   std::set<std::string, std::less<>> switching;  // clusters whose primary is being exchanged
   // Servers that get nothing new while they are standbys: cluster and name.
   std::set<std::pair<std::string, std::string>> disabled_servers;

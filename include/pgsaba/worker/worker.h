@@ -94,6 +94,10 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void listen(session::ClientSession& session, std::uint32_t ticket,
               std::optional<std::vector<std::string>> channels) override;
   void hung_up(session::ClientSession& session) override;
+  void mark_notifications(session::ClientSession& session, std::uint32_t ticket,
+                          std::vector<std::string> channels, const std::string& mark) override;
+  void may_leave(session::ClientSession& session) override;
+  void arrived(session::ClientSession& session, bool well) override;
   void phase_changed(session::ClientSession& session, session::Phase from,
                      session::Phase to) override;
   void bury(session::ClientSession& session) override;
@@ -141,6 +145,11 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(Reconnect& mail);
   void on_mail(Kill& mail);
   void on_mail(Shutdown& mail);
+  void on_mail(MoveOut& mail);
+  void on_mail(DepartureAnswered& mail);
+  void on_mail(ClientArrives& mail);
+  void on_mail(ArrivalDecided& mail);
+  void on_mail(Heirloom& mail);
   void on_mail(KeysDerived& mail);
   void on_mail(InquiryAnswered& mail);
   void on_mail(PasswordJudged& mail);
@@ -161,9 +170,10 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void expire_sessions();
   void release_brakes();
   void look_for_clients();
-  void keep_secret(const session::ClientSession& session, const auth::Secret& secret);
+  // Of a database and a user.
+  void keep_secret(const std::pair<std::string, std::string>& who, const auth::Secret& secret);
   void forget_secrets();
-  // Of a database and a user: their servers are logged in to with another one from now on.
+  // Their servers are logged in to with another one from now on.
   void secret_changed(const std::pair<std::string, std::string>& who);
   void count_login(session::ClientSession& session);
   std::string brake_name(const session::ClientSession& session) const;
@@ -186,7 +196,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   Sessions& sessions_in(session::Phase phase) { return sessions_[static_cast<std::size_t>(phase)]; }
   void log_line(const session::ClientSession& session, std::string_view event) const;
   void report_tls_failures();
-  void cancel_here(const wire::CancelKey& key);
+  void cancel_here(const wire::CancelKey& key, bool forwarded);
   void start_cancels();
   void start_cancel(session::ClientSession& client);
   // What a cancel request has to know of the connection that it is about.
@@ -199,6 +209,15 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   template <class Server>
   static CancelAim aim_at(const Server& server);
   bool send_cancel(const pool::PoolKey& pool, const CancelAim& aim);
+
+  // worker_moves.cc
+  void look_for_departures();
+  void move_clients_out();
+  void offer(session::ClientSession& session);
+  void let_go(session::ClientSession& session);
+  void give_up_departures();
+  bool all_left() const;
+  void send_heirlooms();
 
   // worker_pools.cc
   pool::Pool* pool_for(const pool::PoolKey& key);
@@ -293,6 +312,16 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   bool stopping_ = false;
   ShutdownMode shutdown_ = ShutdownMode::kWaitForClients;  // while stopping
   bool drained_told_ = false;
+  // While another process takes over.
+  bool moving_out_ = false;
+  bool logged_in_since_ = false;                     // somebody, since heirlooms were sent
+  std::deque<std::uint32_t> departing_;              // clients that came to rest
+  std::map<std::uint32_t, Micros> leaving_;          // offered, and since when
+  std::vector<std::uint32_t> may_leave_;             // the other process has them
+  std::map<std::uint32_t, std::uint32_t> arriving_;  // with their numbers in the other process
+  Micros next_look_ = 0;
+  std::uint64_t moved_in_ = 0;
+  std::uint64_t moved_out_ = 0;
 };
 
 }  // namespace pgsaba::worker

@@ -191,6 +191,7 @@ Parsed parse_on_server(Tokens statement) {
 Parsed parse_process_word(Tokens statement) {
   if (statement.size() != 1) return std::nullopt;
   if (is_word(statement[0], "RELOAD")) return OnProcess{ProcessVerb::kReload};
+  if (is_word(statement[0], "UPGRADE")) return OnProcess{ProcessVerb::kUpgrade};
   if (is_word(statement[0], "SUSPEND")) return OnProcess{ProcessVerb::kSuspend};
   return std::nullopt;
 }

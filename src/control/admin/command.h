@@ -34,6 +34,7 @@ struct OnDatabase {
 
 enum class ProcessVerb : std::uint8_t {
   kReload,
+  kUpgrade,
   kSuspend,
   kShutdown,  // at once
   kShutdownWaitForServers,

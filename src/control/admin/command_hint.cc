@@ -22,6 +22,7 @@ std::vector<Usage> usages() {
       {"PAUSE", "PAUSE [database]"},
       {"RESUME", "RESUME [database]"},
       {"RELOAD", "RELOAD"},
+      {"UPGRADE", "UPGRADE"},
       {"RECONNECT", "RECONNECT [database]"},
       {"KILL", "KILL [database]"},
       {"KILL_CLIENT", "KILL_CLIENT id"},

@@ -9,7 +9,8 @@ namespace {
 constexpr std::array kDatabaseTags = {"PAUSE",      "RESUME",  "RECONNECT", "KILL",
                                       "WAIT_CLOSE", "DISABLE", "ENABLE"};
 constexpr std::array kServerTags = {"DISABLE", "ENABLE", "SWITCHOVER"};
-constexpr std::array kProcessTags = {"RELOAD", "SUSPEND", "SHUTDOWN", "SHUTDOWN", "SHUTDOWN"};
+constexpr std::array kProcessTags = {"RELOAD",   "UPGRADE",  "SUSPEND",
+                                     "SHUTDOWN", "SHUTDOWN", "SHUTDOWN"};
 constexpr std::array kTransactionTags = {"BEGIN", "COMMIT", "ROLLBACK"};
 
 struct TagOf {

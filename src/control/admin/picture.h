@@ -102,6 +102,7 @@ enum class ProcessState : std::uint8_t { kActive, kPaused, kSuspended };
 struct ConsolePicture {
   std::string version;  // "0.1.0"
   ProcessState state = ProcessState::kActive;
+  bool shared = false;  // as worker::Picture::shared
   std::uint16_t listen_port = 6432;
   std::vector<stats::WorkerSnapshot> workers;  // and the control thread's
   std::vector<DatabaseInfo> databases;

@@ -71,6 +71,7 @@ std::string usage_text() {
          "\n\t                      make a standby the primary, while clients wait"
          "\n\tSET key = value       until the next RELOAD"
          "\n\tRELOAD                read the configuration again"
+         "\n\tUPGRADE               let a new process take over, with all clients"
          "\n\tSUSPEND"
          "\n\tSHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]";
 }

@@ -10,6 +10,7 @@ import subprocess
 from .client import RawClient
 from .cluster import SUPERUSER
 from .processes import free_port, kill_tree, spawn, wait_until
+from .successor import Successor, adopt_orphans
 
 SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
 
@@ -40,6 +41,7 @@ class Pgsaba:
         self.log_path = directory.path / f"{name}.log"
         self.config = merged(self._default_config(servers), changes or {})
         self._process = None
+        self.former = []  # processes that others have taken over from
 
     def _default_config(self, servers):
         members = [{"name": server.name, "host": server.host, "port": server.port}
@@ -117,6 +119,30 @@ class Pgsaba:
         self.write_config(changes)
         self.send_signal(signal.SIGHUP)
 
+    def upgrade(self):
+        """Another process takes over; the one before is the last of `former`."""
+        adopt_orphans()
+        with self.connect(database="pgsaba") as console:
+            console.rows("upgrade")
+        return self.note_successor()
+
+    def upgrade_by_signal(self):
+        """The same, where nobody may log in to the console."""
+        adopt_orphans()
+        before = len(self._takeovers())
+        self.send_signal(signal.SIGURG)
+        wait_until(lambda: len(self._takeovers()) > before, 20, "another process")
+        return self.note_successor()
+
+    def _takeovers(self):
+        return re.findall(r"upgrade: process (\d+) serves", self.log)
+
+    def note_successor(self):
+        """Another process has taken over."""
+        self.former.append(self._process)
+        self._process = Successor(int(self._takeovers()[-1]))
+        return self.former[-1]
+
     def wait_for_log(self, pattern, timeout=10):
         wait_until(lambda: re.search(pattern, self.log), timeout, f"log line like {pattern!r}")
 
@@ -126,25 +152,36 @@ class Pgsaba:
 
     def stop(self, number=signal.SIGTERM, timeout=20):
         """Ends the daemon and insists on a clean end."""
-        if not self.is_running():
-            self._check_end()
-            return
-        self.send_signal(number)
-        try:
-            self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            kill_tree(self._process)
-            raise AssertionError(f"{self.name} did not end within {timeout} s:\n{self._tail()}") \
-                from None
+        if self.is_running():
+            self.send_signal(number)
+        late = [process for process in (self._process, *self.former)
+                if process and not self._ends(process, timeout)]
+        assert not late, f"{self.name} did not end within {timeout} s:\n{self._tail()}"
         self._check_end()
+
+    @staticmethod
+    def _ends(process, timeout):
+        try:
+            process.wait(timeout)
+            return True
+        except subprocess.TimeoutExpired:
+            kill_tree(process)
+            return False
+
+    def crash(self):
+        """The process that took over is no more, and the one before takes back."""
+        self._process.kill()
+        self._process.wait()
+        self._process = self.former.pop()
 
     def kill(self):
         if self.is_running():
             kill_tree(self._process)
 
     def _check_end(self):
-        status = self._process.returncode if self._process else 0
-        assert status == 0, f"{self.name} ended with status {status}:\n{self._tail()}"
+        for process in (self._process, *self.former):
+            status = process.returncode if process else 0
+            assert status == 0, f"{self.name} ended with status {status}:\n{self._tail()}"
         assert not SANITIZER_REPORT.search(self.log), f"{self.name}:\n{self._tail()}"
 
     def _tail(self):

@@ -38,6 +38,10 @@ struct FakeDaemon final : DaemonControls {
     current.config = std::move(config);
     return done();
   }
+  void upgrade(std::function<void(admin::AdminReply)> done) override {
+    ++upgrades;
+    done({});
+  }
   void shutdown(ShutdownMode mode) override { shutdowns.push_back(mode); }
   bool stopping() const override { return !shutdowns.empty(); }
   void tell_workers(const std::function<worker::Mail()>& make_letter) override {
@@ -83,6 +87,7 @@ struct FakeDaemon final : DaemonControls {
   std::vector<stats::PreparedRow> prepared = {{3, "select 1", 300, 1}};
   worker::Picture current;
   std::vector<std::pair<std::string, std::size_t>> switchovers;
+  int upgrades = 0;
   std::function<void(admin::AdminReply)> finish_switchover;
   std::vector<stats::WorkerSnapshot> snapshots;
   Status reload_result = done();

@@ -34,6 +34,17 @@ admin::ConsolePicture two_servers() {
 
 }  // namespace
 
+TEST_CASE("metrics of an upgrade") {
+  admin::ConsolePicture picture = two_servers();
+  picture.shared = true;
+  for (stats::WorkerSnapshot& worker : picture.workers) worker.clients_moved_in = 3;
+  picture.workers[0].clients_moved_out = 1;
+  const std::string text = metrics_text(picture, {});
+  CHECK(holds(text, "pgsaba_upgrade_under_way 1"));
+  CHECK(holds(text, "pgsaba_clients_moved_total{direction=\"in\"} 6"));
+  CHECK(holds(text, "pgsaba_clients_moved_total{direction=\"out\"} 1"));
+}
+
 TEST_CASE("metrics sum what workers have, in seconds and bytes") {
   admin::ConsolePicture picture = two_servers();
   for (stats::WorkerSnapshot& worker : picture.workers) {

@@ -47,6 +47,7 @@ class ChoppyNetwork final : public net::Network {
   void watch_listener(net::Socket, net::Pollable&) override {}
   void unwatch(net::Socket) override {}
   net::Socket accept(net::Socket, const net::SocketOptions&) override { return net::kNoSocket; }
+  net::Socket duplicate(net::Socket) override { return net::kNoSocket; }
   void close(net::Socket) override { closed = true; }
   net::Address peer_address(net::Socket) override { return {}; }
   std::optional<uid_t> peer_user(net::Socket) override { return std::nullopt; }

@@ -58,6 +58,7 @@ class FakeNetwork final : public net::Network {
   void watch_listener(net::Socket, net::Pollable&) override {}
   void unwatch(net::Socket socket) override { lines[socket].owner = nullptr; }
   net::Socket accept(net::Socket, const net::SocketOptions&) override { return net::kNoSocket; }
+  net::Socket duplicate(net::Socket) override { return net::kNoSocket; }
   void close(net::Socket socket) override {
     last_words[socket] = lines[socket].out;
     lines.erase(socket);

@@ -68,6 +68,10 @@ class LoginHost final : public session::SessionHost {
   void cancel_due(ClientSession&) override {}
   void listen(ClientSession&, std::uint32_t, std::optional<std::vector<std::string>>) override {}
   void hung_up(ClientSession&) override {}
+  void mark_notifications(ClientSession&, std::uint32_t, std::vector<std::string>,
+                          const std::string&) override {}
+  void may_leave(ClientSession&) override {}
+  void arrived(ClientSession&, bool) override {}
   void phase_changed(ClientSession&, Phase, Phase) override {}
   void bury(ClientSession&) override { buried = true; }
   void log_client(const ClientSession&, std::string_view) override {}
