@@ -101,8 +101,7 @@ void ClientSession::begin_proof(const auth::Secret* secret) {
     return end(EndReason::kLoginFailed, errors::password_in_clear());
   auth::ClientLoginSettings settings = host_.login_settings();
   // What a server stores is SCRAM, as a rule.
-  if (!host_.seeks_secrets(login_->database))
-    settings.usual_secret = host_.users().usual_kind();
+  if (!host_.seeks_secrets(login_->database)) settings.usual_secret = host_.users().usual_kind();
   login_->proof =
       std::make_unique<auth::ClientLogin>(login_->method, login_->user, secret, settings,
                                           tls() ? tls()->server_end_point() : std::string());
