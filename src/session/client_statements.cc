@@ -359,7 +359,6 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
   server::StatementsByName mine;
   server::StatementsByName there;
   bool whole = true;
-  StateAnswer renewed;  // the client has closed what it had prepared by SQL, and parsed another
   for (const StateAnswer::Prepared& one : answer.prepared) {
     server::PreparedRef statement;
     std::string room;
@@ -371,11 +370,8 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
       learn(*statement, known);
       foresees_ = foresees_ || (known.effects & kForeseeable) != 0;
     } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {
+      // As we parsed it. Its text is no proof: behind another pooler somebody else's may be listed.
       statement = prepared_->at(one.name);
-      if (one.rest && statement && statement->query() != one.rest->c_str()) {
-        renewed.prepared.push_back(one);
-        continue;
-      }
     } else if (!one.by_sql && find_statement(one.name)) {
       there[one.name] = find_statement(one.name);
       continue;
@@ -389,9 +385,6 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
     if (statement) mine[one.name] = std::move(statement);
     whole = whole && mine.contains(one.name);
   }
-  whole = adopt_statements(renewed) && whole;
-  for (const StateAnswer::Prepared& one : renewed.prepared)
-    there[one.name] = find_statement(one.name);
   if (prepared_)  // those that were not needed there
     for (const auto& [name, statement] : *prepared_)
       if (!server_->has_name(name) && !there.contains(name)) mine[name] = statement;

@@ -3,6 +3,7 @@ what was not sent waits, and what was acknowledged is there, once."""
 
 import itertools
 import threading
+import time
 
 import pytest
 from harness import messages as m
@@ -177,6 +178,8 @@ def test_an_open_transaction(group, daemon):
 def test_a_commit_in_flight(group, daemon):
     group.primary.sql("alter system set synchronous_standby_names = 'nobody'")
     group.primary.sql("select pg_reload_conf()")
+    wait_until(lambda: group.primary.value("show synchronous_standby_names") == "nobody", 20, "the reload")
+    time.sleep(1)  # commits wait as soon as the checkpointer has heard of it, which nothing shows
     with daemon.connect(timeout=60) as client:
         client.query("begin")
         assert write(client, "perhaps") == []

@@ -58,8 +58,10 @@ class Crowd:
 def test_many_at_once(prepared_cluster, start_pgsaba):
     """Sixteen clients, each of which may pin a server. Other clients' values are their only dirt."""
     size = CLIENTS + 2
-    daemon = start_pgsaba({"pool": {"max_pinned_servers": CLIENTS}, "workers": 2, "databases": {
-        name: {"cluster": "main", "route": "primary", "pool_size": size} for name in POOLS}})
+    daemon = start_pgsaba({"pool": {"max_pinned_servers": CLIENTS}, "workers": 2,
+                           "timeouts": {"sequence_pin": "60s"}, "databases": {
+                               name: {"cluster": "main", "route": "primary", "pool_size": size}
+                               for name in POOLS}})
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     expected = Crowd((prepared_cluster.host, prepared_cluster.port), prepared_cluster, seed, 30).run()

@@ -72,7 +72,7 @@ def setting(daemon, key):
 @pytest.mark.parametrize("command, code, hint", [
     ("SET query_wait_timeot = 3", "42704", "query_wait_timeout"),
     ("SET listen_backlog = 3", "55P02", "start"),
-    ("SET auth_type = trust", "55P02", "RELOAD"),
+    ("SET server_tls.mode = require", "55P02", "RELOAD"),
     ("SET timeouts.query_wait = soon", "22023", ""),
     ("SHOW WAIT", "42601", "SHOW WAITS"),
 ])
