@@ -15,7 +15,7 @@ from session_setup import FIRST, POOLS, agree, direct, prepared_cluster  # noqa:
 CLIENTS = 16
 SHARE = 40  # cases per client
 # What a server answers that depends on what it has loaded, or met, before.
-OF_HISTORY = [*SOILS, "temporary-type"]
+OF_HISTORY = [*SOILS, "temporary-type", "temporary-function"]
 EVERYWHERE = [name for name in CASES if name not in ALONE and name not in OF_HISTORY]
 
 
