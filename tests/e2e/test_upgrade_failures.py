@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from harness import messages as m
 from harness.certificates import Authority
-from harness.client import ConnectionEnded, ServerError
+from harness.client import ConnectionEnded, RawClient, ServerError
 from harness.conversations import begin
 from harness.pgsaba import Pgsaba
 from harness.processes import wait_until
@@ -75,6 +75,17 @@ def newborn(daemon):
     return [pid for pid in found if pid != daemon.pid]
 
 
+def killed(pids):
+    """Whether there was one to kill: between its making and its program it may not be found."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+            return True
+        except ProcessLookupError:
+            continue
+    return False
+
+
 class Bystander:
     """A client with something of its own, that asks all the time, and says how that ended."""
 
@@ -109,10 +120,9 @@ def test_killed_on_the_way(start_pgsaba, delay):
     busy = daemon.connect()
     begin(busy)
     daemon.send_signal(signal.SIGURG)
-    born = []  # while it executes its program, it has no command line
-    wait_until(lambda: born.extend(newborn(daemon)) or born, 10, "another process")
+    wait_until(lambda: newborn(daemon), 10, "another process")
     time.sleep(delay)
-    os.kill(born[0], signal.SIGKILL)
+    wait_until(lambda: killed(newborn(daemon)), 10, "its end")
     os.waitpid(-1, 0)
     wait_until(lambda: re.search("upgrade refused|goes on instead", daemon.log), 10, "the old one")
     assert busy.value("select 1") == "1" and daemon.connect().value("select 2") == "2"
@@ -160,3 +170,23 @@ def test_clients_that_leave_meanwhile(start_pgsaba):
     upgrade.join()
     assert daemon.former[0].wait(20) == 0
     assert daemon.connect().value("select 1") == "1"
+
+
+def test_what_a_client_says_last_is_done(start_pgsaba, cluster):
+    """It does not wait for the answer, and may be on its way when it goes."""
+    daemon = start_pgsaba({"workers": 2})
+    with RawClient((cluster.host, cluster.port)) as direct:
+        direct.query("create table said (n int)")
+        clients = [daemon.connect() for _ in range(200)]
+        upgrade = threading.Thread(target=daemon.upgrade)
+        upgrade.start()
+        for number, client in enumerate(clients):
+            client.send(m.query(f"insert into said values ({number})"), m.terminate())
+            client.close()
+            time.sleep(0.002)
+        upgrade.join()
+        assert daemon.former[0].wait(20) == 0
+        wait_until(lambda: direct.value("select count(distinct n) from said") == "200", 10,
+                   "all that was said")
+        assert direct.value("select count(*) from said") == "200"
+        direct.query("drop table said")
