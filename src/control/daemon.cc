@@ -5,16 +5,12 @@
 #include <thread>
 
 #include "control/file_limit.h"
-#include "control/host_access_file.h"
+#include "control/log_options.h"
 #include "control/monitor_target.h"
 #include "control/password_judges.h"
 #include "control/privileges.h"
-#include "control/tls_material.h"
-#include "control/user_files.h"
 #include "pgsaba/auth/digest.h"
 #include "pgsaba/base/log.h"
-#include "pgsaba/config/compare.h"
-#include "pgsaba/config/load.h"
 
 namespace pgsaba::control {
 
@@ -27,49 +23,10 @@ constexpr std::size_t kWorkersPerHandshakeThread = 4;
 
 constexpr std::string_view kServing = "serving";  // for the service manager
 
-log::Options log_options(const config::Log& from) {
-  log::Options options;
-  switch (from.level) {
-    case config::LogLevel::kDebug:
-      options.level = log::Level::kDebug;
-      break;
-    case config::LogLevel::kInfo:
-      options.level = log::Level::kInfo;
-      break;
-    case config::LogLevel::kWarning:
-      options.level = log::Level::kWarning;
-      break;
-    case config::LogLevel::kError:
-      options.level = log::Level::kError;
-      break;
-  }
-  options.format =
-      from.format == config::LogFormat::kJson ? log::Format::kJson : log::Format::kText;
-  options.file = from.file;
-  options.syslog = from.syslog;
-  options.syslog_ident = from.syslog_ident;
-  return options;
-}
-
 std::size_t worker_count(const config::Config& config) {
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   const std::size_t wanted = config.workers > 0 ? static_cast<std::size_t>(config.workers) : cores;
   return std::min(wanted, pool::kMaxWorkers);
-}
-
-void log_changed_names(const config::Difference& difference) {
-  const auto log_all = [](std::string_view kind, const auto& names, std::string_view what) {
-    for (const std::string& name : names) log::info("reload: {} {} {}", kind, name, what);
-  };
-  log_all("database", difference.databases_added, "added");
-  log_all("database", difference.databases_removed, "removed");
-  for (const config::DatabaseChange& change : difference.databases_changed)
-    log::info("reload: database {} changed{}", change.name,
-              change.reconnect ? ", its servers are replaced" : "");
-  log_all("cluster", difference.clusters_added, "added");
-  log_all("cluster", difference.clusters_removed, "removed");
-  log_all("cluster", difference.clusters_changed, "changed");
-  log_all("user", difference.users_changed, "changed");
 }
 
 std::string_view describe(ShutdownMode mode) {
@@ -84,29 +41,11 @@ std::string_view describe(ShutdownMode mode) {
   return "?";
 }
 
-std::shared_ptr<const routing::Topology> with_disabled(
-    std::shared_ptr<const routing::Topology> topology,
-    const std::set<std::pair<std::string, std::string>>& disabled) {
-  if (disabled.empty()) return topology;
-  auto marked = std::make_shared<routing::Topology>(*topology);
-  for (routing::TopologyCluster& cluster : marked->clusters)
-    for (routing::TopologyServer& server : cluster.servers)
-      server.disabled = disabled.contains({cluster.name, server.name});
-  return marked;
-}
-
 // Every role is known, or will not be.
 bool told(const routing::Topology& topology) {
   return std::ranges::none_of(topology.clusters, [](const auto& cluster) {
     return cluster.primary_state == routing::PrimaryState::kUnknown && cluster.servers.size() > 1;
   });
-}
-
-bool changes_login(const config::Config& before, const config::Config& after) {
-  return std::ranges::any_of(
-      config::compare(before, after).settings, [](const config::SettingChange& change) {
-        return change.key.starts_with("auth.") || change.key.starts_with("tls.");
-      });
 }
 
 }  // namespace
@@ -151,41 +90,6 @@ int Daemon::run() {
 }
 
 // ---- start -------------------------------------------------------------------------------------
-
-Status Daemon::load(worker::Picture& picture) const {
-  config::Loaded loaded =
-      config::load_with_problems(options_.config_path, config::system_environment());
-  std::string errors;
-  for (const config::Problem& problem : loaded.problems) {
-    if (problem.severity == config::Severity::kError) {
-      errors += (errors.empty() ? "" : "\n") + problem.text();
-    } else {
-      log::warning("{}", problem.text());
-    }
-  }
-  if (!loaded.config) return Error{errors};
-  if (Status found = find_log_directory(loaded.config->log.file); !found.ok()) return found;
-  auto users = load_users(*loaded.config);
-  if (!users) return users.error();
-  auto access = load_host_access(loaded.config->auth);
-  if (!access) return access.error();
-  auto console_access = load_console_access(*loaded.config);
-  if (!console_access) return console_access.error();
-  // What changes only at start says what the files are for.
-  const auto effective =
-      picture.config ? config::keep_start_only(*picture.config, *loaded.config) : loaded.config;
-  auto tls = load_tls(*effective, {picture.client_tls, picture.server_tls, picture.http_tls});
-  if (!tls) return tls.error();
-  picture.config = std::move(loaded.config);
-  picture.users = std::move(users->present);
-  picture.previous_users = std::move(users->previous);
-  picture.host_access = std::move(*access);
-  picture.console_access = std::move(*console_access);
-  picture.client_tls = std::move(tls->clients);
-  picture.server_tls = std::move(tls->servers);
-  picture.http_tls = std::move(tls->http);
-  return done();
-}
 
 Status Daemon::start() {
   auto picture = std::make_shared<worker::Picture>();
@@ -498,94 +402,12 @@ void Daemon::end_when_drained() {
     loop_.stop();
 }
 
-// ---- the picture -------------------------------------------------------------------------------
-
-void Daemon::change_picture(const std::function<void(worker::Picture&)>& change) {
-  auto next = std::make_shared<worker::Picture>(*picture_);
-  change(*next);
-  next->topology = with_disabled(monitor_->topology(), next->disabled_servers);
-  next->catalogues = catalogues_->catalogues();
-  next->addresses = addresses_.addresses();
-  ++next->generation;
-  picture_ = std::move(next);
-  limit_prepared_memory();
-  tell_workers([this] { return worker::NewPicture{picture_}; });
-}
-
-void Daemon::publish() {
-  if (!monitor_) return;
-  follow_primaries();
-  if (!serving_) return start_workers_when_ready();
-  change_picture([](worker::Picture&) {});
-}
-
-Status Daemon::reload() {
-  auto next = std::make_shared<worker::Picture>(*picture_);
-  if (Status read = load(*next); !read.ok()) return read;
-  const config::Difference difference = config::compare(*picture_->config, *next->config);
-  for (const config::SettingChange& change : difference.start_only)
-    log::warning("reload: {} stays {} until the next start (the file says {})", change.key,
-                 change.old_value, change.new_value);
-  for (const config::SettingChange& change : difference.settings)
-    log::info("reload: {} = {} (was {})", change.key, change.new_value, change.old_value);
-  log_changed_names(difference);
-  next->config = config::keep_start_only(*picture_->config, *next->config);
-  const config::Config& config = *next->config;
-  if (Status opened = log::configure(log_options(config.log)); !opened.ok()) return opened;
-  raise_file_limit(config, next->users->size(), workers_.size());
-  if (next->client_tls != picture_->client_tls)
-    log::info("reload: new clients get the TLS certificate {}",
-              config.tls.settings.files.certificate);
-  if (http_ && next->http_tls != picture_->http_tls) {
-    http_->use(next->http_tls);
-    log::info("reload: new connections to the pages get {}",
-              config.http.has_tls() ? "the TLS certificate " + config.http.files.certificate
-                                    : std::string("no TLS"));
-  }
-  picture_ = std::move(next);
-  secrets_.forget_all();
-  fates_.forget_all();
-  catalogues_->configure(picture_->config);
-  start_monitor();
-  addresses_.watch(config);
-  change_picture([](worker::Picture&) {});
-  log::info("configuration reloaded from {}", options_.config_path);
-  return done();
-}
-
-Status Daemon::use(std::shared_ptr<const config::Config> config) {
-  auto next = std::make_shared<worker::Picture>(*picture_);
-  if (Status read = read_login_files(*next, *config); !read.ok()) return read;
-  if (Status opened = log::configure(log_options(config->log)); !opened.ok()) return opened;
-  raise_file_limit(*config, picture_->users->size(), workers_.size());
-  catalogues_->configure(config);
-  change_picture([&](worker::Picture& picture) {
-    picture.config = config;
-    picture.host_access = next->host_access;
-    picture.client_tls = next->client_tls;
-  });
-  if (changes_login(*next->config, *config)) secrets_.forget_all();
-  return done();
-}
-
-// What says how clients log in, of files that were read before; only where it is another now.
-Status Daemon::read_login_files(worker::Picture& picture, const config::Config& config) const {
-  if (!changes_login(*picture.config, config)) return done();
-  auto access = load_host_access(config.auth);
-  if (!access) return access.error();
-  auto tls = load_tls(config, {picture.client_tls, picture.server_tls, picture.http_tls});
-  if (!tls) return tls.error();
-  picture.host_access = std::move(*access);
-  picture.client_tls = std::move(tls->clients);
-  return done();
-}
+// ---- for the console ---------------------------------------------------------------------------
 
 void Daemon::switch_over(const std::string& cluster, std::size_t server,
                          std::function<void(admin::AdminReply)> done) {
   switchover_->begin(cluster, server, std::move(done));
 }
-
-// ---- workers -----------------------------------------------------------------------------------
 
 void Daemon::tell_workers(const std::function<worker::Mail()>& make_letter) {
   for (worker::Mailbox* mailbox : process_.mailboxes) mailbox->post(make_letter());

@@ -1,4 +1,5 @@
-#include "pgsaba/session/client_session.h"
+#include "pgsaba/session/end_reason.h"
+
 #include "pgsaba/wire/sqlstate.h"
 
 namespace pgsaba::session {

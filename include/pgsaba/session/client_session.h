@@ -42,6 +42,7 @@
 #include "pgsaba/routing/commit_fate.h"
 #include "pgsaba/routing/read_wish.h"
 #include "pgsaba/routing/spill.h"
+#include "pgsaba/session/end_reason.h"
 #include "pgsaba/session/named_statements.h"
 #include "pgsaba/session/pin.h"
 #include "pgsaba/session/portable_session.h"
@@ -64,36 +65,6 @@ struct Listening;
 struct Move;
 struct StateAnswer;
 struct UnnamedStatement;
-
-// Why a client's connection ended; each stands in the log.
-enum class EndReason : std::uint8_t {
-  kNone,
-  kClientTerminated,  // it said Terminate
-  kClientClosed,      // it closed the connection
-  kClientReset,       // the connection broke
-  kCancelRequest,     // it came to bring a cancel request
-  kProtocolError,
-  kTlsFailed,
-  kLoginFailed,
-  kLoginTimeout,
-  kLimit,     // of connections
-  kNoServer,  // none could be had
-  kWaitTimeout,
-  kQueryTimeout,
-  kIdleTimeout,
-  kIdleTransactionTimeout,
-  kTransactionTimeout,
-  kServerLost,
-  kPinTimeout,
-  kModeViolation,  // a transaction block under statement pooling
-  kShutdown,
-  kAdmin,
-  kMoved,  // it goes on in another process
-};
-std::string_view describe(EndReason reason);
-// Why a login came to nothing that ended for this reason, maybe with an error, in a word for
-// statistics; empty: it was none.
-std::string_view login_refusal(EndReason reason, std::string_view sqlstate);
 
 class ClientSession final : public net::Connection,
                             public pool::Waiter,
