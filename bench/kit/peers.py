@@ -32,6 +32,7 @@ class Setup:
     read_your_writes: str = "off"
     certificate: str = ""     # with its key beside it: TLS for clients
     user: str = "bench"
+    under: tuple = ()         # a command that runs pgsaba: valgrind with its options
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,14 @@ class Programs:
     @property
     def null_server(self):
         return os.path.join(self.build, "bench", "bench_null_server")
+
+    @property
+    def count(self):
+        return os.path.join(self.build, "bench", "parts", "bench_count")
+
+    @property
+    def micro(self):
+        return os.path.join(self.build, "bench", "parts", "bench_micro")
 
 
 @dataclass
@@ -190,7 +199,8 @@ def start_pgsaba(stage, setup):
     folder, port = stage.folder("pgsaba"), free_port()
     # JSON is YAML, too.
     path = write(folder, "pgsaba.yaml", json.dumps(pgsaba_settings(setup, port, folder), indent=1))
-    return started(stage, "pgsaba", port, [setup.programs.pgsaba, "serve", "-c", path], setup)
+    command = [*setup.under, setup.programs.pgsaba, "serve", "-c", path]
+    return started(stage, "pgsaba", port, command, setup)
 
 
 def start_pgpool(stage, setup):

@@ -1,7 +1,10 @@
 """The main table: small queries, by workload, number of clients and peer."""
 
+import statistics
+
 from kit import load
-from kit.report import REFERENCE, median, number, ratio_text, table
+from kit.chart import Ratio
+from kit.report import REFERENCE, median, number, ratio_text, ratios, table
 from kit.stage import Failure
 
 WORKLOADS = {
@@ -83,6 +86,15 @@ def rows(workload, clients, results, counts):
                number(sum(entry["errors"] for entry in rounds), 0)]
 
 
+def cpu_ratio(workload, clients, results):
+    """pgsaba's to PgBouncer, for the picture; nothing if either failed or is missing."""
+    ours, reference = results.get("pgsaba"), results.get(REFERENCE)
+    if not ours or not reference or failure_of(ours) or failure_of(reference):
+        return []
+    found = ratios(ours, reference, "cpu_us")
+    return [Ratio(workload, clients, statistics.median(found), min(found), max(found))] if found else []
+
+
 def report(bench, workloads, client_counts):
     lines = []
     for workload in workloads:
@@ -90,4 +102,5 @@ def report(bench, workloads, client_counts):
             results = run(bench, workload, clients)
             counts = count_calls(bench, workload, clients, results)
             lines += rows(workload, clients, results, counts)
+            bench.cpu_ratios += cpu_ratio(workload, clients, results)
     return "### Small queries\n\n" + table(HEADER, lines)

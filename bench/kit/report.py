@@ -60,12 +60,30 @@ def processor():
     return platform.machine()
 
 
-def versions(programs, peers):
+def versions_of(programs, peers):
     commands = {"pgbouncer": [programs.pgbouncer, "--version"],
                 "haproxy": [programs.haproxy, "-v"],
                 "pgsaba": [programs.pgsaba, "--version"]}
-    found = [command_output(commands[name]) for name in peers if name in commands]
-    return "; ".join([*found, command_output([postgres.program("postgres"), "--version"])])
+    return [command_output(commands[name]) for name in peers if name in commands]
+
+
+def versions(programs, peers):
+    return "; ".join([*versions_of(programs, peers),
+                      command_output([postgres.program("postgres"), "--version"])])
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def machine():
+    return f"{os.cpu_count()} cores of {processor()}"
+
+
+def caption(programs):
+    """Stands below a picture."""
+    return "; ".join([*versions_of(programs, ["pgbouncer", "pgsaba"]), machine(),
+                      f"{now():%Y-%m-%d}"])
 
 
 def provenance(arguments, programs, peers, load_before):
@@ -73,8 +91,7 @@ def provenance(arguments, programs, peers, load_before):
     return "\n".join([
         f"`{shlex.join(['bench/run'] + arguments)}`, begun with a load average of {load_before:.1f} "
         "(other programs; near 0 is honest),",
-        f"ended {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC on "
-        f"{os.cpu_count()} cores of {processor()}, Linux {platform.release()}; "
+        f"ended {now():%Y-%m-%d %H:%M} UTC on {machine()}, Linux {platform.release()}; "
         f"{versions(programs, peers)}",
     ])
 

@@ -104,12 +104,12 @@ class Process:
             time.sleep(0.02)
         raise Failure(f"nothing listens on port {port}: {self.log_tail()}")
 
-    def stop(self):
+    def stop(self, patience_s=5):
         """Politely first; then whatever is left of its process group."""
         if self.child.poll() is None:
             self.child.send_signal(self.stop_signal)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.child.wait(timeout=5)
+                self.child.wait(timeout=patience_s)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.child.wait()
