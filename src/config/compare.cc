@@ -52,6 +52,19 @@ void compare_certificates(const Config& old, const Config& next, Difference& dif
       {"tls.certificates", text_of(old.tls.more), text_of(next.tls.more)});
 }
 
+std::string text_of(const std::map<std::uint32_t, Peer>& peers) {
+  std::string text;
+  for (const auto& [id, peer] : peers)
+    text += (text.empty() ? "" : ", ") + std::to_string(id) + " " + peer.host + ":" +
+            std::to_string(peer.port);
+  return "[" + text + "]";
+}
+
+void compare_peers(const Config& old, const Config& next, Difference& difference) {
+  if (old.peers == next.peers) return;
+  difference.settings.push_back({"peers", text_of(old.peers), text_of(next.peers)});
+}
+
 bool needs_reconnect(const DatabaseSettings& old, const DatabaseSettings& next) {
   const auto rows = database_settings();
   return std::any_of(rows.begin(), rows.end(), [&](const Setting& setting) {
@@ -120,6 +133,7 @@ Difference compare(const Config& old, const Config& next) {
   compare_globals(old, next, difference);
   compare_listeners(old, next, difference);
   compare_certificates(old, next, difference);
+  compare_peers(old, next, difference);
   compare_databases(old, next, difference);
   compare_clusters(old, next, difference);
   compare_users(old, next, difference);

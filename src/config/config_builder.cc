@@ -4,6 +4,7 @@
 #include "setting_value.h"
 #include "source_files.h"
 #include "suggestion.h"
+#include "units.h"
 
 namespace pgsaba::config {
 namespace {
@@ -67,6 +68,7 @@ void ConfigBuilder::add_section(const Entry& entry) {
   if (entry.key == "databases") return add_databases(entry);
   if (entry.key == "users") return add_users(entry);
   if (entry.key == "tls") return add_tls(entry);
+  if (entry.key == "peers") return add_peers(entry);
   if (const Setting* setting = find_setting(section_at(""), entry.key)) {
     return set(*setting, entry, "", &config_);
   }
@@ -190,6 +192,25 @@ void ConfigBuilder::add_users(const Entry& entry) {
     const bool fresh = !config_.users.contains(user.key);
     if (!remember(where, user.place, fresh) || !is_map(user, where)) continue;
     apply(*user.value, section_at("users.*"), where, &config_.users[user.key]);
+  }
+}
+
+void ConfigBuilder::add_peers(const Entry& entry) {
+  places_.emplace(entry.key, entry.place);
+  if (!is_map(entry, entry.key)) return;
+  for (const Entry& peer : entry.value->entries) {
+    if (problems_.full()) return;
+    const auto number = parse_integer(peer.key);
+    if (!number || *number < 1 || *number > kMostPeers) {
+      problems_.error(peer.place, "peers: " + quoted(peer.key) + " is no peer_id",
+                      "allowed are 1 to " + std::to_string(kMostPeers));
+      continue;
+    }
+    const auto id = static_cast<std::uint32_t>(*number);
+    const std::string where = "peers." + std::to_string(id);
+    const bool fresh = !config_.peers.contains(id);
+    if (!remember(where, peer.place, fresh) || !is_map(peer, where)) continue;
+    apply(*peer.value, section_at("peers.*"), where, &config_.peers[id]);
   }
 }
 

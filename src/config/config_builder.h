@@ -42,6 +42,7 @@ class ConfigBuilder {
   void add_servers(const YamlNode& node, Cluster& cluster, const std::string& where);
   void add_databases(const Entry& entry);
   void add_users(const Entry& entry);
+  void add_peers(const Entry& entry);
 
   // Every entry of a map into the record, by the rows of the section.
   void apply(const YamlNode& map, const Section& section, const std::string& where, Record record);

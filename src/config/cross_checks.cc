@@ -246,6 +246,50 @@ void check_listeners(const Config& config, const Places& places, Problems& probl
   }
 }
 
+namespace {
+
+// Whoever else listens on a TCP port of ours may get what was meant for the peer.
+bool is_shared_place(const Config& config, const Peer& peer) {
+  return config.reuse_port && std::ranges::any_of(config.listen, [&](const Listener& listener) {
+           return !listener.is_unix() && listener.address == peer.host &&
+                  listener.port == peer.port;
+         });
+}
+
+void check_peer(const Config& config, std::uint32_t id, const Peer& peer, const Places& places,
+                Problems& problems) {
+  const std::string where = "peers." + std::to_string(id);
+  if (peer.host.empty()) problems.error(place_of(places, where), where + " has no host");
+  if (id != config.peer_id && is_shared_place(config, peer))
+    problems.error(place_of(places, where + ".host"),
+                   where + " is at an address that this process listens on, too",
+                   "a peer needs a place that is its alone: a Unix socket, or another port");
+}
+
+}  // namespace
+
+void check_peers(const Config& config, const Places& places, Problems& problems) {
+  for (const auto& [id, peer] : config.peers) check_peer(config, id, peer, places, problems);
+  if (!config.peers.empty() && config.peer_id == 0)
+    problems.error(place_of(places, "peers"), "peer_id is missing",
+                   "without it, no peer knows which cancel keys are of this process");
+  const bool others = std::ranges::any_of(
+      config.peers, [&](const auto& peer) { return peer.first != config.peer_id; });
+  if (config.reuse_port && !others)
+    problems.warning(place_of(places, "reuse_port"),
+                     "reuse_port without peers: a cancel request that comes to another process is "
+                     "lost",
+                     "give each process a peer_id, and list all of them in peers");
+  const bool splits = std::ranges::any_of(config.databases, [](const auto& database) {
+    return database.second.route != RoutePolicy::kPrimary;
+  });
+  if (others && splits && config.routing.read_your_writes == ReadYourWrites::kDatabase)
+    problems.warning(place_of(places, "peers"),
+                     "routing.read_your_writes covers what was written through the same process",
+                     "a client that writes through one of peers and reads through another may read "
+                     "on a standby that does not have it yet");
+}
+
 void check_clusters(const Config& config, const Places& places, Problems& problems) {
   for (const auto& [name, cluster] : config.clusters) {
     if (cluster.anonymous) continue;

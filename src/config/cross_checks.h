@@ -11,6 +11,7 @@ namespace pgsaba::config {
 
 void complete(Config& config, const Places& places);
 void check_listeners(const Config& config, const Places& places, Problems& problems);
+void check_peers(const Config& config, const Places& places, Problems& problems);
 void check_clusters(const Config& config, const Places& places, Problems& problems);
 void check_databases(const Config& config, const Places& places, Problems& problems);
 void check_login(const Config& config, const Places& places, Problems& problems);

@@ -12,6 +12,7 @@ namespace {
 
 void check_all(const Config& config, const Places& places, Problems& problems) {
   check_listeners(config, places, problems);
+  check_peers(config, places, problems);
   check_clusters(config, places, problems);
   check_databases(config, places, problems);
   check_login(config, places, problems);

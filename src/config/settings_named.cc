@@ -72,6 +72,19 @@ constexpr std::array kServer = {
             .help = "Its share of the reads, in comparison with the other servers. 0: none."},
 };
 
+constexpr std::array kPeer = {
+    Setting{.name = "host",
+            .access = kMember<&Peer::host>,
+            .help = "A name, an address, or the directory of a Unix socket, where that process "
+                    "alone listens."},
+    Setting{.name = "port",
+            .kind = Kind::kInteger,
+            .access = kMember<&Peer::port>,
+            .minimum = 1,
+            .maximum = 65535,
+            .help = "Its port there."},
+};
+
 constexpr std::array kMonitor = {
     Setting{.name = "user",
             .access = kMember<&Monitor::user>,
@@ -256,6 +269,7 @@ constexpr std::array kUser = {
 
 std::span<const Setting> listener_settings() { return kListener; }
 std::span<const Setting> server_settings() { return kServer; }
+std::span<const Setting> peer_settings() { return kPeer; }
 std::span<const Setting> monitor_settings() { return kMonitor; }
 std::span<const Setting> database_settings() { return kDatabase; }
 std::span<const Setting> user_settings() { return kUser; }

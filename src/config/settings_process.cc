@@ -34,6 +34,22 @@ constexpr std::array kTopLevel = {
             .changeable = Changeable::kStart,
             .help = "Whether the process may leave a core file, and debuggers of its own user may "
                     "look into it. Passwords and keys are in its memory."},
+    Setting{.name = "reuse_port",
+            .pgbouncer = "so_reuseport",
+            .kind = Kind::kBoolean,
+            .access = kMember<&Config::reuse_port>,
+            .changeable = Changeable::kStart,
+            .help = "Whether several processes may listen on the same addresses and TCP ports, all "
+                    "of them with this setting and of one system user: the kernel spreads new "
+                    "connections over them. Give each a peer_id, or cancel requests get lost."},
+    Setting{.name = "peer_id",
+            .pgbouncer = "peer_id",
+            .kind = Kind::kInteger,
+            .access = kMember<&Config::peer_id>,
+            .maximum = kMostPeers,
+            .changeable = Changeable::kStart,
+            .help = "Which one of peers this process is, as each client's cancel key says. 0: none "
+                    "of them."},
 };
 
 constexpr std::array kAuth = {

@@ -9,6 +9,10 @@ constexpr std::string_view kListenExample = R"(listen:
   - {address: 127.0.0.1, port: 6432}
   #- {unix: /run/pgsaba, mode: 0770, group: www-data}
 )";
+constexpr std::string_view kPeersExample = R"(peers:
+  # 1: {host: /run/pgsaba/1}
+  # 2: {host: /run/pgsaba/2}
+)";
 constexpr std::string_view kClustersExample = R"(clusters:
   main:
     servers:
@@ -44,6 +48,7 @@ constexpr std::string_view kUsersExample = R"(users:
 const Config config_defaults;
 const Listener listener_defaults;
 const ServerAddress server_defaults;
+const Peer peer_defaults;
 const TlsFiles tls_files_defaults;
 const Monitor monitor_defaults;
 const ServerTls server_tls_defaults;
@@ -57,6 +62,11 @@ std::span<const Section> sections() {
       {"", "The process.", top_level_settings(), &config_defaults},
       {"listen[]", "Where clients connect.", listener_settings(), &listener_defaults,
        kListenExample},
+      {"peers.*",
+       "Other pgsaba processes that clients may come to instead of this one, by their peer_id: "
+       "cancel requests for their clients are forwarded to them. One list can serve all: this "
+       "process may be in it.",
+       peer_settings(), &peer_defaults, kPeersExample},
       {"clusters.*.servers[]",
        "A primary and its standbys. Which is which is found out, not written down.",
        server_settings(), &server_defaults, kClustersExample},

@@ -47,10 +47,10 @@ using Value =
 
 // What a row's member belongs to.
 using Record = std::variant<Config*, Listener*, TlsFiles*, ServerAddress*, Monitor*, ServerTls*,
-                            DatabaseSettings*, UserSettings*>;
-using ConstRecord =
-    std::variant<const Config*, const Listener*, const TlsFiles*, const ServerAddress*,
-                 const Monitor*, const ServerTls*, const DatabaseSettings*, const UserSettings*>;
+                            DatabaseSettings*, UserSettings*, Peer*>;
+using ConstRecord = std::variant<const Config*, const Listener*, const TlsFiles*,
+                                 const ServerAddress*, const Monitor*, const ServerTls*,
+                                 const DatabaseSettings*, const UserSettings*, const Peer*>;
 
 struct Access {
   void (*store)(Record record, const Value& value) = nullptr;
@@ -112,6 +112,7 @@ std::span<const Setting> database_settings();
 std::span<const Setting> user_settings();
 std::span<const Setting> listener_settings();
 std::span<const Setting> server_settings();
+std::span<const Setting> peer_settings();
 std::span<const Setting> monitor_settings();
 std::span<const Setting> cluster_tls_settings();
 std::span<const Setting> server_tls_settings();

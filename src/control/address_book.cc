@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pgsaba/base/log.h"
+#include "pgsaba/worker/picture.h"
 
 namespace pgsaba::control {
 
@@ -15,19 +16,20 @@ void AddressBook::watch(const config::Config& config) {
   addresses_.clear();
   entries_.clear();
   pending_ = 0;
-  for (const auto& [name, cluster] : config.clusters) {
-    auto& known = addresses_[name];
-    for (std::size_t i = 0; i < cluster.servers.size(); ++i) {
-      const config::ServerAddress& server = cluster.servers[i];
-      known.push_back(before[{server.host, server.port}]);
-      entries_.push_back(std::make_unique<Entry>());
-      Entry& entry = *entries_.back();
-      entry.cluster = name;
-      entry.server = i;
-      entry.host = server.host;
-      entry.port = server.port;
-    }
-  }
+  const auto add = [&](const std::string& cluster, const std::string& host, std::uint16_t port) {
+    auto& known = addresses_[cluster];
+    entries_.push_back(std::make_unique<Entry>());
+    Entry& entry = *entries_.back();
+    entry.cluster = cluster;
+    entry.server = known.size();
+    entry.host = host;
+    entry.port = port;
+    known.push_back(before[{host, port}]);
+  };
+  for (const auto& [name, cluster] : config.clusters)
+    for (const config::ServerAddress& server : cluster.servers) add(name, server.host, server.port);
+  for (const auto& [id, peer] : config.peers)
+    add(std::string(worker::kPeerAddresses), peer.host, peer.port);
   pending_ = entries_.size();
   for (const auto& entry : entries_) look_up(*entry);
 }

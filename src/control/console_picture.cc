@@ -258,6 +258,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   result.users = user_infos(picture);
   result.config = config_infos(config);
   result.dns_hosts = dns_infos(picture);
+  for (const auto& [id, peer] : config.peers) result.peers.push_back({id, peer.host, peer.port});
   result.averages = std::move(facts.averages);
   result.hba = std::move(facts.hba);
   result.prepared = std::move(facts.prepared);

@@ -107,7 +107,8 @@ Status Daemon::start() {
   if (Status signals = watch_signals(); !signals.ok()) return signals;
   if (!upgrade_.takes_over())  // who still has the port
     if (Status http = start_http(); !http.ok()) return http;
-  if (Status listening = listeners_.open(config.listen, config.limits.listen_backlog);
+  if (Status listening =
+          listeners_.open(config.listen, config.limits.listen_backlog, config.reuse_port);
       !listening.ok())
     return listening;
   if (Status less = give_up_privileges(config); !less.ok()) return less;

@@ -73,19 +73,19 @@ void Listeners::inherit() {
   }
 }
 
-Status Listeners::open(const std::vector<config::Listener>& wanted, int backlog) {
+Status Listeners::open(const std::vector<config::Listener>& wanted, int backlog, bool shared) {
   inherit();
   for (Passed& passed : passed_)
     if (passed.inherited) listening_.push_back(std::exchange(passed, {}));
   for (const config::Listener& listener : wanted)
-    if (Status opened = open_one(listener, backlog); !opened.ok()) return opened;
+    if (Status opened = open_one(listener, backlog, shared); !opened.ok()) return opened;
   for (const Listening& listening : listening_)
     log::info("listening on {}{}", listening.address.to_string(),
               listening.inherited ? ", a socket that was passed on" : "");
   return done();
 }
 
-Status Listeners::open_one(const config::Listener& from, int backlog) {
+Status Listeners::open_one(const config::Listener& from, int backlog, bool shared) {
   const auto address = address_of(from);
   if (!address) return address.error();
   const bool passed = std::ranges::any_of(listening_, [&](const Listening& listening) {
@@ -95,7 +95,7 @@ Status Listeners::open_one(const config::Listener& from, int backlog) {
   // Nobody may connect to a Unix socket before it has its mode: accepted is what came in until
   // then.
   const mode_t before = ::umask(0777);
-  const auto socket = net::listen_on(*address, backlog);
+  const auto socket = net::listen_on(*address, backlog, shared);
   ::umask(before);
   if (!socket) return socket.error();
   Listening listening{.address = *address, .socket = *socket};

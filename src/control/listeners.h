@@ -29,7 +29,8 @@ class Listeners {
   ~Listeners() { close(); }
 
   // Opens all of them, or fails with the reason.
-  Status open(const std::vector<config::Listener>& wanted, int backlog);
+  // `shared`: other processes may listen on the same TCP ports.
+  Status open(const std::vector<config::Listener>& wanted, int backlog, bool shared = false);
   // Whoever comes now is refused instead of waiting for an end; and a successor may listen at once.
   // The sockets stay open: workers may have them in hand. Inherited ones go on queueing clients,
   // for whoever inherits them next.
@@ -51,7 +52,7 @@ class Listeners {
  private:
   using Listening = Passed;
 
-  Status open_one(const config::Listener& from, int backlog);
+  Status open_one(const config::Listener& from, int backlog, bool shared);
   void inherit();
 
   bool was_passed(const net::Address& address);

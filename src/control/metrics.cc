@@ -242,6 +242,16 @@ void add_upgrade(Families& all, const admin::ConsolePicture& picture) {
   all.add({{"direction", "out"}}, out);
 }
 
+void add_peers(Families& all, const admin::ConsolePicture& picture) {
+  if (picture.peers.empty()) return;
+  std::uint64_t dropped = 0;
+  for (const stats::WorkerSnapshot& worker : picture.workers)
+    dropped += worker.peer_cancels_dropped;
+  all.counter("pgsaba_peer_cancels_dropped_total",
+              "Cancel requests for clients of other processes that could not be forwarded.");
+  all.add({}, dropped);
+}
+
 // ---- servers and memory ------------------------------------------------------------------------
 
 Labels labels_of(const admin::TopologyRow& row) {
@@ -357,6 +367,7 @@ std::string metrics_text(const admin::ConsolePicture& picture, const ProcessFact
   add_pins(all, picture);
   add_topology(all, picture);
   add_upgrade(all, picture);
+  add_peers(all, picture);
   add_memory(all, picture);
   add_access(all, picture);
   return all.text();

@@ -157,7 +157,7 @@ bool Upgrade::cancel_here(const wire::CancelKey& key) {
   const auto [first, last] = moved_.equal_range(key.pid);
   std::for_each(first, last, [&](const auto& moved) {
     const auto& [worker, client] = moved.second;
-    place_.controls.tell_worker(worker, worker::CancelOrder{{client, key.secret}, true});
+    place_.controls.tell_worker(worker, worker::CancelOrder{key, true, client});
   });
   return first != last;
 }
@@ -165,7 +165,8 @@ bool Upgrade::cancel_here(const wire::CancelKey& key) {
 void Upgrade::cancel_from(const TakeoverMessage& message, TakeoverChannel* onward) {
   const wire::CancelKey key{static_cast<std::uint32_t>(message.number), message.text};
   cancel_here(key);
-  const std::size_t worker = worker::worker_of(key.pid);
+  const std::size_t worker =
+      worker::worker_of_key(key.pid, place_.controls.picture().config->peer_id);
   if (worker < place_.process.mailboxes.size())
     place_.controls.tell_worker(worker, worker::CancelOrder{key, true});
   if (onward != nullptr) onward->send(message);

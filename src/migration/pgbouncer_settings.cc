@@ -89,8 +89,8 @@ constexpr std::array kSettings = {
     Counterpart{"min_pool_size", "0", "pool.min_pool_size", ""},
     Counterpart{
         "peer_id", "0", "",
-        "one process serves with all cores, and knows all of its cancel keys; peers are not "
-        "needed for that. Between several machines there are none."},
+        "one process serves with all cores, and knows all of its cancel keys. For several of them "
+        "write peer_id and peers by hand: ids go from 1 to 127, and a peer cannot be a PgBouncer."},
     Counterpart{"pidfile", "", "", "systemd knows the process: systemctl show -p MainPID pgsaba."},
     Counterpart{"pkt_buf", "4096", "", kBuffers},
     Counterpart{"pool_idle_timeout", "0", "",
@@ -130,7 +130,8 @@ constexpr std::array kSettings = {
     Counterpart{"service_name", "pgbouncer", "", "there is no Windows service."},
     Counterpart{
         "so_reuseport", "0", "",
-        "one process serves with all cores (workers), so that several need not share a port."},
+        "one process serves with all cores (workers), so that several need not share a port. Where "
+        "they shall all the same, write reuse_port, peer_id and peers."},
     Counterpart{"stats_period", "60", "log.stats_period", ""},
     Counterpart{"stats_users", "", "admin.stats_users", ""},
     Counterpart{"suspend_timeout", "10", "",

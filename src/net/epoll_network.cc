@@ -224,12 +224,13 @@ void EpollNetwork::wake() {
   [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof one);
 }
 
-Result<Socket> listen_on(const Address& address, int backlog) {
+Result<Socket> listen_on(const Address& address, int backlog, bool shared) {
   sockaddr_storage where{};
   const socklen_t length = address.to_sockaddr(where);
   const Socket socket = ::socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (socket < 0) return system_error("socket");
   set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (shared && !address.is_unix()) set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
   if (where.ss_family == AF_INET6) set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   const bool file = address.is_unix() && address.host().front() != '@';
   if (file && !unix_path_answers(where, length)) ::unlink(address.host().c_str());

@@ -33,7 +33,7 @@ ClientSession::ClientSession(SessionHost& host, std::uint32_t id, net::Socket so
     : Connection(host.turn(), Side::kClient),
       host_(host),
       id_(id),
-      key_pid_(id),
+      key_pid_(host.key_pid(id)),
       number_(host.next_id()),
       login_(std::make_unique<Login>()),
       connected_at_(host.turn().now),

@@ -12,6 +12,7 @@
 #include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
 #include "worker/listing.h"
+#include "worker/peer_desk.h"
 
 namespace pgsaba::worker {
 
@@ -48,7 +49,8 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
       mailbox_(network),
       scram_keys_(key_orders(process, index)),
       found_secrets_(std::make_unique<FoundSecrets>()),
-      listen_desk_(std::make_unique<ListenDesk>(*this)) {
+      listen_desk_(std::make_unique<ListenDesk>(*this)),
+      peer_desk_(std::make_unique<PeerDesk>(*this)) {
   turn_.now = now;
   next_tick_ = now + kTickUs;
   if (HandshakeMaker* maker = process.handshake_maker)
@@ -119,6 +121,7 @@ void Worker::tick() {
   forget_secrets();
   report_tls_failures();
   start_cancels();
+  peer_desk_->tick();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);
   match_pools();
 }
@@ -225,6 +228,7 @@ void Worker::end_all() {
       sessions.front().end(session::EndReason::kShutdown, errors::shutting_down());
   for (const auto& [key, pool] : pools_) pool->close_all(server::CloseReason::kShutdown);
   cancels_.clear();
+  peer_desk_->close_all();
   listen_desk_ = std::make_unique<ListenDesk>(*this);
   turn_.sweep();
 }
@@ -317,7 +321,7 @@ void Worker::on_mail(HandshakeComputed& mail) { turn_.handshakes.deliver(std::mo
 
 void Worker::on_mail(NewClient& mail) { add_client(mail.socket); }
 
-void Worker::on_mail(CancelOrder& mail) { cancel_here(mail.key, mail.forwarded); }
+void Worker::on_mail(CancelOrder& mail) { cancel_here(mail); }
 
 void Worker::on_mail(ListenOrder& mail) { listen_desk_->take(mail); }
 

@@ -11,6 +11,7 @@
 #include "worker/errors.h"
 #include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
+#include "worker/peer_desk.h"
 #include "worker/socket_options.h"
 
 namespace pgsaba::worker {
@@ -356,28 +357,64 @@ void Worker::console_closed(ClientSession& session) {
 
 // ---- cancel requests ---------------------------------------------------------------------------
 
+std::uint32_t Worker::key_pid(std::uint32_t client) {
+  return key_pid_of(client, picture_->config->peer_id);
+}
+
+// A peer's request goes there. But its client may have come here with an upgrade, and with the key
+// of a process that had another peer_id.
 void Worker::cancel(const wire::CancelKey& key) {
-  const std::size_t worker = worker_of(key.pid);
-  if (worker == index_) return cancel_here(key, false);
+  if (const auto forwarded = wire::without_forwarded_mark(key)) return cancel_ours(*forwarded);
+  const std::uint32_t own = picture_->config->peer_id;
+  const std::uint32_t peer = peer_of_key(key.pid);
+  if (own == 0 || peer == own) return cancel_ours(key);
+  peer_desk_->forward(peer, key);
+  process_.control->cancel_astray(key);
+}
+
+// It is not forwarded, or not again.
+void Worker::cancel_ours(const wire::CancelKey& key) {
+  const std::uint32_t own = picture_->config->peer_id;
+  if (own != 0 && peer_of_key(key.pid) != own) {
+    peer_desk_->misled();
+    return process_.control->cancel_astray(key);
+  }
+  const std::size_t worker = worker_of_key(key.pid, own);
+  if (worker == index_) return cancel_here({key});
   if (worker >= process_.mailboxes.size()) return process_.control->cancel_astray(key);
   process_.mailboxes[worker]->post(CancelOrder{key});
 }
 
-void Worker::cancel_here(const wire::CancelKey& key, bool forwarded) {
-  const ClientSession* client = find_client(key.pid);
-  if (client == nullptr || !client->accepts_key(key.secret)) {
-    if (!forwarded) process_.control->cancel_astray(key);
+// With a peer_id the key has the end of the client's number only: few have the same.
+ClientSession* Worker::find_by_key(const CancelOrder& order) {
+  const bool whole = order.client != 0 || picture_->config->peer_id == 0;
+  const std::uint32_t first = order.client != 0 ? order.client : order.key.pid;
+  constexpr std::uint32_t kStep = kKeySequenceMask + 1;
+  for (std::uint32_t i = 0; i < (whole ? 1U : (kSequenceMask + 1) / kStep); ++i) {
+    const std::uint32_t id = whole ? first
+                                   : static_cast<std::uint32_t>(index_) << kWorkerShift |
+                                         i * kStep | (first & kKeySequenceMask);
+    ClientSession* client = find_client(id);
+    if (client != nullptr && client->accepts_key(order.key.secret)) return client;
+  }
+  return nullptr;
+}
+
+void Worker::cancel_here(const CancelOrder& order) {
+  const ClientSession* client = find_by_key(order);
+  if (client == nullptr) {
+    if (!order.forwarded) process_.control->cancel_astray(order.key);
     return;
   }
   if (client->state() == ClientSession::State::kConsole)
-    return process_.control->console_canceled(index_, key.pid);
+    return process_.control->console_canceled(index_, client->id());
   const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
   if (most > 0 && cancels_.size() + waiting_cancels_.size() >= most) {
-    log::warning("cancel request for client {} dropped: limits.max_cancel_requests is {}", key.pid,
-                 most);
+    log::warning("cancel request for client {} dropped: limits.max_cancel_requests is {}",
+                 client->id(), most);
     return;
   }
-  waiting_cancels_.push_back({key.pid, turn_.now});
+  waiting_cancels_.push_back({client->id(), turn_.now});
   start_cancels();
 }
 

@@ -8,6 +8,7 @@
 #include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
 #include "worker/listing.h"
+#include "worker/peer_desk.h"
 
 namespace pgsaba::worker {
 namespace {
@@ -344,6 +345,8 @@ stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
   shot.time = wall_clock_now();
   shot.clients_moved_in = moved_in_;
   shot.clients_moved_out = moved_out_;
+  shot.peers = peer_desk_->rows();
+  shot.peer_cancels_dropped = peer_desk_->dropped();
   const std::map<const pool::Pool*, std::uint32_t> active = count_clients(shot);
   std::map<std::string, stats::TrafficTotals> totals = retired_totals_;
   std::map<std::string, stats::TrafficTimes> times = retired_times_;

@@ -82,6 +82,17 @@ struct ServerAddress {
   bool operator==(const ServerAddress&) const = default;
 };
 
+inline constexpr std::uint32_t kMostPeers = 127;  // the highest peer_id
+
+// Another pgsaba whose clients' cancel requests may come to us, at a place that is its alone. A
+// host that starts with '/' is the directory of its Unix socket.
+struct Peer {
+  std::string host = {};
+  std::uint16_t port = 6432;
+
+  bool operator==(const Peer&) const = default;
+};
+
 // How the control thread asks a cluster's servers about roles and lag.
 struct Monitor {
   std::string user = {};
@@ -337,6 +348,9 @@ struct Config {
   std::int32_t workers = 0;  // 0: one per core
   std::string user = {};     // whom root becomes; empty: nobody
   bool core_dumps = false;
+  bool reuse_port = false;  // other processes listen on the same TCP ports
+  std::uint32_t peer_id = 0;
+  std::map<std::uint32_t, Peer> peers = {};  // by id; this process may be among them
   std::vector<Listener> listen = {};
   std::map<std::string, Cluster, std::less<>> clusters = {};
   std::map<std::string, DatabaseSettings, std::less<>> databases = {};

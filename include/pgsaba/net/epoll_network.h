@@ -41,6 +41,7 @@ class EpollNetwork final : public Network {
 };
 
 // Puts `socket` into listening state; a Unix path is unlinked first if nobody answers on it.
-Result<Socket> listen_on(const Address& address, int backlog);
+// `shared`: other processes may listen on the same TCP port (SO_REUSEPORT).
+Result<Socket> listen_on(const Address& address, int backlog, bool shared = false);
 
 }  // namespace pgsaba::net

@@ -112,6 +112,8 @@ class SessionHost {
                          std::uint32_t server) = 0;
 
   virtual void cancel(const wire::CancelKey& key) = 0;
+  // What its cancel key calls the client with this number.
+  virtual std::uint32_t key_pid(std::uint32_t client) { return client; }
   // PostgreSQL does not see that a connection was closed until it has something to say: what runs
   // on a server that is given up is cancelled.
   virtual void stop_statement(const server::ServerConnection& server) = 0;

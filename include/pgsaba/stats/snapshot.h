@@ -185,6 +185,13 @@ struct ErrorRow {
   std::uint64_t count = 0;
 };
 
+// Cancel requests for clients of another process.
+struct PeerRow {
+  std::uint32_t peer_id = 0;
+  std::uint32_t active = 0;   // on their way
+  std::uint32_t waiting = 0;  // for a connection
+};
+
 struct WorkerSnapshot {
   std::uint32_t worker = 0;
   Micros time = 0;
@@ -203,6 +210,8 @@ struct WorkerSnapshot {
   std::vector<HandshakeRow> handshakes;
   std::vector<RefusedLoginRow> refused_logins;
   std::vector<ErrorRow> errors;
+  std::vector<PeerRow> peers;
+  std::uint64_t peer_cancels_dropped = 0;  // so far
 };
 
 }  // namespace pgsaba::stats

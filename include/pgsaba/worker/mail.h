@@ -123,7 +123,8 @@ struct NewClient {
 };
 struct CancelOrder {
   wire::CancelKey key;
-  bool forwarded = false;  // from another process: it is asked no further
+  bool forwarded = false;    // from another process: it is asked no further
+  std::uint32_t client = 0;  // whose it may be, if the key does not tell
 };
 struct ListenOrder {  // SessionHost::listen, to the worker that listens
   std::string database;

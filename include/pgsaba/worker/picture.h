@@ -22,6 +22,10 @@
 
 namespace pgsaba::worker {
 
+// Where the addresses of peers stand among those of clusters, in the order of Config::peers; no
+// cluster is called so.
+inline constexpr std::string_view kPeerAddresses = "peers:";
+
 struct Picture {
   std::uint64_t generation = 1;
   std::shared_ptr<const config::Config> config;

@@ -32,6 +32,7 @@ class Acceptor;
 class CancelConnection;
 class FoundSecrets;
 class ListenDesk;
+class PeerDesk;
 
 class Worker final : public session::SessionHost, public pool::PoolHost {
  public:
@@ -89,6 +90,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void seek_fate(session::ClientSession& session, const routing::CommitMark& mark,
                  std::uint32_t server) override;
   void cancel(const wire::CancelKey& key) override;
+  std::uint32_t key_pid(std::uint32_t client) override;
   void stop_statement(const server::ServerConnection& server) override;
   void cancel_due(session::ClientSession& session) override;
   void listen(session::ClientSession& session, std::uint32_t ticket,
@@ -126,6 +128,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
 
   // What the connections that listen for clients need.
   std::size_t workers() const { return process_.mailboxes.size(); }
+  const Picture& picture() const { return *picture_; }
   void post(std::size_t worker, Mail mail);
   // The account of clients that may all be other workers'.
   session::Account& account_of(const std::string& database, const std::string& user);
@@ -196,7 +199,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   Sessions& sessions_in(session::Phase phase) { return sessions_[static_cast<std::size_t>(phase)]; }
   void log_line(const session::ClientSession& session, std::string_view event) const;
   void report_tls_failures();
-  void cancel_here(const wire::CancelKey& key, bool forwarded);
+  session::ClientSession* find_by_key(const CancelOrder& order);
+  void cancel_ours(const wire::CancelKey& key);
+  void cancel_here(const CancelOrder& order);
   void start_cancels();
   void start_cancel(session::ClientSession& client);
   // What a cancel request has to know of the connection that it is about.
@@ -301,6 +306,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   struct Listing;
   std::deque<Listing> listings_;  // clients being listed, some per turn
   std::unique_ptr<ListenDesk> listen_desk_;
+  std::unique_ptr<PeerDesk> peer_desk_;
   stats::Tally errors_told_;    // of ours, by SQLSTATE
   stats::Tally server_errors_;  // of servers'
   std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> refused_logins_;

@@ -91,6 +91,12 @@ struct HbaInfo {
       error;  // not empty: the line cannot be used, and all before it but the place is empty
 };
 
+struct PeerInfo {
+  std::uint32_t peer_id = 0;
+  std::string host;
+  std::uint16_t port = 6432;
+};
+
 struct DnsHost {
   std::string hostname;
   Micros ttl_us = 0;  // what is left of it
@@ -110,6 +116,7 @@ struct ConsolePicture {
   std::vector<UserInfo> users;
   std::vector<ConfigRow> config;
   std::vector<DnsHost> dns_hosts;
+  std::vector<PeerInfo> peers;
   std::vector<HbaInfo> hba;
   std::vector<stats::PreparedRow> prepared;  // those parsed last, and only for SHOW PREPARED
   stats::PreparedBounds prepared_bounds;

@@ -32,9 +32,9 @@ Rows list_rows(const ConsolePicture& picture) {
   return {
       {cell("databases"), cell(picture.databases.size() + 1)},  // and the console
       {cell("users"), cell(picture.users.size())},
-      {cell("peers"), cell(0)},
+      {cell("peers"), cell(picture.peers.size())},
       {cell("pools"), cell(pool_rows(picture).size())},
-      {cell("peer_pools"), cell(0)},
+      {cell("peer_pools"), cell(picture.peers.size())},
       {cell("free_clients"), cell(0)},
       {cell("used_clients"), cell(counts.clients)},
       {cell("login_clients"), cell(counts.login_clients)},

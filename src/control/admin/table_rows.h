@@ -29,6 +29,10 @@ Rows database_rows(const ConsolePicture& picture);
 Rows user_rows(const ConsolePicture& picture);
 Rows config_rows(const ConsolePicture& picture);
 
+// table_peers.cc
+Rows peer_rows(const ConsolePicture& picture);
+Rows peer_pool_rows(const ConsolePicture& picture);
+
 // table_topology.cc
 Rows topology_rows(const ConsolePicture& picture);
 

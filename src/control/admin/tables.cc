@@ -62,9 +62,11 @@ RowsOf rows_of(Subject subject) {
       return version_rows;
     case Subject::kWaits:
       return wait_rows;
-    case Subject::kDnsZones:  // we follow names, not zones
-    case Subject::kPeers:     // one process has many workers; it needs no peers
+    case Subject::kPeers:
+      return peer_rows;
     case Subject::kPeerPools:
+      return peer_pool_rows;
+    case Subject::kDnsZones:  // we follow names, not zones
     case Subject::kHelp:
     case Subject::kFds:
       break;
