@@ -335,6 +335,7 @@ struct NameHash {
 struct Config {
   std::string path = {};     // the file given to load()
   std::int32_t workers = 0;  // 0: one per core
+  std::string network = "epoll";
   std::string user = {};     // whom root becomes; empty: nobody
   bool core_dumps = false;
   std::vector<Listener> listen = {};
