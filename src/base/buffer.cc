@@ -48,6 +48,17 @@ std::uint8_t* Buffer::reserve(BufferPool& pool, std::size_t count) {
   return block_.data + tail_;
 }
 
+void Buffer::prepend(BufferPool& pool, Bytes bytes) {
+  if (bytes.empty()) return;
+  BufferPool::Block larger = pool.take(bytes.size() + size());
+  std::memcpy(larger.data, bytes.data(), bytes.size());
+  if (!empty()) std::memcpy(larger.data + bytes.size(), block_.data + head_, size());
+  tail_ = bytes.size() + size();
+  head_ = 0;
+  if (block_.data != nullptr) pool.give(block_);
+  block_ = larger;
+}
+
 void Buffer::clear(BufferPool& pool) {
   if (block_.data != nullptr) pool.give(std::exchange(block_, {}));
   head_ = tail_ = 0;

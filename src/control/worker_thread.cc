@@ -2,12 +2,30 @@
 
 #include <csignal>
 #include <string>
+#include <string_view>
+
+#include "pgsaba/net/epoll_network.h"
+#include "pgsaba/net/uring_network.h"
 
 namespace pgsaba::control {
+namespace {
+
+Result<std::unique_ptr<net::Network>> open_network(std::string_view choice) {
+  if (choice == "io_uring") {
+    auto uring = net::UringNetwork::create();
+    if (!uring) return Error{"network: io_uring: " + uring.error().message, uring.error().hint};
+    return std::unique_ptr<net::Network>(std::move(*uring));
+  }
+  auto epoll = net::EpollNetwork::create();
+  if (!epoll) return epoll.error();
+  return std::unique_ptr<net::Network>(std::move(*epoll));
+}
+
+}  // namespace
 
 Result<std::unique_ptr<WorkerThread>> WorkerThread::create(
     std::size_t index, worker::Process& process, std::shared_ptr<const worker::Picture> picture) {
-  auto network = net::EpollNetwork::create();
+  auto network = open_network(picture->config->network);
   if (!network) return network.error();
   std::unique_ptr<WorkerThread> thread(new WorkerThread());
   thread->network_ = std::move(*network);

@@ -26,7 +26,7 @@ class WorkerThread {
   WorkerThread() = default;
   void run();
 
-  std::unique_ptr<net::EpollNetwork> network_;
+  std::unique_ptr<net::Network> network_;
   std::unique_ptr<worker::Worker> worker_;
   std::atomic<bool> stop_{false};
   std::thread thread_;

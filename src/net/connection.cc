@@ -112,6 +112,13 @@ Bytes Connection::send_plain(Bytes more) {
   return more.subspan(result.count - std::min(before, result.count));
 }
 
+void Connection::not_sent(int error, Bytes rest) {
+  if (broken_ || !open()) return;
+  if (error != 0) return write_failed();
+  writable_ = false;
+  (tls_ ? tls_->unsent : out_).prepend(turn_->buffers, rest);
+}
+
 void Connection::write_failed() {
   broken_ = true;
   out_.clear(turn_->buffers);
@@ -167,6 +174,7 @@ void Turn::step_all() {
 
 void Turn::flush_all() {
   while (!dirty.empty()) dirty.pop_front().flush();
+  network.submit();
 }
 
 void Turn::sweep() { dead.clear(); }

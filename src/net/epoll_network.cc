@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -58,7 +59,7 @@ bool unix_path_answers(const sockaddr_storage& where, socklen_t length) {
 
 }  // namespace
 
-Result<std::unique_ptr<EpollNetwork>> EpollNetwork::create() {
+Result<EpollNetwork::Descriptors> EpollNetwork::open_descriptors() {
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) return system_error("epoll_create1");
   const int event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -71,14 +72,19 @@ Result<std::unique_ptr<EpollNetwork>> EpollNetwork::create() {
   interest.events = EPOLLIN | EPOLLET;
   interest.data.ptr = nullptr;
   ::epoll_ctl(epoll, EPOLL_CTL_ADD, event, &interest);
-  const int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  return std::unique_ptr<EpollNetwork>(new EpollNetwork(epoll, event, spare));
+  return Descriptors{epoll, event, ::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+}
+
+Result<std::unique_ptr<EpollNetwork>> EpollNetwork::create() {
+  const Result<Descriptors> descriptors = open_descriptors();
+  if (!descriptors) return descriptors.error();
+  return std::unique_ptr<EpollNetwork>(new EpollNetwork(*descriptors));
 }
 
 EpollNetwork::~EpollNetwork() {
-  ::close(spare_);
-  ::close(event_);
-  ::close(epoll_);
+  ::close(descriptors_.spare);
+  ::close(descriptors_.event);
+  ::close(descriptors_.epoll);
 }
 
 IoResult EpollNetwork::receive(Socket socket, std::span<std::uint8_t> into) {
@@ -125,21 +131,22 @@ int EpollNetwork::connect_error(Socket socket) {
   return error;
 }
 
-void EpollNetwork::watch(Socket socket, Pollable& owner) {
-  epoll_event interest{};
-  interest.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  interest.data.ptr = &owner;
-  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &interest);
+void EpollNetwork::add(Socket socket, std::uint32_t interest, void* tag) {
+  epoll_event event{};
+  event.events = interest;
+  event.data.ptr = tag;
+  ::epoll_ctl(descriptors_.epoll, EPOLL_CTL_ADD, socket, &event);
 }
+
+void EpollNetwork::watch(Socket socket, Pollable& owner) { add(socket, kStream, &owner); }
 
 void EpollNetwork::watch_listener(Socket socket, Pollable& owner) {
-  epoll_event interest{};
-  interest.events = EPOLLIN | EPOLLEXCLUSIVE;
-  interest.data.ptr = &owner;
-  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &interest);
+  add(socket, kListener, &owner);
 }
 
-void EpollNetwork::unwatch(Socket socket) { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr); }
+void EpollNetwork::unwatch(Socket socket) {
+  ::epoll_ctl(descriptors_.epoll, EPOLL_CTL_DEL, socket, nullptr);
+}
 
 Socket EpollNetwork::accept(Socket listener, const SocketOptions& options) {
   sockaddr_storage peer{};
@@ -157,10 +164,10 @@ Socket EpollNetwork::accept(Socket listener, const SocketOptions& options) {
 // Without a descriptor a client could neither be served nor refused: it would stay in the
 // listener's queue, and the listener ready, for ever.
 void EpollNetwork::turn_away(Socket listener) {
-  ::close(spare_);
+  ::close(descriptors_.spare);
   const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (socket >= 0) ::close(socket);
-  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  descriptors_.spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   log::error("no file descriptor is left: a client was turned away; raise LimitNOFILE");
 }
 
@@ -202,26 +209,33 @@ void EpollNetwork::wait(Micros timeout_us) {
   std::array<epoll_event, kEventsPerWait> events;
   const auto timeout_ms =
       static_cast<int>(timeout_us <= 0 ? 0 : (timeout_us + kMillisecond - 1) / kMillisecond);
-  const int count = ::epoll_wait(epoll_, events.data(), kEventsPerWait, timeout_ms);
-  for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.ptr == nullptr) {
-      std::uint64_t ignored = 0;
-      [[maybe_unused]] const ssize_t drained = ::read(event_, &ignored, sizeof ignored);
-      continue;
-    }
-    const auto bits = event.events;
-    static_cast<Pollable*>(event.data.ptr)
-        ->ready({(bits & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
-                 (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
-                 (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
-                 (bits & (EPOLLHUP | EPOLLERR)) != 0});
+  const int count = ::epoll_wait(descriptors_.epoll, events.data(), kEventsPerWait, timeout_ms);
+  if (count <= 0) return;
+  const auto end =
+      std::remove_if(events.begin(), events.begin() + count,
+                     [](const epoll_event& event) { return event.data.ptr == nullptr; });
+  if (end != events.begin() + count) {
+    std::uint64_t ignored = 0;
+    [[maybe_unused]] const ssize_t drained = ::read(descriptors_.event, &ignored, sizeof ignored);
   }
+  report({events.begin(), end});
+}
+
+void EpollNetwork::report(std::span<const epoll_event> events) {
+  for (const epoll_event& event : events)
+    tell(*static_cast<Pollable*>(event.data.ptr), event.events);
+}
+
+void EpollNetwork::tell(Pollable& owner, std::uint32_t bits) {
+  owner.ready({(bits & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
+               (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
+               (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
+               (bits & (EPOLLHUP | EPOLLERR)) != 0});
 }
 
 void EpollNetwork::wake() {
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(event_, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(descriptors_.event, &one, sizeof one);
 }
 
 Result<Socket> listen_on(const Address& address, int backlog, bool shared) {

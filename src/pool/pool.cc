@@ -181,6 +181,7 @@ void Pool::lend_to_starving() {
         waiters_.empty() && (idle_.size() > 1 || servers_at(Place::kLent).empty());
     if (!starving && !to_spare) continue;
     ServerConnection& server = idle_.back();
+    if (server.readable()) return;  // what it says is heard here
     idle_.remove(server);
     auto owned = std::move(owned_.extract(&server).mapped());
     publish();

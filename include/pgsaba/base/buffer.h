@@ -54,6 +54,8 @@ class Buffer {
     std::memcpy(reserve(pool, bytes.size()), bytes.data(), bytes.size());
     tail_ += bytes.size();
   }
+  // Before all that is here; copies it.
+  void prepend(BufferPool& pool, Bytes bytes);
   // Room for `count` bytes behind the last one; `commit` makes them part of the buffer.
   std::uint8_t* reserve(BufferPool& pool, std::size_t count);
   void commit(std::size_t count) { tail_ += count; }

@@ -46,6 +46,7 @@ class Connection : public Pollable {
   void close();
 
   void ready(SocketReadiness readiness) final;
+  void not_sent(int error, Bytes rest) final;
 
   // Asks for a `step` in this turn or the next.
   void schedule();

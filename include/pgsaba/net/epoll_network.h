@@ -4,13 +4,16 @@
 // beside the two system calls that changing the interest would.)
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <memory>
+#include <span>
 
 #include "pgsaba/net/network.h"
 
 namespace pgsaba::net {
 
-class EpollNetwork final : public Network {
+class EpollNetwork : public Network {
  public:
   static Result<std::unique_ptr<EpollNetwork>> create();
   ~EpollNetwork() override;
@@ -31,13 +34,27 @@ class EpollNetwork final : public Network {
   void wait(Micros timeout_us) override;
   void wake() override;
 
+ protected:
+  struct Descriptors {
+    int epoll;
+    int event;  // eventfd(2): `wake` makes it readable
+    int spare;  // given up to turn a client away when no descriptor is left
+  };
+  static Result<Descriptors> open_descriptors();
+  explicit EpollNetwork(Descriptors descriptors) : descriptors_(descriptors) {}
+
+  // `tag` comes back in the events that `report` gets.
+  void add(Socket socket, std::uint32_t interest, void* tag);
+  virtual void report(std::span<const epoll_event> events);
+  static void tell(Pollable& owner, std::uint32_t bits);
+
+  static constexpr std::uint32_t kStream = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  static constexpr std::uint32_t kListener = EPOLLIN | EPOLLEXCLUSIVE;
+
  private:
-  EpollNetwork(int epoll, int event, int spare) : epoll_(epoll), event_(event), spare_(spare) {}
   void turn_away(Socket listener);
 
-  int epoll_;
-  int event_;  // eventfd(2): `wake` makes it readable
-  int spare_;  // given up to turn a client away when no descriptor is left
+  Descriptors descriptors_;
 };
 
 // Puts `socket` into listening state; a Unix path is unlinked first if nobody answers on it.

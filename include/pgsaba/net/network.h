@@ -31,6 +31,9 @@ class Pollable {
  public:
   virtual ~Pollable() = default;
   virtual void ready(SocketReadiness readiness) = 0;
+  // Of what a `send` of this turn accepted, the kernel refused this end, or all of it with an
+  // errno.
+  virtual void not_sent([[maybe_unused]] int error, [[maybe_unused]] Bytes rest) {}
 };
 
 struct IoResult {
@@ -54,8 +57,10 @@ class Network {
   virtual ~Network() = default;
 
   virtual IoResult receive(Socket socket, std::span<std::uint8_t> into) = 0;
-  // Sends `first`, then `second`, in one system call.
+  // Sends `first`, then `second`, in one system call; a network may keep them until `submit`.
   virtual IoResult send(Socket socket, Bytes first, Bytes second) = 0;
+  // What was sent is with the kernel when this returns, but for what `not_sent` was told.
+  virtual void submit() {}
 
   // Begins to connect; the socket becomes writable when that is decided.
   virtual Result<Socket> connect(const Address& address, const SocketOptions& options) = 0;
