@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
+
+#include "pgsaba/base/log.h"
 
 namespace pgsaba::net {
 namespace {
@@ -58,7 +61,10 @@ struct UringNetwork::Ring {
       ::io_uring_cq_advance(&ring, here);
       seen += here;
       // Entries stay in the queue if the kernel has no memory for them: they are tried again.
-      assert(status >= 0 || status == -EINTR || status == -EAGAIN || status == -EBUSY);
+      if (status >= 0 || status == -EINTR || status == -EAGAIN || status == -EBUSY) continue;
+      log::error("io_uring_enter: {}; nothing can be read or sent any more",
+                 std::strerror(-status));
+      std::abort();
     }
   }
 };
