@@ -347,7 +347,7 @@ struct Config {
   std::string path = {};     // the file given to load()
   std::int32_t workers = 0;  // 0: one per core
   std::string network = "epoll";
-  std::string user = {};     // whom root becomes; empty: nobody
+  std::string user = {};  // whom root becomes; empty: nobody
   bool core_dumps = false;
   bool reuse_port = false;  // other processes listen on the same TCP ports
   std::uint32_t peer_id = 0;
