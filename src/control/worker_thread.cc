@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <string>
-#include <string_view>
 
 #include "pgsaba/net/epoll_network.h"
 #include "pgsaba/net/uring_network.h"
@@ -10,8 +9,8 @@
 namespace pgsaba::control {
 namespace {
 
-Result<std::unique_ptr<net::Network>> open_network(std::string_view choice) {
-  if (choice == "io_uring") {
+Result<std::unique_ptr<net::Network>> open_network(config::NetworkKind kind) {
+  if (kind == config::NetworkKind::kUring) {
     auto uring = net::UringNetwork::create();
     if (!uring) return Error{"network: io_uring: " + uring.error().message, uring.error().hint};
     return std::unique_ptr<net::Network>(std::move(*uring));

@@ -78,9 +78,12 @@ TEST_CASE("every row is complete and reads and writes its own member") {
       CHECK_FALSE(setting.help.empty());
       CHECK(setting.minimum <= setting.maximum);
       CHECK((setting.kind == Kind::kChoice) == !setting.choices.empty());
+      // A choice is held as its number: a member of another type would never be written.
+      const Value by_default = setting.access.load(section.defaults);
+      if (setting.kind == Kind::kChoice)
+        CHECK_FALSE(std::holds_alternative<std::string>(by_default));
       if (!is_global(section)) continue;
-      const Value initial = setting.access.load(section.defaults);
-      const Value other = other_value(setting, initial);
+      const Value other = other_value(setting, by_default);
       Config config;
       setting.access.store(&config, other);
       CHECK(setting.access.load(&config) == other);
