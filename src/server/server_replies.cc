@@ -226,8 +226,10 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
   const bool of_ours = verdict.action == Pipeline::Action::kSwallow && !asked;
   if (error.fatal() || of_ours || verdict.action == Pipeline::Action::kUnexpected) {
     // Its word on a client that broke the protocol is for the client; so is the end that follows.
+    // PgBouncer says 08P01 of whatever goes wrong behind it; only PostgreSQL names a routine.
     last_error_told_ = verdict.action == Pipeline::Action::kForward && state_ == State::kLent &&
-                       error.sqlstate == wire::sqlstate::kProtocolViolation && piece.complete;
+                       error.sqlstate == wire::sqlstate::kProtocolViolation &&
+                       !error.routine.empty() && piece.complete;
     if (last_error_told_) run.end += piece.bytes.size();
     if (holder_ != nullptr && holder_->may_run_elsewhere()) run.begin = run.end;
     pass_on(run);

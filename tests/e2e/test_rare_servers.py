@@ -248,6 +248,23 @@ def test_errors_of_any_shape_pass_as_they_are(before_fake, body):
     assert len(fake.connections) == 1
 
 
+def test_a_pooler_that_lost_its_server_does_not_end_our_client(before_fake):
+    """PgBouncer lets us in, and says 08P01 when it finds that it has no server for the query."""
+    def pooler(connection):
+        connection.welcome()
+        if len(fake.connections) > 1:
+            return connection.serve()
+        connection.query()
+        connection.send(error("08P01", "server login has been failing, try again later", "FATAL"))
+
+    pgsaba, fake = before_fake(pooler, changes=one_pool())
+    with pgsaba.connect() as client:
+        frames = client.query("insert into t values (1)")
+        assert tags(frames) == b"EZ" and code(frames[0])[:2] == "08"
+        assert m.error_fields(frames[0])["S"] == "ERROR"
+        assert client.value("select two") == "select two"
+
+
 # Lifetime
 
 
