@@ -110,6 +110,7 @@ def test_a_watchdog_of_another_process_is_not_fed(start_under, manager):
     assert manager.next()["READY"] == "1"
     daemon.send_signal(signal.SIGTERM)
     assert "STOPPING" in manager.next()
+    assert daemon.wait() == 0
 
 
 def test_sockets_that_are_passed_on_are_served(pgsaba_binary, directory, cluster):

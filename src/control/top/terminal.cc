@@ -20,6 +20,8 @@ constexpr std::string_view kRestOfLine = "\x1b[K";
 constexpr std::string_view kRestOfScreen = "\x1b[J";
 constexpr std::string_view kPlainAgain = "\x1b[0m";
 
+constexpr int kEnds[] = {SIGINT, SIGTERM, SIGHUP};
+
 volatile std::sig_atomic_t asked_to_end = 0;
 
 void write_all(std::string_view text) {
@@ -52,12 +54,24 @@ void on_signal(int number, void (*handler)(int)) {
   ::sigaction(number, &action, nullptr);
 }
 
+// A signal that came before this ends the wait as well: nobody waits for an interval to end then.
+int poll_or_signal(pollfd& keys, Micros time) {
+  sigset_t ends;
+  sigset_t before;
+  ::sigemptyset(&ends);
+  for (const int number : kEnds) ::sigaddset(&ends, number);
+  ::pthread_sigmask(SIG_BLOCK, &ends, &before);
+  const timespec limit{time / kSecond, time % kSecond * 1'000};
+  const int ready = asked_to_end != 0 ? 0 : ::ppoll(&keys, 1, &limit, &before);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return ready;
+}
+
 }  // namespace
 
 Terminal::Terminal() {
   asked_to_end = 0;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP})
-    on_signal(number, [](int) { asked_to_end = 1; });
+  for (const int number : kEnds) on_signal(number, [](int) { asked_to_end = 1; });
   on_signal(SIGWINCH, [](int) {});  // ends the wait
   is_keyboard_ = ::tcgetattr(STDIN_FILENO, &before_) == 0;
   if (is_keyboard_) {
@@ -94,7 +108,7 @@ void Terminal::show(const std::vector<Line>& lines) {
 
 Wish Terminal::wait(Micros time) {
   pollfd keys{is_keyboard_ ? STDIN_FILENO : -1, POLLIN, 0};
-  const int ready = ::poll(&keys, 1, static_cast<int>(time / kMillisecond));
+  const int ready = poll_or_signal(keys, time);
   if (asked_to_end != 0) return Wish::kQuit;
   if (ready == 0) return Wish::kRefresh;
   if (ready < 0) return Wish::kNone;
