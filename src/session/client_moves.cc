@@ -55,6 +55,8 @@ std::vector<std::string> with_move_channel(std::vector<std::string> channels) {
 bool ClientSession::may_move() const {
   const bool at_rest = state_ == State::kIdle || state_ == State::kBegun;
   if (!at_rest || stays_ || leaving_ || account_ == nullptr || relay_) return false;
+  // Inside a transaction it is told nothing: what it heard on the way would be told by nobody.
+  if (state_ == State::kBegun && listening_) return false;
   const bool plain = tls() == nullptr && !shakes_hands();
   const bool quiet = !has_carry() && sent_all() && !broken() && !ended() && !hung_up();
   if (!plain || !quiet || !reader_.at_boundary() || body_ == Body::kGather) return false;
@@ -216,6 +218,7 @@ bool ClientSession::heard_mark(Bytes frame) {
   if (!mark) return state_ == State::kLeaving && move_->heard && move_->taken;
   if (std::exchange(move_->heard, true)) return true;
   if (state_ == State::kLeaving) {
+    deliver_notifications();  // what had to wait because it reads slowly
     host_.may_leave(*this);
   } else {
     listening_->waiting.clear();

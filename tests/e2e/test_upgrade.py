@@ -222,30 +222,83 @@ def test_a_chain_of_processes(daemon):
 # ---- notifications -----------------------------------------------------------------------------
 
 
-def test_every_notification_comes_once(daemon, cluster):
-    """One that is numbered after the other, all the time, while processes take over."""
+class Notifier:
+    """Numbers that are notified one after the other, all the time, until `with` ends."""
+
+    def __init__(self, cluster):
+        self.sent = 0
+        self._where = cluster.host, cluster.port
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        with RawClient(self._where) as direct:
+            while not self._stop.is_set():
+                self.sent += 1
+                direct.query(f"notify numbers, '{self.sent}'")
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+
+def listeners_of(daemon):
     listeners = [daemon.connect() for _ in range(8)]
     for listener in listeners:
         listener.query("listen numbers")
-    stop, sent = threading.Event(), [0]
+    return listeners
 
-    def notify():
-        with RawClient((cluster.host, cluster.port)) as direct:
-            while not stop.is_set():
-                sent[0] += 1
-                direct.query(f"notify numbers, '{sent[0]}'")
 
-    thread = threading.Thread(target=notify)
-    thread.start()
-    for _ in range(3):
-        assert ended(daemon.upgrade())
-    stop.set()
-    thread.join()
-    assert sent[0] > 20
+def numbers(frames):
+    return [int(frame.body[4:].split(b"\0")[1]) for frame in frames if frame.tag == b"A"]
+
+
+def test_every_notification_comes_once(daemon, cluster):
+    listeners = listeners_of(daemon)
+    with Notifier(cluster) as notifier:
+        for _ in range(3):
+            assert ended(daemon.upgrade())
+    assert notifier.sent > 20
     for listener in listeners:
-        heard = [frame.body[4:].split(b"\0")[:2] for frame in listener.read_until(b"A", sent[0])]
-        assert heard == [[b"numbers", str(n).encode()] for n in range(1, sent[0] + 1)]
+        heard = numbers(listener.read_until(b"A", notifier.sent))
+        assert heard == list(range(1, notifier.sent + 1))
         assert listener.is_silent(0.05)
+
+
+def test_what_comes_inside_a_transaction_is_told_behind_it(daemon, cluster):
+    """Also if no server has heard of that transaction, when its client could move."""
+    listeners = listeners_of(daemon)
+    stop, told, broken = threading.Event(), {}, []
+
+    def go_on(listener):
+        frames = []
+        try:
+            while not stop.is_set():
+                for sql in ("begin", "commit"):
+                    listener.send(m.query(sql))
+                    frames += listener.read_until_ready()
+        except Exception as error:  # shown at the end
+            broken.append(error)
+        told[listener] = frames
+
+    threads = [threading.Thread(target=go_on, args=(listener,)) for listener in listeners]
+    with Notifier(cluster) as notifier:
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            assert ended(daemon.upgrade())
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not broken
+    for listener in listeners:
+        heard = numbers(told[listener])
+        frames = listener.read_until(b"A", notifier.sent - len(heard))
+        assert heard + numbers(frames) == list(range(1, notifier.sent + 1))
 
 
 # ---- the new process ends ----------------------------------------------------------------------
