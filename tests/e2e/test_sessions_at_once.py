@@ -7,6 +7,7 @@ import threading
 import psycopg
 import pytest
 from harness.client import ServerError
+from harness.processes import wait_until
 from harness.session_cases import Conversation, differences
 from session_limits import SOILS, differing_steps
 from session_scripts import ALONE, CASES
@@ -54,6 +55,14 @@ class Crowd:
             self.results[number, name] = done
 
 
+def knows_functions(daemon, database):
+    """Whether it has found in the catalogue what asks for a session's own sequences: it pins then."""
+    with daemon.connect(database=database) as client:
+        for function in ("draw()", "drawn_last()", "draw()"):
+            client.query(f"select {function}")
+        return any(row["database"] == database for row in daemon.admin("show pins"))
+
+
 @pytest.mark.timeout(300)
 def test_many_at_once(prepared_cluster, start_pgsaba):
     """Sixteen clients, each of which may pin a server. Other clients' values are their only dirt."""
@@ -65,6 +74,8 @@ def test_many_at_once(prepared_cluster, start_pgsaba):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     expected = Crowd((prepared_cluster.host, prepared_cluster.port), prepared_cluster, seed, 30).run()
+    for database in POOLS:
+        wait_until(lambda: knows_functions(daemon, database), 20, f"a look at {database}")
     found = Crowd(daemon.where, prepared_cluster, seed, 30).run()
     different = {f"{name} of client {number}": explain(expected[number, name], one, CASES[name],
                                                        differing_steps(name))
