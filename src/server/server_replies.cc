@@ -153,8 +153,10 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
     run.end += wire::whole_frames(run.input.subspan(run.end), piece.tag);
     return;
   }
-  if (piece.tag == 'N' && farewell(piece) && holder_ != nullptr && holder_->may_run_elsewhere())
+  if (piece.tag == 'N' && farewell(piece) && holder_ != nullptr && holder_->may_run_elsewhere()) {
+    run.begin = run.end;  // with it comes what the server had not sent yet of an answer
     return swallow(run, piece);
+  }
   if (piece.tag == 'A' && holder_ != nullptr && piece.complete &&
       !holder_->wants_notification(wire::read_channel(piece.body())))
     return swallow(run, piece);

@@ -53,6 +53,31 @@ def test_it_dies_and_comes_back(group, daemon, way):
     assert readers.errors == []
 
 
+@pytest.mark.parametrize("extended", [False, True], ids=["simple", "extended"])
+def test_it_says_goodbye_in_the_middle_of_an_answer(group, daemon, extended):
+    """Stopped at once, a server sends what it has of the answer before its last words."""
+    read = "select i, pg_sleep(2 * (i - 1)) from generate_series(1, 2) i"
+    with daemon.connect(timeout=60) as client:
+        assert client.value("select count(*) from r") == "100"
+        if extended:
+            client.send(m.parse("", read), m.bind(), m.execute(), m.sync())
+        else:
+            client.send(m.query(read))
+        question = ("select count(*) from pg_stat_activity where query like '%pg_sleep(2 *%' and "
+                    "wait_event = 'PgSleep'")
+        wait_until(lambda: any(standby.value(question) for standby in group.standbys), 20, "it")
+        left = next(standby for standby in group.standbys if standby.value(question))
+        left.stop("immediate")
+        try:
+            frames = client.read_until_ready()
+            assert codes(frames) == []
+            rows = [m.row_values(frame)[0] for frame in frames if frame.tag == b"D"]
+            assert rows == [b"1", b"2"]
+        finally:
+            left.start()
+        wait_for_reads_on(left, daemon)
+
+
 def test_both_die(group, daemon):
     with Readers(daemon, 16) as readers:
         wait_until(readers.all_go_on(), 60, "reads")
