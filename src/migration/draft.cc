@@ -88,17 +88,26 @@ bool Draft::has(const std::string& section, const std::string& key) const {
   return false;
 }
 
+void Draft::write_section(const std::string& name, const std::vector<Line>& lines,
+                          std::string& out) {
+  out += name.empty() ? "\n" : "\n" + name + ":\n";
+  const std::string_view indent = name.empty() ? "" : "  ";
+  for (const Line& line : lines) {
+    out += indent;
+    out += line.text + (line.from.empty() ? "" : "  # " + line.from) + "\n";
+  }
+}
+
 Migrated Draft::finish(std::string userlist) const {
   std::string out = head_;
   if (!warnings_.empty()) {
     out += "#\n# Look at these before you use it:\n";
     for (const std::string& warning : warnings_) write_wrapped(warning, "#  ", out);
   }
-  for (const auto& [name, lines] : sections_) {
-    out += "\n" + name + ":\n";
-    for (const Line& line : lines)
-      out += "  " + line.text + (line.from.empty() ? "" : "  # " + line.from) + "\n";
-  }
+  for (const auto& [name, lines] : sections_)
+    if (name.empty()) write_section(name, lines, out);
+  for (const auto& [name, lines] : sections_)
+    if (!name.empty()) write_section(name, lines, out);
   if (!notes_.empty()) out += "\n# What is not taken over as it was, and why:\n";
   for (const auto& [origin, why] : notes_) {
     out += "#\n# " + origin.place + ": " + origin.line + "\n";

@@ -43,7 +43,8 @@ class Draft {
  public:
   explicit Draft(std::string head) : head_(std::move(head)) {}
 
-  // A setting that has one value; `value` is YAML already. The last one counts.
+  // A setting that has one value; `value` is YAML already. The last one counts. The section "" is
+  // the top level.
   void set(const std::string& section, const std::string& key, std::string value,
            const std::string& from);
   // A whole line of a section, indented by two.
@@ -66,6 +67,8 @@ class Draft {
   std::vector<std::pair<Origin, std::string>> notes_;
   std::vector<std::string> warnings_;
 
+  static void write_section(const std::string& name, const std::vector<Line>& lines,
+                            std::string& out);
   std::vector<Line>& lines_of(const std::string& section);
 };
 

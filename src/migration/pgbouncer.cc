@@ -6,6 +6,7 @@
 #include <set>
 
 #include "migration/pgbouncer_values.h"
+#include "pgsaba/config/config.h"
 
 namespace pgsaba::migration {
 namespace {
@@ -51,6 +52,7 @@ Result<Migrated> PgbouncerMigration::run(const std::vector<IniLine>& lines) {
     if (Status written = write_setting(setting, found->second); !written.ok())
       return written.error();
   }
+  write_peers();
   write_users();
   finish_login();
   return draft_.finish();
@@ -61,10 +63,7 @@ Result<Migrated> PgbouncerMigration::run(const std::vector<IniLine>& lines) {
 Status PgbouncerMigration::take(const IniLine& line) {
   if (line.section == "databases") return take_database(line);
   if (line.section == "users") return take_user(line);
-  if (line.section == "peers") {
-    draft_.note(origin_of(line), find_setting("peer_id")->remark);
-    return done();
-  }
+  if (line.section == "peers") return take_peer(line);
   if (line.section != "pgbouncer")
     return Error{"there is no section [" + line.section + "] (" + line.place() + ")",
                  "PgBouncer refuses it, too"};
@@ -83,18 +82,35 @@ Status PgbouncerMigration::take(const IniLine& line) {
 Status PgbouncerMigration::take_database(const IniLine& line) {
   auto pairs = read_pairs(line.value);
   if (!pairs) return Error{pairs.error().message + " (" + line.place() + ")", pairs.error().hint};
-  Database database{line, {}};
+  Entry database{line, {}};
   for (auto& [key, value] : *pairs) database.values[key] = std::move(value);
   const auto wish = database.values.find("target_session_attrs");
   if (wish != database.values.end() && !kTargets.contains(wish->second))
     return Error{"no such target_session_attrs: " + wish->second + " (" + line.place() + ")",
                  "any, primary, standby, read-write or read-only"};
-  std::erase_if(databases_, [&](const Database& known) {
+  std::erase_if(databases_, [&](const Entry& known) {
     if (known.line.key != line.key) return false;
     draft_.note(origin_of(known.line), "set again in " + line.place() + ", which counts.");
     return true;
   });
   databases_.push_back(std::move(database));
+  return done();
+}
+
+Status PgbouncerMigration::take_peer(const IniLine& line) {
+  auto pairs = read_pairs(line.value);
+  if (!pairs) return Error{pairs.error().message + " (" + line.place() + ")", pairs.error().hint};
+  if (!read_peer_id(line.key))
+    return Error{"'" + line.key + "' is no peer_id (" + line.place() + ")",
+                 "PgBouncer takes 1 to 16383"};
+  Entry peer{line, {}};
+  for (auto& [key, value] : *pairs) peer.values[key] = std::move(value);
+  std::erase_if(peers_, [&](const Entry& known) {
+    if (read_peer_id(known.line.key) != read_peer_id(line.key)) return false;
+    draft_.note(origin_of(known.line), "set again in " + line.place() + ", which counts.");
+    return true;
+  });
+  peers_.push_back(std::move(peer));
   return done();
 }
 
@@ -146,7 +162,8 @@ Status PgbouncerMigration::write_setting(const Counterpart& setting, const IniLi
   // Listeners and clusters have been written.
   if (setting.target.find('[') != std::string_view::npos || setting.target.starts_with("clusters."))
     return done();
-  const std::string section(setting.target.substr(0, setting.target.find('.')));
+  const std::size_t dot = setting.target.find('.');
+  const std::string section(setting.target.substr(0, dot == std::string::npos ? 0 : dot));
   const Translated value = translate(setting, line, path_);
   if (!value.error.empty()) return Error{value.error + " (" + line.place() + ")"};
   if (!value.note.empty()) draft_.note(origin_of(line), value.note);
@@ -183,6 +200,45 @@ void PgbouncerMigration::write_listeners() {
   if (const std::string group = value_of("unix_socket_group"); !group.empty())
     unix.add("group", scalar(group));
   draft_.add("listen", "- " + unix.text(), place("unix_socket_dir"));
+}
+
+// Without a peer_id PgBouncer does not look at [peers].
+void PgbouncerMigration::write_peers() {
+  const std::string own = value_of("peer_id");
+  if (!read_peer_id(own)) {
+    for (const Entry& peer : peers_)
+      draft_.note(origin_of(peer.line), "peer_id is 0: there are no peers, there as here.");
+    return;
+  }
+  for (const Entry& peer : peers_) {
+    const auto id = read_peer_id(peer.line.key);
+    if (*id > config::kMostPeers) {
+      draft_.note(origin_of(peer.line), find_setting("peer_id")->remark);
+      continue;
+    }
+    draft_.add("peers", std::to_string(*id) + ": " + peer_map(peer).text(), peer.line.place());
+  }
+  if (!peers_.empty())
+    draft_.warn("peers: all of them have to be pgsaba, for PgBouncer knows no key of another");
+}
+
+FlowMap PgbouncerMigration::peer_map(const Entry& peer) {
+  FlowMap map;
+  for (const auto& [key, value] : peer.values) {
+    if (key == "host" || key == "port") {
+      map.add(key, scalar(value));
+    } else {
+      draft_.note(
+          {peer.line.place(), peer.line.key + ": " + key + "=" + value},
+          key == "pool_size"
+              ? "a bounded number of cancel requests is forwarded at once, whoever the peer."
+              : "PgBouncer has no such setting for peers, up to version 1.25.");
+    }
+  }
+  // A peer that names nothing of a place is where PgBouncer listens by default.
+  if (!peer.values.contains("host")) map.add("host", scalar(value_of("unix_socket_dir")));
+  if (!peer.values.contains("port")) map.add("port", "6432");
+  return map;
 }
 
 void PgbouncerMigration::write_users() {

@@ -27,14 +27,14 @@ bool PgbouncerMigration::asks_for_standby(const Values& values) {
   return wish != values.end() && (wish->second == "standby" || wish->second == "read-only");
 }
 
-std::string PgbouncerMigration::where(const Database& database) const {
+std::string PgbouncerMigration::where(const Entry& database) const {
   const auto host = database.values.find("host");
   const auto port = database.values.find("port");
   return (host == database.values.end() ? value_of("unix_socket_dir") : host->second) + "|" +
          (port == database.values.end() ? "5432" : port->second);
 }
 
-std::string PgbouncerMigration::server_list(const Database& database, bool& several) const {
+std::string PgbouncerMigration::server_list(const Entry& database, bool& several) const {
   const std::string place = where(database);
   const auto hosts = split_list(place.substr(0, place.rfind('|')));
   const auto ports = split_list(place.substr(place.rfind('|') + 1));
@@ -69,12 +69,12 @@ FlowMap PgbouncerMigration::cluster_tls() {
 void PgbouncerMigration::write_clusters() {
   std::set<std::string> taken;
   std::set<std::string> places;
-  for (const Database& database : databases_) places.insert(where(database));
+  for (const Entry& database : databases_) places.insert(where(database));
   const std::string tls = databases_.empty() ? "" : cluster_tls().text();
   std::string tls_from;
   if (const auto mode = settings_.find("server_tls_sslmode"); mode != settings_.end())
     tls_from = mode->second.place();
-  for (const Database& database : databases_) {
+  for (const Entry& database : databases_) {
     const std::string place = where(database);
     if (clusters_.contains(place)) continue;
     const std::string host = place.substr(0, place.rfind('|'));
@@ -89,7 +89,7 @@ void PgbouncerMigration::write_clusters() {
     const bool unix_socket = host.starts_with('/') || host.starts_with('@');
     if (!unix_socket)
       draft_.add("clusters", "  tls: " + tls, tls_from.empty() ? "PgBouncer's default" : tls_from);
-    const bool roles_matter = std::ranges::any_of(databases_, [&](const Database& other) {
+    const bool roles_matter = std::ranges::any_of(databases_, [&](const Entry& other) {
       return where(other) == place && asks_for_standby(other.values);
     });
     if (several || roles_matter) write_monitor(database, name);
@@ -97,7 +97,7 @@ void PgbouncerMigration::write_clusters() {
 }
 
 // Of several servers, and of one that is to be a standby, somebody has to find out the roles.
-void PgbouncerMigration::write_monitor(const Database& database, const std::string& cluster) {
+void PgbouncerMigration::write_monitor(const Entry& database, const std::string& cluster) {
   const auto user = database.values.find("user");
   const auto password = database.values.find("password");
   const bool known = user != database.values.end() && password != database.values.end();

@@ -46,11 +46,11 @@ std::string_view reason_against(std::string_view key) {
 }  // namespace
 
 void PgbouncerMigration::write_databases() {
-  for (const Database& database : databases_) write_database(database);
+  for (const Entry& database : databases_) write_database(database);
   if (databases_.empty()) draft_.warn("there are no databases");
 }
 
-void PgbouncerMigration::write_database(const Database& database) {
+void PgbouncerMigration::write_database(const Entry& database) {
   FlowMap map;
   map.add("cluster", scalar(clusters_[where(database)]));
   const bool forced = database.values.contains("user");

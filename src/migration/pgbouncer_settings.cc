@@ -87,10 +87,7 @@ constexpr std::array kSettings = {
     Counterpart{"max_user_client_connections", "0", "limits.max_user_client_connections", ""},
     Counterpart{"max_user_connections", "0", "pool.max_user_connections", ""},
     Counterpart{"min_pool_size", "0", "pool.min_pool_size", ""},
-    Counterpart{
-        "peer_id", "0", "",
-        "one process serves with all cores, and knows all of its cancel keys. For several of them "
-        "write peer_id and peers by hand: ids go from 1 to 127, and a peer cannot be a PgBouncer."},
+    Counterpart{"peer_id", "0", "peer_id", "ids go from 1 to 127."},
     Counterpart{"pidfile", "", "", "systemd knows the process: systemctl show -p MainPID pgsaba."},
     Counterpart{"pkt_buf", "4096", "", kBuffers},
     Counterpart{"pool_idle_timeout", "0", "",
@@ -128,10 +125,7 @@ constexpr std::array kSettings = {
     Counterpart{"server_tls_protocols", "secure", "clusters.*.tls.minimum_version", kProtocols},
     Counterpart{"server_tls_sslmode", "prefer", "clusters.*.tls.mode", ""},
     Counterpart{"service_name", "pgbouncer", "", "there is no Windows service."},
-    Counterpart{
-        "so_reuseport", "0", "",
-        "one process serves with all cores (workers), so that several need not share a port. Where "
-        "they shall all the same, write reuse_port, peer_id and peers."},
+    Counterpart{"so_reuseport", "0", "reuse_port", ""},
     Counterpart{"stats_period", "60", "log.stats_period", ""},
     Counterpart{"stats_users", "", "admin.stats_users", ""},
     Counterpart{"suspend_timeout", "10", "",

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "migration/draft.h"
+#include "pgsaba/config/config.h"
 
 namespace pgsaba::migration {
 namespace {
@@ -16,7 +17,8 @@ namespace {
 constexpr long long kMaxMessage = 2'147'483'647;
 
 const std::set<std::string_view> kBooleans = {
-    "log_connections", "log_disconnections", "log_pooler_errors", "log_stats", "server_round_robin",
+    "log_connections", "log_disconnections", "log_pooler_errors",
+    "log_stats",       "server_round_robin", "so_reuseport",
     "syslog",          "tcp_keepalive"};
 const std::set<std::string_view> kIntegers = {
     "default_pool_size",       "listen_backlog",
@@ -136,6 +138,13 @@ Translated number(const Counterpart& setting, const std::string& key, const std:
   if (!read) return {{}, {}, {}, error};
   if (setting.name == "application_name_add_host")
     return *read == 0 ? Translated{} : one(key, "add_host");
+  if (setting.name == "peer_id" && *read > config::kMostPeers) {
+    Translated result;
+    result.note = setting.remark;
+    result.warnings.push_back("peer_id = " + value + ": choose one from 1 to " +
+                              std::to_string(config::kMostPeers));
+    return result;
+  }
   if (setting.name == "verbose") return *read > 0 ? one(key, "debug") : Translated{};
   if (setting.name == "tcp_user_timeout")
     return one(key, *read == 0 ? "0" : std::to_string(*read) + "ms");
@@ -147,7 +156,8 @@ Translated number(const Counterpart& setting, const std::string& key, const std:
 
 bool is_number(std::string_view name) {
   return kIntegers.contains(name) || kBooleans.contains(name) ||
-         name == "application_name_add_host" || name == "verbose" || name == "tcp_user_timeout";
+         name == "application_name_add_host" || name == "peer_id" || name == "verbose" ||
+         name == "tcp_user_timeout";
 }
 
 }  // namespace
@@ -158,6 +168,13 @@ std::string octal(std::string_view text) {
   const auto [end, problem] =
       std::to_chars(digits, digits + sizeof digits, value.value_or(0777), 8);
   return "0" + std::string(digits, problem == std::errc{} ? end : digits);
+}
+
+std::optional<std::uint32_t> read_peer_id(const std::string& text) {
+  constexpr long long kMost = 16'383;
+  const auto value = integer(text);
+  if (!value || *value < 1 || *value > kMost) return std::nullopt;
+  return static_cast<std::uint32_t>(*value);
 }
 
 Translated translate(const Counterpart& setting, const IniLine& line, const std::string& ini) {

@@ -1,6 +1,8 @@
 // Values in PgBouncer's notation in that of ours. Pure.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,5 +24,8 @@ struct Translated {
 Translated translate(const Counterpart& setting, const IniLine& line, const std::string& ini);
 
 std::string octal(std::string_view text);
+
+// As PgBouncer takes it: 1 to 16383.
+std::optional<std::uint32_t> read_peer_id(const std::string& text);
 
 }  // namespace pgsaba::migration

@@ -15,6 +15,7 @@ from harness.processes import free_port, server_user, spawn, wait_until
 
 CORPUS = Path(__file__).with_name("import")
 INI = sorted(path.name for path in CORPUS.glob("*.ini"))
+JUDGED = [name for name in INI if name != "peers.ini"]  # version 1.18 knows of none
 OTHERS = ["makara.yml", "rails.yml", "address.yml", "pgpool.conf"]
 PGBOUNCER = "/usr/sbin/pgbouncer"
 
@@ -181,7 +182,7 @@ DIFFERENT = {
 }
 
 
-@pytest.mark.parametrize("name", INI)
+@pytest.mark.parametrize("name", JUDGED)
 def test_pgbouncer_reads_the_same_out_of_it(serve, bouncer, name):
     theirs = bouncer(name)
     daemon, made = serve(name)

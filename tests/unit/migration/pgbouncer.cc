@@ -107,6 +107,31 @@ TEST_CASE("values in their notation") {
   CHECK(has(yaml_of("auth_file = u.txt"), "file: /etc/u.txt"));
 }
 
+TEST_CASE("processes that share a port, and their peers") {
+  const std::string yaml = yaml_of(
+      "so_reuseport = 1\npeer_id = 2\n[peers]\n1 = host=/run/one\n2 = host=10.0.0.2 port=6433 "
+      "pool_size=5\n200 = host=c\n");
+  CHECK(has(yaml, "\nreuse_port: true  # p.ini:4\n"));
+  CHECK(has(yaml, "\npeer_id: 2  # p.ini:5\n"));
+  CHECK(has(yaml, "\npeers:\n  1: {host: /run/one, port: 6432}  # p.ini:7\n"));
+  CHECK(has(yaml, "\n  2: {host: 10.0.0.2, port: 6433}  # p.ini:8\n"));
+  CHECK(has(yaml, "# p.ini:8: 2: pool_size=5\n"));
+  CHECK(has(yaml, "# p.ini:9: 200 = host=c\n"));
+  CHECK(!has(yaml, "\n  200:"));
+  CHECK(has(yaml, "all of them have to be pgsaba"));
+}
+
+TEST_CASE("peers that PgBouncer does not look at, and ids that there are none of here") {
+  CHECK(has(yaml_of("[peers]\n1 = host=a\n"), "# p.ini:5: 1 = host=a\n"));
+  const std::string yaml = yaml_of("peer_id = 300\n");
+  CHECK(!has(yaml, "\npeer_id:"));
+  CHECK(has(yaml, "peer_id = 300: choose one from 1 to 127"));
+  for (const char* id : {"0", "16384", "x", ""}) {
+    CAPTURE(id);
+    CHECK(!migrated("[databases]\np =\n[peers]\n" + std::string(id) + " = host=a\n").ok());
+  }
+}
+
 TEST_CASE("how clients log in") {
   for (const char* type : {"cert", "pam", "ldap"}) {
     CAPTURE(type);
