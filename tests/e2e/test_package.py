@@ -56,16 +56,22 @@ def test_the_unpacked_program_runs(package, tmp_path):
     assert "ok" in run(tmp_path / "usr/bin/pgsaba", "check", tmp_path / "etc/pgsaba/pgsaba.yaml")
 
 
-def test_the_unit_is_well_formed_and_shut_in(package, tmp_path):
+@pytest.mark.parametrize("name, instance", [("pgsaba.service", ""), ("pgsaba@.service", "2")])
+def test_the_unit_is_well_formed_and_shut_in(package, tmp_path, name, instance):
+    run("dpkg-deb", "-x", package, tmp_path)
     # Its program is not installed on this machine; any other one does for looking at the rest.
-    unit = tmp_path / "pgsaba.service"
-    unit.write_text(UNIT.replace("/usr/bin/pgsaba", "/bin/true"))
+    unit = tmp_path / name.replace("@", "@" + instance)
+    text = (tmp_path / "lib/systemd/system" / name).read_text()
+    unit.write_text(text.replace("/usr/bin/pgsaba", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     exposed = run("systemd-analyze", "security", "--offline=yes", unit)
     assert float(re.search(r"exposure level for \S+: ([\d.]+)", exposed)[1]) < 2.0
+    assert ("PGSABA_PEER=%i" in text) == ("RuntimeDirectory=pgsaba/%i" in text) == bool(instance)
+    if instance:
+        return
     socket = tmp_path / "pgsaba.socket"
-    socket.write_text((SOURCE / "packaging/systemd/pgsaba.socket").read_text())
+    socket.write_text((tmp_path / "lib/systemd/system/pgsaba.socket").read_text())
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", socket], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
