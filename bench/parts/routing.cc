@@ -45,7 +45,7 @@ struct Standbys {
     for (const pgsaba::Micros now : {pgsaba::Micros{0}, kWarm})
       balance.update(primary_and_two(), {1, 1, 1}, 0, now);
     needs.written = clock.tick();
-    for (const std::size_t standby : {1, 2})
+    for (const std::size_t standby : {std::size_t{1}, std::size_t{2}})
       clock.became_fresh(standby, clock.life(standby), clock.tick());
   }
 

@@ -10,7 +10,7 @@ using table::kMember;
 
 constexpr std::string_view kAuthTypes[] = {"trust", "plain", "md5", "scram-sha-256", "hba",
                                            "cert",  "peer",  "pam", "ldap"};
-constexpr std::string_view kNetworks[] = {"epoll", "io_uring"};
+constexpr std::string_view kNetworks[] = {"auto", "epoll", "io_uring"};
 constexpr std::string_view kPlainPasswords[] = {"protected", "always"};
 constexpr std::string_view kReadYourWrites[] = {"off", "session", "database"};
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
@@ -30,7 +30,8 @@ constexpr std::array kTopLevel = {
             .choices = kNetworks,
             .help = "How the kernel is asked to read and write. epoll: a system call for each. "
                     "io_uring: all that a turn of a worker sends in one call, and all that has "
-                    "come in another; young, to be tried with your load first."},
+                    "come in another. auto: io_uring where the kernel has it and nothing forbids "
+                    "it (kernel.io_uring_disabled, a seccomp filter), epoll otherwise."},
     Setting{.name = "user",
             .pgbouncer = "user",
             .access = kMember<&Config::user>,

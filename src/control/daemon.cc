@@ -261,8 +261,8 @@ Status Daemon::start_workers() {
     for (const net::Socket socket : listeners_.sockets()) worker->worker().listen(socket);
     worker->start();
   }
-  log::info("pgsaba {} serves with {} {}", options_.version, count,
-            count == 1 ? "worker" : "workers");
+  log::info("pgsaba {} serves with {} {} over {}", options_.version, count,
+            count == 1 ? "worker" : "workers", workers_.front()->network_name());
   manager_.ready(kServing);
   manager_.keep_watchdog_quiet([this](std::function<void()> alive) {
     gather(stats::Detail::kSums, [alive = std::move(alive)](const auto&) { alive(); });

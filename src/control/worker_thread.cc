@@ -3,31 +3,43 @@
 #include <csignal>
 #include <string>
 
+#include "pgsaba/base/log.h"
 #include "pgsaba/net/epoll_network.h"
 #include "pgsaba/net/uring_network.h"
 
 namespace pgsaba::control {
 namespace {
 
-Result<std::unique_ptr<net::Network>> open_network(config::NetworkKind kind) {
-  if (kind == config::NetworkKind::kUring) {
+struct OpenedNetwork {
+  std::unique_ptr<net::Network> network;
+  std::string_view name;
+};
+
+// What one worker cannot have, because of a filter or an old kernel, the others cannot have either:
+// it is said once.
+Result<OpenedNetwork> open_network(config::NetworkKind kind, std::size_t worker) {
+  if (kind != config::NetworkKind::kEpoll) {
     auto uring = net::UringNetwork::create();
-    if (!uring) return Error{"network: io_uring: " + uring.error().message, uring.error().hint};
-    return std::unique_ptr<net::Network>(std::move(*uring));
+    if (uring) return OpenedNetwork{std::move(*uring), "io_uring"};
+    const Error& error = uring.error();
+    if (kind == config::NetworkKind::kUring)
+      return Error{"network: io_uring: " + error.message, error.hint};
+    if (worker == 0) log::info("no io_uring here, epoll does: {}", error.message);
   }
   auto epoll = net::EpollNetwork::create();
   if (!epoll) return epoll.error();
-  return std::unique_ptr<net::Network>(std::move(*epoll));
+  return OpenedNetwork{std::move(*epoll), "epoll"};
 }
 
 }  // namespace
 
 Result<std::unique_ptr<WorkerThread>> WorkerThread::create(
     std::size_t index, worker::Process& process, std::shared_ptr<const worker::Picture> picture) {
-  auto network = open_network(picture->config->network);
-  if (!network) return network.error();
+  auto opened = open_network(picture->config->network, index);
+  if (!opened) return opened.error();
   std::unique_ptr<WorkerThread> thread(new WorkerThread());
-  thread->network_ = std::move(*network);
+  thread->network_ = std::move(opened->network);
+  thread->network_name_ = opened->name;
   thread->worker_ = std::make_unique<worker::Worker>(index, *thread->network_, process,
                                                      std::move(picture), monotonic_now());
   return thread;

@@ -43,7 +43,7 @@ enum class AuthType : std::uint8_t {
   kLdap,
 };
 // How workers ask the kernel to read and write.
-enum class NetworkKind : std::uint8_t { kEpoll, kUring };
+enum class NetworkKind : std::uint8_t { kAuto, kEpoll, kUring };
 // From whom a password in clear text is taken: from those whom nobody can listen to, or anybody.
 enum class PlainPasswords : std::uint8_t { kProtected, kAlways };
 enum class ReadYourWrites : std::uint8_t { kOff, kSession, kDatabase };
@@ -348,7 +348,7 @@ struct NameHash {
 struct Config {
   std::string path = {};     // the file given to load()
   std::int32_t workers = 0;  // 0: one per core
-  NetworkKind network = NetworkKind::kEpoll;
+  NetworkKind network = NetworkKind::kAuto;
   std::string user = {};  // whom root becomes; empty: nobody
   bool core_dumps = false;
   bool reuse_port = false;  // other processes listen on the same TCP ports

@@ -60,9 +60,10 @@ def start_pgsaba(pgsaba_binary, directory, cluster, request):
     """Starts daemons of a test's own: start_pgsaba({"workers": 2}, servers=[cluster])."""
     started = []
 
-    def start(changes=None, servers=None):
+    def start(changes=None, servers=None, under=()):
         name = f"{request.node.name[:40].replace('/', '_')}_{next(NUMBERS)}"
-        started.append(Pgsaba(pgsaba_binary, directory, servers or [cluster], changes, name))
+        started.append(Pgsaba(pgsaba_binary, directory, servers or [cluster], changes, name,
+                              under))
         return started[-1].start()
 
     yield start

@@ -50,7 +50,7 @@ class Pgsaba:
             "listen": [{"address": self.host, "port": self.port},
                        {"unix": str(self.socket_directory), "port": self.port}],
             "workers": 1,
-            "network": os.environ.get("PGSABA_TEST_NETWORK", "epoll"),
+            "network": os.environ.get("PGSABA_TEST_NETWORK", "auto"),
             "clusters": {"main": {"servers": members,
                                   "monitor": {"user": SUPERUSER, "database": "postgres"}}},
             "databases": {"postgres": {"cluster": "main", "pool_size": 4, "route": "primary"}},
