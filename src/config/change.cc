@@ -46,6 +46,11 @@ bool comes_with_files(const Section& section, const Setting& setting) {
   return section.path == "server_tls" || (setting.kind == Kind::kPath && section.path != "log");
 }
 
+// Those who type them have them in history files; whoever looks at the log would have them, too.
+bool is_secret(const Setting& setting) {
+  return setting.kind == Kind::kSecret || setting.kind == Kind::kSecretFile;
+}
+
 Result<Value> value_of(const Setting& setting, std::string_view text) {
   if (setting.kind != Kind::kStringList) return parse_value(setting, text, text);
   std::vector<std::string> items;
@@ -76,6 +81,10 @@ Change with_setting(const Config& config, std::string_view key, std::string_view
                    "Change it in " + config.path + " and start pgsaba anew.");
   if (comes_with_files(*place.section, *place.setting))
     return refused(ChangeRefusal::kNotNow, "setting \"" + name + "\" is read with its files",
+                   "Change it in " + config.path + " and give RELOAD.");
+  if (is_secret(*place.setting))
+    return refused(ChangeRefusal::kNotNow,
+                   "setting \"" + name + "\" is a secret, not for a console",
                    "Change it in " + config.path + " and give RELOAD.");
   const auto parsed = value_of(*place.setting, value);
   if (!parsed)

@@ -35,7 +35,7 @@ TlsMode tls_mode_at(const Config& config, std::string_view host, std::uint16_t p
     std::string_view own = listener.address;
     if (own == "localhost") own = "127.0.0.1";
     if (own == host) return tls_mode_of(config, listener);
-    if (own == any || (own == "*" && !is_v6)) widest = &listener;
+    if (own == any || own == "*") widest = &listener;
   }
   return widest != nullptr ? tls_mode_of(config, *widest) : config.tls.settings.mode;
 }

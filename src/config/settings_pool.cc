@@ -183,7 +183,8 @@ constexpr std::array kLimits = {
             .kind = Kind::kInteger,
             .access = kMember<&Config::limits, &Limits::max_cancel_requests>,
             .minimum = 1,
-            .help = "Cancel requests on their way to servers at the same time."},
+            .help = "Cancel requests that a worker has on their way to servers, sixteen at a time, "
+                    "or waiting for that. What comes beyond that is dropped; the log says so."},
     Setting{.name = "max_message_size",
             .pgbouncer = "max_packet_size",
             .kind = Kind::kSize,

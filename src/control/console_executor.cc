@@ -102,7 +102,9 @@ std::optional<std::size_t> worker_of(const std::vector<stats::WorkerSnapshot>& w
 }  // namespace
 
 std::optional<AdminReply> ConsoleExecutor::run(Ticket ticket, const admin::AdminCommand& command) {
-  if (!admin::is_harmless(command)) log_command(command);
+  // What SET has changed is logged by itself: a value that is refused may be a secret.
+  if (!admin::is_harmless(command) && !std::holds_alternative<admin::SetSetting>(command))
+    log_command(command);
   return std::visit([&](const auto& one) { return perform(ticket, one); }, command);
 }
 

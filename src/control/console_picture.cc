@@ -165,7 +165,9 @@ admin::TopologyRow topology_row(const Config& config, const TopologyCluster& clu
 
 // ---- users, settings, names --------------------------------------------------------------------
 
-std::vector<admin::UserInfo> user_infos(const worker::Picture& picture) {
+// Also those who stand in no file, as long as somebody has come or servers are open for them.
+std::vector<admin::UserInfo> user_infos(const worker::Picture& picture,
+                                        const std::vector<stats::WorkerSnapshot>& workers) {
   const Config& config = *picture.config;
   std::set<std::string> names;
   for (const auto& [name, settings] : config.users) names.insert(name);
@@ -174,6 +176,10 @@ std::vector<admin::UserInfo> user_infos(const worker::Picture& picture) {
       const std::vector<std::string> listed = picture.users->changed_since(auth::UserList{});
       return std::set<std::string>(listed.begin(), listed.end());
     }());
+  for (const stats::WorkerSnapshot& worker : workers) {
+    for (const stats::PoolRow& pool : worker.pools) names.insert(pool.user);
+    for (const auto& account : worker.accounts) names.insert(account.user);
+  }
   const config::UserSettings nothing;
   std::vector<admin::UserInfo> infos;
   for (const std::string& name : names) {
@@ -255,7 +261,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
     if (const auto* database = config::find_database(config, name))
       result.databases.push_back(database_info(picture, name, *database));
   result.topology = topology_rows(picture);
-  result.users = user_infos(picture);
+  result.users = user_infos(picture, workers);
   result.config = config_infos(config);
   result.dns_hosts = dns_infos(picture);
   for (const auto& [id, peer] : config.peers) result.peers.push_back({id, peer.host, peer.port});

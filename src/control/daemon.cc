@@ -111,6 +111,9 @@ Status Daemon::start() {
           listeners_.open(config.listen, config.limits.listen_backlog, config.reuse_port);
       !listening.ok())
     return listening;
+  auto networks = open_networks(config.network, worker_count(config));
+  if (!networks) return networks.error();
+  networks_ = std::move(*networks);
   if (Status less = give_up_privileges(config); !less.ok()) return less;
   consoles_ = std::make_unique<ConsoleDesk>(
       loop_, *this, options_.version, [this](std::size_t worker) { worker_drained(worker); },
@@ -245,11 +248,10 @@ Status Daemon::start_workers() {
   patience_.reset();
   change_picture([](worker::Picture&) {});
   start_workshops();
-  const std::size_t count = worker_count(*picture_->config);
+  const std::size_t count = networks_.all.size();
   for (std::size_t i = 0; i < count; ++i) {
-    auto worker = WorkerThread::create(i, process_, picture_);
-    if (!worker) return worker.error();
-    workers_.push_back(std::move(*worker));
+    workers_.push_back(
+        std::make_unique<WorkerThread>(i, std::move(networks_.all[i]), process_, picture_));
     process_.mailboxes.push_back(&workers_.back()->worker().mailbox());
     process_.loads.push_back(std::make_unique<std::atomic<std::int32_t>>(0));
   }
@@ -262,7 +264,7 @@ Status Daemon::start_workers() {
     worker->start();
   }
   log::info("pgsaba {} serves with {} {} over {}", options_.version, count,
-            count == 1 ? "worker" : "workers", workers_.front()->network_name());
+            count == 1 ? "worker" : "workers", networks_.kind);
   manager_.ready(kServing);
   manager_.keep_watchdog_quiet([this](std::function<void()> alive) {
     gather(stats::Detail::kSums, [alive = std::move(alive)](const auto&) { alive(); });
@@ -347,6 +349,7 @@ void Daemon::on_signal(int number) {
       break;
     case SIGUSR2:
       log::info("all databases resumed by signal");
+      lift_switchover();
       change_picture([](worker::Picture& picture) {
         picture.all_paused = false;
         picture.paused.clear();

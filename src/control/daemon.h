@@ -28,6 +28,7 @@
 #include "control/status_pages.h"
 #include "control/switchover.h"
 #include "control/upgrade.h"
+#include "control/worker_networks.h"
 #include "control/worker_thread.h"
 #include "pgsaba/net/control_loop.h"
 #include "pgsaba/worker/process.h"
@@ -115,6 +116,7 @@ class Daemon final : public DaemonControls {
   std::unique_ptr<InquiryWorkshop> inquiries_;
   std::unique_ptr<PasswordWorkshop> passwords_;
   std::unique_ptr<HandshakeWorkshop> handshakes_;
+  WorkerNetworks networks_;  // the workers', once there are any
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<net::Watch> signals_;
   net::Watch patience_;  // for the first word of the servers

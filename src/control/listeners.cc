@@ -23,7 +23,6 @@ constexpr int kMostPassed = 1'024;
 Result<net::Address> address_of(const config::Listener& from) {
   if (from.is_unix()) return net::Address::from_unix_directory(from.unix_directory, from.port);
   std::string host = from.address;
-  if (host == "*") host = "0.0.0.0";
   if (host == "localhost") host = "127.0.0.1";
   return net::Address::from_host(host, from.port);
 }
@@ -77,12 +76,28 @@ Status Listeners::open(const std::vector<config::Listener>& wanted, int backlog,
   inherit();
   for (Passed& passed : passed_)
     if (passed.inherited) listening_.push_back(std::exchange(passed, {}));
-  for (const config::Listener& listener : wanted)
-    if (Status opened = open_one(listener, backlog, shared); !opened.ok()) return opened;
+  for (const config::Listener& listener : wanted) {
+    const bool all = !listener.is_unix() && listener.address == "*";
+    if (Status opened =
+            all ? open_all(listener, backlog, shared) : open_one(listener, backlog, shared);
+        !opened.ok())
+      return opened;
+  }
   for (const Listening& listening : listening_)
     log::info("listening on {}{}", listening.address.to_string(),
               listening.inherited ? ", a socket that was passed on" : "");
   return done();
+}
+
+// "*": IPv4, and IPv6 if the machine has it.
+Status Listeners::open_all(config::Listener from, int backlog, bool shared) {
+  from.address = "0.0.0.0";
+  if (Status opened = open_one(from, backlog, shared); !opened.ok()) return opened;
+  const int probe = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return done();
+  ::close(probe);
+  from.address = "::";
+  return open_one(from, backlog, shared);
 }
 
 Status Listeners::open_one(const config::Listener& from, int backlog, bool shared) {

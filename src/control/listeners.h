@@ -52,6 +52,7 @@ class Listeners {
  private:
   using Listening = Passed;
 
+  Status open_all(config::Listener from, int backlog, bool shared);
   Status open_one(const config::Listener& from, int backlog, bool shared);
   void inherit();
 

@@ -31,7 +31,7 @@ void Connection::connect_anew(Socket socket) {
 }
 
 Socket Connection::detach() {
-  flush();  // TLS may have an answer of its own
+  flush_now();  // TLS may have an answer of its own
   assert(out_.empty() && carry_.empty());
   if (run_hook.linked()) {
     auto& list = side_ == Side::kServer ? turn_->ready_servers : turn_->ready_clients;
@@ -96,6 +96,11 @@ void Connection::flush() {
     congestion_reported_ = false;
     drained();
   }
+}
+
+void Connection::flush_now() {
+  flush();
+  if (open()) turn_->network.settle(socket_);
 }
 
 // What lies here and `more` in one write; returns what of `more` could not be taken.

@@ -124,13 +124,6 @@ Result<Socket> EpollNetwork::connect(const Address& address, const SocketOptions
   return error;
 }
 
-int EpollNetwork::connect_error(Socket socket) {
-  int error = 0;
-  socklen_t length = sizeof error;
-  ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length);
-  return error;
-}
-
 void EpollNetwork::add(Socket socket, std::uint32_t interest, void* tag) {
   epoll_event event{};
   event.events = interest;

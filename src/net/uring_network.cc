@@ -3,8 +3,10 @@
 #include <liburing.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cerrno>
 #include <cstdlib>
@@ -25,6 +27,13 @@ constexpr std::size_t kAheadBytes = 2'048;
 constexpr std::uint32_t kBlocks = kEntries;
 constexpr std::uint32_t kNoBlock = ~std::uint32_t{0};
 
+Error no_ring(const char* call, int error) {
+  return {std::string(call) + ": " + std::strerror(error),
+          error == ENOMEM ? "Up to Linux 5.11 rings count as locked memory: raise LimitMEMLOCK."
+                          : "The kernel may be too old, or kernel.io_uring_disabled or a seccomp "
+                            "filter forbids it."};
+}
+
 }  // namespace
 
 struct UringNetwork::Ring {
@@ -40,6 +49,30 @@ struct UringNetwork::Ring {
     io_uring_sqe* entry = ::io_uring_get_sqe(&ring);
     assert(entry != nullptr);  // never more than kEntries at a time
     return *entry;
+  }
+
+  // Whether it does what it is for: reads nothing where nothing is, and sends. 0, or an errno. A
+  // filter may allow a ring and forbid its use; later it would be too late to do without.
+  int try_out() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return errno;
+    std::uint8_t byte = 0;
+    ::io_uring_prep_recv(&next(), ends[0], &byte, 1, MSG_DONTWAIT);
+    int error = outcome() == -EAGAIN ? 0 : EOPNOTSUPP;
+    ::io_uring_prep_send(&next(), ends[0], &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (error == 0 && outcome() != 1) error = EOPNOTSUPP;
+    for (const int end : ends) ::close(end);
+    return error;
+  }
+
+  // Of the only operation that is queued.
+  int outcome() {
+    io_uring_cqe* completion = nullptr;
+    if (const int status = ::io_uring_submit_and_wait(&ring, 1); status < 0) return status;
+    if (const int status = ::io_uring_peek_cqe(&ring, &completion); status < 0) return status;
+    const int result = completion->res;
+    ::io_uring_cqe_seen(&ring, completion);
+    return result;
   }
 
   // Submits `count` entries and hands each one's place in the order of submission, and its result,
@@ -88,7 +121,9 @@ struct UringNetwork::Place {
   int error = 0;         // of what was sent last
   bool more = false;     // came while something was read ahead
   bool streams = false;  // the last read found more than is read ahead
-  bool unread = false;   // not for us to read, or not only
+  // Not for us to read, or not only, for all that is known: nobody has read from it since it came,
+  // or since it got another name. Another process may own the bytes.
+  bool unread = true;
 };
 
 UringNetwork::UringNetwork(Descriptors descriptors) : EpollNetwork(descriptors) {}
@@ -98,12 +133,12 @@ Result<std::unique_ptr<UringNetwork>> UringNetwork::create() {
   if (!descriptors) return descriptors.error();
   std::unique_ptr<UringNetwork> network(new UringNetwork(*descriptors));
   auto ring = std::make_unique<Ring>();
+  // What IORING_SETUP_CLAMP is for is not needed. It came with Linux 5.6, as recv and send did: an
+  // older kernel says here that it cannot.
   const int status = ::io_uring_queue_init(kEntries, &ring->ring, IORING_SETUP_CLAMP);
-  if (status < 0)
-    return Error{std::string("io_uring_setup: ") + std::strerror(-status),
-                 "The kernel may be too old, or kernel.io_uring_disabled or a seccomp filter "
-                 "forbids it."};
+  if (status < 0) return no_ring("io_uring_setup", -status);
   ring->begun = true;
+  if (const int error = ring->try_out(); error != 0) return no_ring("io_uring_enter", error);
   network->ring_ = std::move(ring);
   network->outgoing_.resize(kOutgoingBytes);
   network->blocks_.resize(kBlocks * kAheadBytes);
@@ -145,7 +180,7 @@ IoResult UringNetwork::receive(Socket socket, std::span<std::uint8_t> into) {
     if (ahead.begin == ahead.end) release(ahead);
     if (count == into.size() || !place->more) return {IoResult::Kind::kDone, count, 0};
   }
-  place->more = false;
+  place->more = place->unread = false;
   const IoResult rest = EpollNetwork::receive(socket, into.subspan(count));
   place->streams = count + rest.count > kAheadBytes;
   // An end or a failure is found again by whoever reads on.
@@ -204,7 +239,7 @@ IoResult UringNetwork::send(Socket socket, Bytes first, Bytes second) {
   Place* place = find(socket);
   const std::size_t size = first.size() + second.size();
   if (place == nullptr || size == 0) return EpollNetwork::send(socket, first, second);
-  if (place->queued > 0) settle(*place);
+  complete(*place);
   if (place->error != 0) return {IoResult::Kind::kFailed, 0, place->error};
   if (!place->unsent.empty()) return {IoResult::Kind::kWouldBlock, 0, 0};
   if (size > kMostCopiedBytes) return EpollNetwork::send(socket, first, second);
@@ -219,8 +254,20 @@ IoResult UringNetwork::send(Socket socket, Bytes first, Bytes second) {
   return {IoResult::Kind::kDone, size, 0};
 }
 
-void UringNetwork::settle(Place& place) {
+void UringNetwork::complete(Place& place) {
   if (place.queued > 0) complete_sends();
+}
+
+void UringNetwork::settle(Socket socket) {
+  Place* place = find(socket);
+  if (place == nullptr) return;
+  complete(*place);
+  if (std::erase(refused_, place) > 0) tell_refused(*place);
+}
+
+void UringNetwork::tell_refused(Place& place) {
+  const std::vector<std::uint8_t> rest = std::exchange(place.unsent, {});
+  place.owner->not_sent(place.error, rest);
 }
 
 void UringNetwork::submit() {
@@ -229,8 +276,7 @@ void UringNetwork::submit() {
   while (!refused_.empty()) {
     Place& place = *refused_.back();
     refused_.pop_back();
-    const std::vector<std::uint8_t> rest = std::exchange(place.unsent, {});
-    place.owner->not_sent(place.error, rest);
+    tell_refused(place);
   }
 }
 
@@ -281,14 +327,12 @@ void UringNetwork::watch(Socket socket, Pollable& owner) {
 }
 
 void UringNetwork::watch_listener(Socket socket, Pollable& owner) {
-  Place& place = settle_in(socket, owner);
-  place.unread = true;
-  add(socket, kListener, &place);
+  add(socket, kListener, &settle_in(socket, owner));
 }
 
 void UringNetwork::unwatch(Socket socket) {
   if (Place* place = find(socket)) {
-    settle(*place);
+    complete(*place);
     std::erase(refused_, place);
     release(place->ahead);
     places_[static_cast<std::size_t>(socket)].reset();
@@ -298,7 +342,7 @@ void UringNetwork::unwatch(Socket socket) {
 
 Socket UringNetwork::duplicate(Socket socket) {
   if (Place* place = find(socket)) {
-    settle(*place);
+    complete(*place);
     if (!place->ahead.empty() || !place->unsent.empty() || place->error != 0) return kNoSocket;
     place->unread = true;
   }

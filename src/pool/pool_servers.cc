@@ -15,12 +15,14 @@ constexpr Micros kFirstRetryUs = 100 * kMillisecond;
 constexpr Micros kSoonUs = 250 * kMillisecond;
 constexpr Micros kYieldUs = kSecond;
 
-// A server that says so at login exists, and it or its successor will serve in a moment: not a
-// failure. What was about to log in when a server was stopped is ended like any other session.
-bool starts_or_stops(const wire::ErrorFields& error) {
+// A server that says so at login exists, and it or its successor will serve in a moment, or others
+// make room there. What was about to log in when a server was stopped is ended like any other
+// session.
+bool passes(const wire::ErrorFields& error) {
   return error.sqlstate == wire::sqlstate::kCannotConnectNow ||
          error.sqlstate == wire::sqlstate::kAdminShutdown ||
-         error.sqlstate == wire::sqlstate::kCrashShutdown;
+         error.sqlstate == wire::sqlstate::kCrashShutdown ||
+         error.sqlstate == wire::sqlstate::kTooManyConnections;
 }
 
 }  // namespace
@@ -103,9 +105,14 @@ void Pool::server_logged_in(ServerConnection& server) {
     return refuse_standby(server);
   addresses_.succeeded(server.address());
   failing_since_ = retry_at_ = retry_delay_ = 0;
-  welcomes().learn(nullptr, server.login().parameters());
+  server_changed(server);
   host_.log_server(server, "logged in");
   make_idle(server);
+}
+
+void Pool::server_changed(ServerConnection& server) {
+  server.greeting = welcomes().heard(server.login().parameters());
+  if (std::exchange(greeting_, server.greeting) != server.greeting) known_answers_.forget_all();
 }
 
 // The primary has come back as a standby, and the monitor has not yet seen it: a write would fail
@@ -138,8 +145,8 @@ void Pool::server_closed(ServerConnection& server, CloseReason reason) {
     forget(server);
     if (for_good) {
       login_failed(tls_error(address, tls));
-    } else if (starts_or_stops(error)) {
-      retry_at_ = host_.turn().now + kSoonUs;
+    } else if (passes(error)) {
+      login_postponed(error);
     } else if (reason == CloseReason::kLoginFailed) {
       login_failed(error);
     } else {
@@ -150,6 +157,15 @@ void Pool::server_closed(ServerConnection& server, CloseReason reason) {
     forget(server);
   }
   host_.needs_match(*this);
+}
+
+// Clients wait, up to failover_wait, as for a server that does not answer.
+void Pool::login_postponed(const wire::ErrorFields& error) {
+  failure_ = error;
+  failure_.severity = "FATAL";
+  retry_at_ = host_.turn().now + kSoonUs;
+  if (failing_since_ == 0) failing_since_ = host_.turn().now;
+  want_idle_servers();
 }
 
 // The server's own words go to those who wait, unless other servers of the pool still serve.
@@ -206,7 +222,7 @@ void Pool::connect_failed(const net::Address& address, const std::string& why) {
 std::optional<wire::ErrorFields> Pool::standing_refusal() const {
   const bool refused = failing_since_ != 0 && owned_.empty() && !serves_somewhere() &&
                        host_.turn().now < retry_at_ &&
-                       failure_.sqlstate != wire::sqlstate::kConnectionFailure;
+                       failure_.sqlstate != wire::sqlstate::kConnectionFailure && !passes(failure_);
   if (!refused) return std::nullopt;
   return failure_;
 }
@@ -220,9 +236,9 @@ bool Pool::worn_out(const ServerConnection& server) {
   // Servers opened together must not all go together.
   const std::int32_t size = policy_.settings.pool_size;
   const auto spacing = lifetime / std::max(1, size > 0 ? size : shared_->servers.held());
-  if (last_expired_ != 0 && now - last_expired_ < spacing) return false;
-  last_expired_ = now;
-  return true;
+  Micros last = shared_->last_expired.load(std::memory_order_relaxed);
+  if (last != 0 && now - last < spacing) return false;
+  return shared_->last_expired.compare_exchange_strong(last, now, std::memory_order_relaxed);
 }
 
 void Pool::tick(Micros now) {
@@ -280,13 +296,31 @@ wire::ErrorFields Pool::wait_error() const {
                  ": " + std::to_string(shared_->servers.held()) + " of " +
                  std::to_string(policy_.settings.pool_size) + " server connections are open, " +
                  std::to_string(waiters_.size() + 1) + " clients wait.";
-  error.hint =
-      "SHOW CLIENTS and SHOW SERVERS on the admin console tell who holds them; raise pool_size, or "
-      "end transactions sooner.";
   if (const auto* failure = last_failure())
     error.detail += " The last attempt to open one failed: " + failure->message + ".";
   if (paused_) error.detail += " The pool is paused.";
+  error.hint = wait_hint();
   return error;
+}
+
+std::string Pool::wait_hint() const {
+  if (paused_) return "RESUME on the admin console lifts the pause.";
+  if (last_failure() != nullptr) return "The log has each attempt; SHOW TOPOLOGY tells of servers.";
+  const char* which = nullptr;
+  switch (shared_->full(limits())) {
+    case SlotRefusal::kNone:
+    case SlotRefusal::kPool:
+      which = "pool_size";
+      break;
+    case SlotRefusal::kDatabase:
+      which = "max_db_connections";
+      break;
+    case SlotRefusal::kUser:
+      which = "max_user_connections";
+      break;
+  }
+  return "SHOW WAITS on the admin console tells who holds them; raise " + std::string(which) +
+         ", or end transactions sooner.";
 }
 
 wire::ErrorFields Pool::pin_wait_error() const {

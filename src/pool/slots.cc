@@ -37,6 +37,15 @@ SlotRefusal SharedPool::take_slot(const SlotLimits& limits) {
   return SlotRefusal::kNone;
 }
 
+SlotRefusal SharedPool::full(const SlotLimits& limits) const {
+  const auto reached = [](const SlotCounter& counter, std::int32_t limit) {
+    return limit > 0 && counter.held() >= limit;
+  };
+  if (reached(servers, limits.pool)) return SlotRefusal::kPool;
+  if (reached(*database, limits.database)) return SlotRefusal::kDatabase;
+  return reached(*user, limits.user) ? SlotRefusal::kUser : SlotRefusal::kNone;
+}
+
 bool SharedPool::over(const SlotLimits& limits) const {
   const auto exceeds = [](const SlotCounter& counter, std::int32_t limit) {
     return limit > 0 && counter.held() > limit;

@@ -306,9 +306,11 @@ void ServerConnection::judge_unlent(const Piece& piece, Run& run) {
   }
   if (piece.tag != 'N' && piece.tag != 'S' && piece.tag != 'A')
     return lost(CloseReason::kProtocolError);
-  if (piece.tag == 'S') note_parameter(piece.body(), true);
   swallow(run, piece);
   body_swallowed_ = !piece.complete;
+  if (piece.tag != 'S') return;
+  note_parameter(piece.body(), true);
+  if (owner_ != nullptr) owner_->server_changed(*this);
 }
 
 // True: it is not for the client, or not yet.

@@ -113,7 +113,7 @@ void ClientSession::begin_proof(const auth::Secret* secret) {
 // Nobody between the client and us can read what it sends; or that is nobody's concern.
 bool ClientSession::hides_passwords() const {
   if (host_.config().auth.plain_passwords == config::PlainPasswords::kAlways) return true;
-  return tls() != nullptr || turn().network.peer_address(socket()).is_loopback();
+  return tls() != nullptr || peer_.is_loopback();
 }
 
 void ClientSession::secret_found(const auth::Secret* secret, const std::string& error) {
@@ -131,7 +131,7 @@ const auth::HostAccess* ClientSession::access() const { return host_.host_access
 // What a rule depends on is asked for when it is met, and the rules are gone through again: the
 // first that fits may be another one after a reload.
 void ClientSession::consult_rules() {
-  const net::Address from = turn().network.peer_address(socket());
+  const net::Address& from = peer_;
   auth::HbaClient client{login_->database, login_->user};
   client.physical_replication = replication() == stats::Replication::kPhysical;
   client.tls = tls() != nullptr;
@@ -211,7 +211,7 @@ void ClientSession::check_peer(const auth::HbaRule& rule) {
 // ---- passwords that somebody else judges -------------------------------------------------------
 
 void ClientSession::check_by_pam(const auth::HbaRule& rule) {
-  const net::Address from = turn().network.peer_address(socket());
+  const net::Address& from = peer_;
   auth::PamCheck check{std::string(rule.option("pamservice")), from.is_unix() ? "" : from.host()};
   if (check.service.empty()) check.service = "pgsaba";
   if (!from.is_unix() && rule.option("pam_use_hostname") == "1") {

@@ -28,7 +28,7 @@ ClientSession::Taken ClientSession::leave() {
 
 // It will say no more, and everything is answered: it goes once it has all of it.
 void ClientSession::end_when_sent() {
-  flush();
+  flush_now();
   if (sent_all() || broken()) return end(EndReason::kClientTerminated);
   watch_sending();
 }

@@ -127,8 +127,25 @@ void ClientSession::link(ServerConnection& server) {
   const bool must_not_tell = reads_sequences() && server.has_served_others(number_);
   server.serve(number_);
   if (must_not_tell) server.forget_sequences(number_);
+  if (server.greeting != greeting_ && !read_) greet_anew(server);
   if (server.match(settings_, number_)) return transition(State::kMatching);
   matched();
+}
+
+// The server's configuration was read again, or a role's settings were changed, since the client
+// logged in: it hears of it as the clients of a server of their own do.
+void ClientSession::greet_anew(const ServerConnection& server) {
+  const auto before = std::exchange(greeting_, server.greeting);
+  if (!before || !greeting_) return;
+  std::string out;
+  for (const auto& [name, value] : *greeting_) {
+    const auto told = std::ranges::find(*before, name, &std::pair<std::string, std::string>::first);
+    const bool same = told != before->end() && told->second == value;
+    if (same || server::find_setting(settings_, server::lower_case(name)) != nullptr) continue;
+    wire::append_parameter_status(out, name, value);
+    note_dialect(name, value);
+  }
+  send(out);
 }
 
 // The server's session is the client's now. If the client's BEGIN waits, it goes first.
@@ -270,11 +287,26 @@ void ClientSession::parameter_changed(std::string_view name, std::string_view va
   const std::string key = server::lower_case(name);
   // Who the session acts as is found out by asking: the message does not tell of every change.
   if (!server::is_settable(key) || key == "session_authorization") return;
+  if (!may_set_parameters()) return hear_of_server(name, value);
   if (key == "client_encoding") reread_settings();
   if (server_->settings_known())
     server_->settings_are(host_.settings().with(server_->settings(), key, value));
   if (is_forced(key)) return;
   settings_ = host_.settings().with(settings_, key, value);
+}
+
+bool ClientSession::may_set_parameters() const {
+  constexpr sql::Effects kMaySet =
+      sql::effect::kSetting | sql::effect::kAnySetting | sql::effect::kUnknownCode;
+  return !pools_transactions() || (traces_ && (traces_->effects() & kMaySet) != 0);
+}
+
+// Nothing in the lease can have set it: the server's configuration was read again. A server at rest
+// says so with its next answer only.
+void ClientSession::hear_of_server(std::string_view name, std::string_view value) {
+  server_->says(name, value);
+  lease_pool_->server_changed(*server_);
+  if (!read_) greeting_ = server_->greeting;
 }
 
 // What the client thinks that a parameter is.
@@ -289,10 +321,8 @@ std::string_view ClientSession::told_value(std::string_view name) const {
 // While something may go back to its default, whose value of the client's own comes behind that.
 // Whether the session is a superuser's has but two values, and no setting.
 bool ClientSession::tells_later(std::string_view name, std::string_view value) {
-  constexpr sql::Effects kMayReset =
-      sql::effect::kSetting | sql::effect::kAnySetting | sql::effect::kUnknownCode;
-  if (!login_settings_ || state_ != State::kLinked || !traces_ ||
-      (traces_->effects() & kMayReset) == 0 || !pools_transactions())
+  if (!login_settings_ || state_ != State::kLinked || !may_set_parameters() ||
+      !pools_transactions())
     return false;
   const std::string key = server::lower_case(name);
   const bool of_role = key == "is_superuser";
@@ -359,14 +389,23 @@ void ClientSession::server_ready() {
     return end_when_sent();
   }
   // A Parse of which a part has come already is for this server.
-  const bool gathering = body_ == Body::kGather;
-  if (gathering) request_at_ = turn().now;
-  if (pipeline.empty() && idle && !gathering && !keeps_session()) {
+  if (body_ == Body::kGather || is_halfway()) request_at_ = turn().now;
+  if (lease_is_over()) {
     end_lease();
   } else {
     release_ready();
   }
   if (has_carry()) schedule();
+}
+
+// The server reads the rest of a message that nothing answers, as of a COPY that has failed, and
+// would take whatever else came for it.
+bool ClientSession::is_halfway() const { return body_ == Body::kForward && !reader_.at_boundary(); }
+
+bool ClientSession::lease_is_over() const {
+  const server::Pipeline& pipeline = server_->pipeline();
+  return pipeline.empty() && pipeline.status() == TransactionStatus::kIdle &&
+         body_ != Body::kGather && !is_halfway() && !keeps_session();
 }
 
 void ClientSession::unlink() {

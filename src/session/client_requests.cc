@@ -83,6 +83,18 @@ void ClientSession::reply(std::string_view frames) {
   if (state_ == State::kIdle)
     host_.phase_changed(*this, Phase::kIdle, Phase::kIdle);  // in its order
   send(out);
+  count_own_answer(out.size());
+}
+
+// It is a query like any other to whoever looks at the statistics.
+void ClientSession::count_own_answer(std::size_t bytes) {
+  wire::ErrorFields why;
+  pool::Pool* pool = server_ != nullptr ? lease_pool_ : host_.route(*account_, why);
+  if (pool == nullptr) return;
+  stats::TrafficTotals& totals = pool->totals();
+  ++totals.query_count;
+  if (told_ == TransactionStatus::kIdle) ++totals.xact_count;
+  totals.bytes_sent += bytes;
 }
 
 // What needs no server is answered here; everything else waits for one.
@@ -123,7 +135,7 @@ bool ClientSession::answer_unlinked(const Piece& piece) {
   if (!pools_transactions() || !query_.single) return false;
   switch (query_.command) {
     case Command::kEmpty:
-      if (!piece.complete) return false;
+      if (!piece.complete || piece.body().empty()) return false;  // no text is none that is empty
       drop_unnamed_statement();
       reply(wire::kEmptyQuery);
       return true;
@@ -287,7 +299,13 @@ ClientSession::Taken ClientSession::send_on(const Piece& piece, Bytes ahead) {
 }
 
 void ClientSession::on_body(const Piece& piece) {
-  if (body_ == Body::kForward && server_ != nullptr) server_->forward_unanswered(piece.bytes);
+  if (body_ == Body::kForward && server_ != nullptr) {
+    server_->forward_unanswered(piece.bytes);
+    if (piece.complete && state_ == State::kLinked && lease_is_over()) {
+      request_at_ = 0;
+      end_lease();
+    }
+  }
   if (body_ != Body::kGather) return;
   gathered_->append(text_of(piece.bytes));
   if (!piece.complete) return;

@@ -26,6 +26,7 @@ namespace {
 constexpr std::size_t kMaxAheadBytes = 65'536;
 
 const std::string nobody;
+constexpr std::size_t kShortSecretBytes = 4;
 
 }  // namespace
 
@@ -35,6 +36,7 @@ ClientSession::ClientSession(SessionHost& host, std::uint32_t id, net::Socket so
       id_(id),
       key_pid_(host.key_pid(id)),
       number_(host.next_id()),
+      peer_(host.turn().network.peer_address(socket)),
       login_(std::make_unique<Login>()),
       connected_at_(host.turn().now),
       idle_since_(host.turn().now) {
@@ -113,7 +115,7 @@ bool ClientSession::wants_input() const {
     case State::kDoubt:
       return carry_bytes() < kMaxAheadBytes;
     case State::kLinked:
-      return !leaving_ && carry_bytes() < kMaxAheadBytes && !server_->congested() &&
+      return !leaving_ && carry_bytes() < kMaxAheadBytes && !server_->congested() && !congested() &&
              !server_->pipeline().full();
     case State::kRelay:
       return relay_->takes_bytes();
@@ -148,6 +150,12 @@ bool ClientSession::at_rest() const {
   if (state_ == State::kBegun) return true;
   return pins_.any() && state_ == State::kLinked && told_ == wire::TransactionStatus::kIdle &&
          server_->pipeline().empty();
+}
+
+bool ClientSession::runs() const {
+  if (phase_of(state_) != Phase::kLinked || at_rest()) return false;
+  return state_ != State::kLinked || told_ != wire::TransactionStatus::kIdle ||
+         !server_->pipeline().empty();
 }
 
 std::size_t ClientSession::consume(Bytes input) {
@@ -229,7 +237,7 @@ void ClientSession::part_from_server() {
   // A question of ours that is still under way is followed by the cleaning.
   const bool only_asked = state_ == State::kSettling || state_ == State::kMatching;
   if (only_asked) server->taint(ServerConnection::Taint::kState);
-  if (server->pipeline().empty() || only_asked) {
+  if ((server->pipeline().empty() && !is_halfway()) || only_asked) {
     lease_pool_->give_back(*server);
   } else {
     give_up(*server);
@@ -266,7 +274,8 @@ void ClientSession::check_limits(Micros now) {
   const auto over = [now](Micros since, Micros limit) {
     return since != 0 && limit > 0 && now - since >= limit;
   };
-  if (over(transaction_at_, limits.transaction_us))
+  // Of one that has begun with what runs now nobody has told the client yet.
+  if (over(transaction_at_ != 0 ? transaction_at_ : request_at_, limits.transaction_us))
     return end(EndReason::kTransactionTimeout, errors::transaction_timeout());
   if (over(request_at_, limits.query_us))
     return end(EndReason::kQueryTimeout, errors::query_timeout());
@@ -291,6 +300,7 @@ void ClientSession::drained() {
   if (state_ == State::kRelay) return relay_->client_drained();
   if (leaving_ && server_ == nullptr) return end_when_sent();
   if (server_ != nullptr) server_->schedule();
+  if (has_carry() || readable()) schedule();
   if (free_to_hear()) deliver_notifications();
   schedule();
 }
@@ -307,7 +317,7 @@ stats::Replication ClientSession::replication() const {
 
 // The server has closed: the client is let go once it has all that came before.
 void ClientSession::relay_ended() {
-  flush();
+  flush_now();
   if (sent_all() || broken()) return end(EndReason::kServerLost);
   watch_sending();
 }
@@ -315,8 +325,7 @@ void ClientSession::relay_ended() {
 // ---- cancel ------------------------------------------------------------------------------------
 
 bool ClientSession::accepts_key(std::string_view secret) const {
-  const bool length_fits = secret.size() == 4 || secret.size() == secret_.size();
-  return length_fits &&
+  return secret.size() == (long_key_ ? secret_.size() : kShortSecretBytes) &&
          auth::constant_time_equal(secret, std::string_view(secret_.data(), secret.size()));
 }
 

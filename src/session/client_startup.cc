@@ -125,9 +125,10 @@ bool ClientSession::negotiate(const wire::StartupMessage& startup) {
   for (const auto& [name, value] : startup.parameters)
     if (name.starts_with("_pq_.")) unknown.push_back(name);
   login_->version = std::min(startup.version, wire::kProtocol32);
+  long_key_ = login_->version >= wire::kProtocol32;
   if (startup.version <= wire::kProtocol32 && unknown.empty()) return true;
   std::string frame;
-  wire::append_negotiate_version(frame, wire::kProtocol32, unknown);
+  wire::append_negotiate_version(frame, login_->version, unknown);
   send(frame);
   return true;
 }
@@ -243,9 +244,8 @@ void ClientSession::choose_application_name() {
   if (name.empty()) name = in_options;
   if (name.empty() || account_->forces_application_name()) name = account_->application_name;
   if (account_->limits.application_name_mode != config::ApplicationName::kAddHost) return;
-  const net::Address peer = turn().network.peer_address(socket());
   constexpr std::size_t kLongestName = 63;  // PostgreSQL cuts what is longer
-  const std::string host = " - " + (peer.is_unix() ? std::string("unix") : peer.to_string());
+  const std::string host = " - " + (peer_.is_unix() ? std::string("unix") : peer_.to_string());
   if (name.empty()) name = "app";
   name = name.substr(0, kLongestName - std::min(kLongestName, host.size())) + host;
 }
@@ -315,7 +315,7 @@ static std::string cleaned_application_name(std::string_view name) {
 
 // The key that cancels this client's statements.
 void ClientSession::append_key(std::string& out) const {
-  const std::size_t secret_bytes = login_->version >= wire::kProtocol32 ? secret_.size() : 4;
+  const std::size_t secret_bytes = long_key_ ? secret_.size() : 4;
   wire::append_backend_key(out, {key_pid_, std::string(secret_.data(), secret_bytes)});
 }
 
@@ -331,6 +331,7 @@ void ClientSession::send_welcome(const wire::ParameterList& parameters) {
   append_key(out);
   wire::append_ready(out, wire::TransactionStatus::kIdle);
   send(out);
+  greeting_ = account_->pool->welcomes().find(nullptr);
   host_.log_client(*this, "logged in");
   ++account_->pool->totals().client_login_count;
   login_.reset();

@@ -92,7 +92,7 @@ std::optional<ObjectName> read_object(Bytes body) {
   const std::string_view text = text_of(body);
   if (text.size() < 2 || (text[0] != 'S' && text[0] != 'P')) return std::nullopt;
   const auto name = string_at(text, 1);
-  if (!name) return std::nullopt;
+  if (!name || name->size() + 2 != text.size()) return std::nullopt;
   return ObjectName{text[0], *name};
 }
 

@@ -28,8 +28,7 @@ class CancelConnection final : public server::OutgoingConnection {
   }
   void step() override {
     if (!has_agreed()) return agree();
-    gather(true);
-    retain(0);
+    retain(gather(true).size());
     if (broken() || ended()) worker_.cancel_done(*this);
   }
 

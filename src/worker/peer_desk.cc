@@ -18,8 +18,7 @@ class PeerDesk::Carrier final : public server::OutgoingConnection {
     return begin_connecting(address, options, {});
   }
   void step() override {
-    gather(true);
-    retain(0);
+    retain(gather(true).size());
     if (broken() || ended()) desk_.carried(*this);
   }
   std::uint32_t peer() const { return peer_; }

@@ -117,6 +117,7 @@ void Worker::tick() {
   ask_for_roles();
   expire_sessions();
   release_brakes();
+  if (has_strays_) end_strays();
   look_for_clients();
   forget_secrets();
   report_tls_failures();
@@ -171,6 +172,7 @@ void Worker::tick_some_pools() {
     pool::Pool& pool = *at->second;
     last_ticked_ = at->first;
     if (!pool.watched) pool.tick(turn_.now);
+    tell_of_waiting(pool);
     const bool drop = dropped < kMostDropsPerTick && droppable(pool);
     if (drop) drop_pool(pool);
     dropped += drop ? 1 : 0;

@@ -84,7 +84,7 @@ void Worker::add_client(net::Socket socket) {
 void Worker::count_login(ClientSession& session) {
   const std::int32_t limit = picture_->config->limits.max_logins_per_address;
   if (limit == 0) return;
-  const net::Address from = turn_.network.peer_address(session.socket());
+  const net::Address& from = session.peer();
   if (from.is_unix()) return;
   if (!process_.logins.take(from.host(), limit))
     return session.end(session::EndReason::kLimit,
@@ -229,7 +229,7 @@ void Worker::check_password(ClientSession& session, auth::PasswordCheck check,
 
 // Empty: not braked. A proxy of this machine stands for many, as a Unix socket does.
 std::string Worker::brake_name(const ClientSession& session) const {
-  const net::Address from = turn_.network.peer_address(session.socket());
+  const net::Address& from = session.peer();
   if (from.is_unix() || from.family() == net::Address::Family::kNone) return {};
   const std::string host = from.host();
   if (host == turn_.network.local_address(session.socket()).host()) return {};
@@ -297,8 +297,8 @@ void Worker::bury(ClientSession& session) {
 
 void Worker::log_client(const ClientSession& session, std::string_view event) {
   const config::Log& wanted = picture_->config->log;
-  const bool login = event == "logged in";
-  if (login ? !wanted.connections : !wanted.disconnections) return;
+  if (event == "logged in" && !wanted.connections) return;
+  if (session.is_ending() && !wanted.disconnections) return;
   log_line(session, event);
 }
 
@@ -313,9 +313,8 @@ void Worker::error_told(const ClientSession& session, const wire::ErrorFields& e
 }
 
 void Worker::log_line(const ClientSession& session, std::string_view event) const {
-  const std::string from =
-      session.open() ? turn_.network.peer_address(session.socket()).to_string() : "?";
-  log::info("C-{} {}/{}@{} {}", session.id(), session.database(), session.user(), from, event);
+  log::info("C-{} {}/{}@{} {}", session.id(), session.database(), session.user(),
+            session.peer().to_string(), event);
 }
 
 void Worker::log_tls_failure(const ClientSession& session, std::string_view why) {

@@ -148,13 +148,19 @@ std::shared_ptr<const server::ServerTarget> Worker::target_of(const pool::PoolKe
   return std::make_shared<const server::ServerTarget>(std::move(target));
 }
 
+// All clients of the database come to servers as somebody else by now.
+static bool is_of_former_user(const config::DatabaseSettings& database, const pool::PoolKey& key) {
+  return !database.user.empty() && database.user != key.user;
+}
+
 pool::PoolPolicy Worker::policy_of(const pool::PoolKey& key) const {
   const config::Config& config = *picture_->config;
   const config::DatabaseSettings* database = config::find_database(config, key.database);
   pool::PoolPolicy policy;
   if (database == nullptr) return policy;
   policy.settings = config::pool_settings(config, *database, config::find_user(config, key.user));
-  if (is_disabled(*picture_, key)) policy.settings.min_pool_size = 0;
+  if (is_disabled(*picture_, key) || is_of_former_user(*database, key))
+    policy.settings.min_pool_size = 0;
   policy.server_idle_us = config.timeouts.server_idle_us;
   if (moving_out_) {  // the other process needs them
     constexpr Micros kIdleUs = kSecond;
@@ -204,18 +210,53 @@ void Worker::reconfigure_pools() {
       pool->reconnect(server::CloseReason::kReconnect);
       continue;
     }
+    if (is_of_former_user(*config::find_database(*picture_->config, key.database), key))
+      pool->reconnect(server::CloseReason::kReconnect);
     if (auto target = target_of(key)) pool->reconfigure(std::move(target), policy_of(key));
     const bool paused = picture_->is_paused(key.database);
     if (paused != pool->paused()) pool->pause(paused);
   }
+  end_strays();
+}
+
+// Clients of databases that there are no longer; what runs may end before they go.
+void Worker::end_strays() {
+  has_strays_ = false;
   std::vector<ClientSession*> strays;
   for (const auto& [id, client] : clients_) {
     const bool stray = client->account() != nullptr &&
                        config::find_database(*picture_->config, client->database()) == nullptr;
-    if (stray) strays.push_back(client.get());
+    if (!stray) continue;
+    if (client->runs()) {
+      has_strays_ = true;
+    } else {
+      strays.push_back(client.get());
+    }
   }
   for (ClientSession* stray : strays)
     stray->end(session::EndReason::kAdmin, errors::database_removed(stray->database()));
+}
+
+// ---- clients that wait ------------------------------------------------------------------------
+
+// Nothing else would tell of them before query_wait is over.
+void Worker::tell_of_waiting(pool::Pool& pool) {
+  constexpr Micros kLongUs = 5 * kSecond;
+  constexpr Micros kAgainUs = 60 * kSecond;
+  const pool::PoolKey& key = pool.key();
+  const Micros waited = pool.paused() ? 0 : pool.longest_wait(turn_.now);
+  if (waited < kLongUs) {
+    if (std::exchange(pool.waiting_told_at, 0) != 0)
+      log::info("pool {}/{}: clients wait no longer for a server", key.database, key.user);
+    return;
+  }
+  if (pool.waiting_told_at != 0 && turn_.now - pool.waiting_told_at < kAgainUs) return;
+  pool.waiting_told_at = turn_.now;
+  log::warning(
+      "pool {}/{}: {} clients wait for a server, the first for {} s; {} are in use here; SHOW "
+      "WAITS tells who holds them",
+      key.database, key.user, pool.waiters().size() + pool.pin_waiters().size(), waited / kSecond,
+      pool.servers_at(pool::Pool::Place::kLent).size());
 }
 
 void Worker::needs_match(pool::Pool& pool) {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "pgsaba/worker/worker.h"
+#include "worker/cancel_connection.h"
 #include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
 #include "worker/listing.h"
@@ -59,8 +60,8 @@ Micros wall_time(Micros monotonic, Micros now) {
   return monotonic == 0 ? 0 : wall_clock_now() - (now - monotonic);
 }
 
-void add_addresses(stats::ConnectionRow& row, net::Network& network, net::Socket socket) {
-  const net::Address peer = network.peer_address(socket);
+void add_addresses(stats::ConnectionRow& row, net::Network& network, net::Socket socket,
+                   const net::Address& peer) {
   const net::Address local = network.local_address(socket);
   row.peer_address = peer.is_unix() ? "unix" : peer.host();
   row.peer_port = peer.is_unix() ? 0 : peer.port();
@@ -76,7 +77,7 @@ stats::ClientRow client_row(const ClientSession& client, net::Turn& turn) {
   stats::ClientRow row;
   row.user = client.user();
   row.database = client.database();
-  add_addresses(row, turn.network, client.socket());
+  add_addresses(row, turn.network, client.socket(), client.peer());
   row.tls = tls_text(client);
   row.connect_time = wall_time(client.connected_at(), turn.now);
   const Micros asked_at = client.request_at();
@@ -129,7 +130,7 @@ stats::ServerState state_of(const server::ServerConnection& server) {
 stats::ServerRow server_row(const server::ServerConnection& server, net::Turn& turn) {
   stats::ServerRow row;
   row.server = server.target().name;
-  add_addresses(row, turn.network, server.socket());
+  add_addresses(row, turn.network, server.socket(), server.address());
   row.tls = tls_text(server);
   row.connect_time = wall_time(server.opened_at(), turn.now);
   row.request_time = wall_time(server.idle_since, turn.now);
@@ -178,7 +179,7 @@ stats::ServerRow server_row(const ClientSession& client, net::Turn& turn) {
   row.database = client.database();
   row.server = server.target().name;
   row.replication = client.replication();
-  add_addresses(row, turn.network, server.socket());
+  add_addresses(row, turn.network, server.socket(), server.address());
   row.tls = tls_text(server);
   row.connect_time = row.request_time = wall_time(server.opened_at(), turn.now);
   row.ptr = row.id = server.id();
@@ -216,9 +217,7 @@ stats::PoolRow pool_row(pool::Pool& pool, Micros now) {
   row.server = pool.target().name;
   row.cl_waiting = static_cast<std::uint32_t>(pool.waiters().size() + pool.pin_waiters().size());
   count_servers(row, pool);
-  for (pool::Pool::Waiters* queue : {&pool.waiters(), &pool.pin_waiters()})
-    if (!queue->empty())
-      row.maxwait_us = std::max(row.maxwait_us, now - queue->front().waiting_since);
+  row.maxwait_us = pool.longest_wait(now);
   row.pool_mode = mode_name(pool.policy().settings.pool_mode);
   return row;
 }
@@ -275,6 +274,31 @@ void add_pins(stats::WorkerSnapshot& shot, const std::string& database,
 }
 
 }  // namespace
+
+// As PgBouncer sees a cancel request: a client of the pool, which waits or has a connection to a
+// server.
+void Worker::count_cancels(stats::WorkerSnapshot& shot) {
+  const auto row_of = [&](const pool::Pool* pool) -> stats::PoolRow* {
+    if (pool == nullptr) return nullptr;
+    const pool::PoolKey& key = pool->key();
+    const auto found = std::ranges::find_if(shot.pools, [&](const stats::PoolRow& row) {
+      return row.database == key.database && row.user == key.user &&
+             row.server == pool->target().name;
+    });
+    return found == shot.pools.end() ? nullptr : &*found;
+  };
+  for (const auto& request : cancels_)
+    if (stats::PoolRow* row = row_of(find_pool(request->pool()))) {
+      ++row->cl_active_cancel_req;
+      ++row->sv_active_cancel;
+    }
+  for (const WaitingCancel& waiting : waiting_cancels_) {
+    const ClientSession* client = find_client(waiting.client);
+    const session::Account* account = client == nullptr ? nullptr : client->account();
+    if (stats::PoolRow* row = row_of(account == nullptr ? nullptr : account->pool))
+      ++row->cl_waiting_cancel_req;
+  }
+}
 
 void Worker::on_mail(SnapshotRequest& mail) {
   if (mail.detail != stats::Detail::kClients) return mail.answer(snapshot(mail.detail));
@@ -361,6 +385,7 @@ stats::WorkerSnapshot Worker::snapshot(stats::Detail detail) {
     add_servers(shot, *pool, turn_);
     add_prepared(shot, *pool, prepared);
   }
+  count_cancels(shot);
   for (auto& [database, sum] : totals) shot.databases.push_back({database, sum, times[database]});
   for (const auto& [database, counts] : lease_counts_) add_routes(shot, database, counts);
   for (const auto& [database, counts] : pin_counts_) add_pins(shot, database, counts);

@@ -196,3 +196,12 @@ def test_resume_from_elsewhere_ends_a_pause_that_waits(paused_daemon):
     holder.query("commit")
     with daemon.connect() as client:
         assert client.value("select 1") == "1"
+
+
+def test_a_part_of_the_secret_is_not_enough(start_pgsaba):
+    """Of protocol 3.2, whose secret is longer than that of 3.0."""
+    daemon = start_pgsaba()
+    with daemon.connect(version=3 << 16 | 2) as client:
+        client.send(messages.query("select pg_sleep(0.7)"))
+        cancel(daemon, client, client.backend_secret[:4])
+        assert sqlstates(client.read_until_ready()) == []

@@ -57,3 +57,10 @@ def test_kill_client_finds_its_client_among_many(start_pgsaba):
     assert last_error(clients[77])["C"] == "57P01"
     assert clients[78].value("select 1") == "1"
     assert clients[76].value("select 1") == "1"
+
+
+def test_users_that_no_file_knows_are_listed(start_pgsaba):
+    daemon = start_pgsaba()
+    with daemon.connect() as client:
+        assert client.value("select 1") == "1"
+        assert "postgres" in [row["name"] for row in daemon.admin("show users")]

@@ -107,3 +107,32 @@ def test_its_exporter_finds_in_ours_what_it_finds_in_its_own(both, name):
 def test_its_exporter_runs_with_ours(both):
     """With Debian's own PgBouncer it does not: it asks for a column that went with version 1.8."""
     assert len(exported(both[1], partial(StatsCollector, databases=None))) >= 4
+
+
+def totals(port):
+    with connect_to_console(port) as connection:
+        cursor = connection.execute("SHOW STATS")
+        names = [column.name for column in cursor.description]
+        row = next(dict(zip(names, row)) for row in cursor.fetchall() if row[0] == "postgres")
+        return [int(row["total_xact_count"]), int(row["total_query_count"])]
+
+
+def counted(port, statements):
+    """How many transactions and queries it counts of them."""
+    with psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", autocommit=True,
+                         cursor_factory=psycopg.ClientCursor) as client:
+        client.execute("select 1")
+        before = totals(port)
+        for _ in range(10):
+            for statement in statements:
+                client.execute(statement)
+        return [after - earlier for earlier, after in zip(before, totals(port))]
+
+
+@pytest.mark.parametrize("statements", [
+    ["select 1"], ["begin", "select 1", "commit"], ["begin", "commit"], ["set statement_timeout = 0"],
+    ["show timezone"], [""], ["begin", "select 1", "select 2", "rollback"]], ids=" ".join)
+def test_queries_and_transactions_are_counted_alike(both, statements):
+    """Whether a server has answered or not."""
+    theirs, ours = (counted(port, statements) for port in both)
+    assert theirs == ours and sum(ours) > 0

@@ -3,6 +3,7 @@ only listen on. Those that are gone keep nobody from a server."""
 
 import signal
 import socket
+import time
 
 import pytest
 from harness import messages as m
@@ -137,3 +138,19 @@ def test_a_long_batch(cluster, pgsaba, count, first, made):
             client.send(first + closed + m.parse("made", "select 2") + m.bind("", "made") + m.execute() + m.sync())
             expected = (b"1" if first else b"") + b"3" * count + b"12DCZ"
             assert tags(client.read_until_ready()) == expected
+
+
+def test_the_last_answer_of_many_that_were_not_read_is_there(start_pgsaba):
+    """Terminate comes right behind a query, at every degree of fullness of the client's socket."""
+    daemon = start_pgsaba()
+    query = m.query("select repeat('x', 1500)")
+    for count in range(75, 115):
+        with RawClient(daemon.unix_socket, timeout=20) as client:
+            for _ in range(count - 1):
+                client.send(query)
+                time.sleep(0.001)  # so that each answer is sent by itself
+            time.sleep(0.01)
+            client.send(query + m.terminate())
+            time.sleep(0.02)
+            frames = client.read_to_end()
+        assert sum(frame.tag == b"Z" for frame in frames) == count

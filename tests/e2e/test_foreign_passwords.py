@@ -56,7 +56,8 @@ def environment(directory, authority):
                                    "account required pam_permit.so\n")
     return {"LD_PRELOAD": "libpam_wrapper.so", "PAM_WRAPPER": "1",
             "PAM_WRAPPER_SERVICE_DIR": str(services), "LDAPTLS_CACERT": authority.certificate,
-            # A sanitizer wants to be the first in the list.
+            # A sanitizer wants to be the first in the list, and to be found by all libraries.
+            "UID_WRAPPER_DISABLE_DEEPBIND": "1",
             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
 

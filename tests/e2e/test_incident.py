@@ -42,3 +42,17 @@ def test_open_transactions_make_others_wait_visibly_and_not_for_ever(start_pgsab
     assert late.value("select 6") == "6"  # the session lives on
     for client in [*holders, late]:
         client.close()
+
+
+def test_the_log_tells_of_those_who_wait(start_pgsaba):
+    """Long before query_wait is over, once, and when they wait no longer."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}})
+    with daemon.connect() as holder, daemon.connect(timeout=60) as late:
+        holder.query("begin; select 1")
+        late.send(messages.query("select 5"))
+        daemon.wait_for_log(r"WARNING pool postgres/postgres: 1 clients wait for a server, the first "
+                            r"for \d+ s; 1 are in use here; SHOW WAITS tells who holds them", 30)
+        holder.query("commit")
+        assert late.read_until_ready()[-1].body == b"I"
+        daemon.wait_for_log("pool postgres/postgres: clients wait no longer for a server")
+    assert daemon.log.count("clients wait for a server") == 1

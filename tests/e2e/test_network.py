@@ -40,7 +40,7 @@ def test_each_worker_has_a_ring_if_it_was_chosen(start_pgsaba, workers, chosen):
 def test_where_it_is_forbidden_there_is_epoll(start_pgsaba):
     daemon = start_pgsaba({"workers": 2, "network": "auto"}, under=WITHOUT)
     daemon.wait_for_log("serves with 2 workers over epoll")
-    assert daemon.log.count("no io_uring here, epoll does: io_uring_setup") == 1
+    assert daemon.log.count("there is no io_uring for worker 0: io_uring_setup") == 1
     assert rings(daemon.pid) == []
     with daemon.connect() as client:
         assert client.value("select 40 + 2") == "42"
@@ -53,4 +53,4 @@ def test_who_insists_on_it_is_told(start_pgsaba):
     done = subprocess.run([*WITHOUT, daemon.binary, "serve", "-c", str(daemon.config_path)],
                           capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
-    assert "network: io_uring: io_uring_setup: Operation not permitted" in done.stdout + done.stderr
+    assert "io_uring for worker 0: io_uring_setup: Operation not permitted" in done.stdout + done.stderr

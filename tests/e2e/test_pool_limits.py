@@ -6,7 +6,7 @@ import socket
 
 import pytest
 from harness import messages as m
-from harness.conversations import (backend, begin, make_roles, pool_row, refusal, server_count,
+from harness.conversations import (backend, begin, error_of, make_roles, pool_row, refusal, server_count,
                                    wait_for_waiters, waiting_clients)
 from harness.processes import wait_until
 
@@ -90,6 +90,12 @@ def test_max_db_connections(start_pgsaba, cluster, workers):
     clients[2].rows("commit")
     assert clients[0].read_until_ready()[-1].body == b"I"
     clients[3].rows("commit")
+    daemon.reload({"timeouts": {"query_wait": "300ms"}})
+    daemon.wait_for_log("reload: timeouts.query_wait")
+    for client in clients[2:]:
+        begin(client)
+    error = error_of(clients[0].query("select 1"))
+    assert error["C"] == "53300" and "max_db_connections" in error["H"] and "pool_size" not in error["H"]
     for client in clients:
         client.close()
 

@@ -28,8 +28,7 @@ def one_pool(**changes):
 
 @pytest.mark.parametrize("sqlstate, message", [
     ("28P01", 'password authentication failed for user "postgres"'),
-    ("28000", "no pg_hba.conf entry"), ("3D000", 'database "postgres" does not exist'),
-    ("53300", "sorry, too many clients already")])
+    ("28000", "no pg_hba.conf entry"), ("3D000", 'database "postgres" does not exist')])
 def test_a_refused_login_is_told_in_the_servers_words(before_fake, sqlstate, message):
     def refuse(connection):
         connection.send(error(sqlstate, message, "FATAL"))
@@ -45,8 +44,9 @@ def test_a_refused_login_is_told_in_the_servers_words(before_fake, sqlstate, mes
 @pytest.mark.parametrize("sqlstate, message", [
     ("57P03", "the database system is starting up"),
     ("57P01", "terminating connection due to administrator command"),
-    ("57P02", "terminating connection because of crash of another server process")])
-def test_a_server_that_starts_or_stops_is_waited_for(before_fake, sqlstate, message):
+    ("57P02", "terminating connection because of crash of another server process"),
+    ("53300", "sorry, too many clients already")])
+def test_a_server_that_starts_or_stops_or_is_full_is_waited_for(before_fake, sqlstate, message):
     def not_now(connection):
         connection.send(error(sqlstate, message, "FATAL"))
 
@@ -54,6 +54,30 @@ def test_a_server_that_starts_or_stops_is_waited_for(before_fake, sqlstate, mess
     with pgsaba.connect() as client:
         assert client.value("select 1") == "select 1"
     assert len(fake.connections) == 3
+
+
+@pytest.mark.parametrize("sqlstate, message", [
+    ("57P03", "the database system is starting up"), ("53300", "sorry, too many clients already")])
+def test_but_not_longer_than_for_one_that_is_down(before_fake, sqlstate, message):
+    """Then those who wait hear why, and those who are in keep their sessions."""
+    served = threading.Event()
+
+    def script(connection):
+        if served.is_set():
+            return connection.send(error(sqlstate, message, "FATAL"))
+        connection.welcome()
+        connection.answer(connection.query())
+        served.set()
+
+    pgsaba, _ = before_fake(*[script] * 40, changes={"timeouts": {
+        "failover_wait": "1s", "query_wait": "0"}, "databases": {"postgres": {"pool_size": 1}}})
+    with pgsaba.connect(timeout=20) as client:
+        assert client.value("select 1") == "select 1"
+        wait_until(served.is_set, 10, "the end of its server")
+        pgsaba.wait_for_log("S-.*server closed")
+        frames = client.query("select 2")
+        assert (code(frames[0]), m.error_fields(frames[0])["M"]) == (sqlstate, message)
+        assert frames[-1].body == b"I"
 
 
 @pytest.mark.parametrize("answer", [
@@ -160,6 +184,7 @@ def test_a_client_at_rest_hears_nothing_of_its_servers_end(before_fake, farewell
 
 
 def test_asynchronous_messages_at_rest_are_not_for_the_next_client(before_fake):
+    """But for a parameter: what holds for its session now is what it has to know."""
     spoken = threading.Event()
 
     def talkative(connection):
@@ -174,7 +199,9 @@ def test_asynchronous_messages_at_rest_are_not_for_the_next_client(before_fake):
     with pgsaba.connect() as client:
         client.query("select one")
         assert spoken.wait(10) and client.is_silent()
-        assert tags(client.query("select two")) == b"TDCZ"
+        frames = client.query("select two")
+        assert tags(frames) == b"STDCZ" and frames[0].body == b"TimeZone\0Asia/Tokyo\0"
+        assert tags(client.query("select three")) == b"TDCZ"
     assert len(fake.connections) == 1
 
 
@@ -268,7 +295,8 @@ def test_a_pooler_that_lost_its_server_does_not_end_our_client(before_fake):
 # Lifetime
 
 
-def test_servers_opened_together_do_not_go_together(before_fake):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_servers_opened_together_do_not_go_together(before_fake, workers):
     """server_lifetime is 3 s for three servers: one may go each second."""
     ends = []
 
@@ -280,7 +308,8 @@ def test_servers_opened_together_do_not_go_together(before_fake):
             ends.append(time.monotonic())
 
     pgsaba, fake = before_fake(remembered, changes={
-        "databases": {"postgres": {"pool_size": 3}}, "timeouts": {"server_lifetime": "3s"}})
+        "databases": {"postgres": {"pool_size": 3}}, "timeouts": {"server_lifetime": "3s"},
+        "workers": workers})
     clients = [pgsaba.connect() for _ in range(3)]
     for client in clients:
         client.query("begin")

@@ -95,12 +95,15 @@ def test_new_and_removed_databases(daemon):
         guests = [daemon.connect(database="fresh") for _ in range(3)]
         for guest in guests:
             assert guest.value("select current_database()") == "postgres"
-        begin(guests[0])
+        pid = begin(guests[0])
         reload(daemon, {"databases": {"fresh": None}})
-        for guest in guests:
+        for guest in guests[1:]:
             error = last_error(guest)
             assert (error["S"], error["C"]) == ("FATAL", "57P01")
             assert 'database "fresh" was removed' in error["M"]
+        assert backend(guests[0]) == pid  # what runs goes on
+        guests[0].rows("commit")
+        assert last_error(guests[0])["C"] == "57P01"
         assert refusal(daemon.where, database="fresh")["C"] == "3D000"
         assert bystander.value("select 1") == "1"
         wait_until(lambda: not pool_row(daemon, "fresh"), 10, "the end of its pool")

@@ -138,6 +138,9 @@ def test_cancel_requests_at_once_are_bounded(before_fake):
     for client in clients:
         cancel(daemon, client)
     daemon.wait_for_log("max_cancel_requests is 2")
+    pool = daemon.admin("show pools")[-1]
+    assert [pool[name] for name in ("cl_active_cancel_req", "sv_active_cancel",
+                                    "cl_waiting_cancel_req")] == ["2", "2", "0"]
     time.sleep(0.2)
     assert len(fake.cancels) <= 2
     release.set()

@@ -226,6 +226,15 @@ def test_listens_on_several_addresses(start_listening, directory):
             assert addresses == [expected]
 
 
+def test_a_star_is_every_address(start_listening):
+    port = free_port()
+    daemon = start_listening({"address": "*", "port": port})
+    for host in ("127.0.0.1", "::1"):
+        with RawClient((host, port)) as client:
+            assert client.value("select 1") == "1"
+    assert daemon.is_running()
+
+
 @pytest.mark.parametrize("mode", ["0600", "0770", None])
 def test_mode_of_the_socket(start_listening, directory, mode):
     path = directory.make(f"mode_{mode}")

@@ -370,7 +370,7 @@ def test_a_reload_takes_the_new_certificate_and_disturbs_nobody(start_pgsaba, di
         install(authority.issue("renewed.test"))
         daemon.reload()
         daemon.wait_for_log("reload: new clients get the TLS certificate")
-        assert common_name() == "renewed.test"
+        wait_until(lambda: common_name() == "renewed.test", 10, "the new certificate")
         files[1].write_text("no key\n")
         before = daemon.log
         daemon.reload({"limits": {"max_client_connections": 7}})

@@ -2,6 +2,7 @@
 that their sessions are, notifications, cancel requests; and what happens if it cannot."""
 # ctest-labels: threads
 
+import os
 import signal
 import socket
 import threading
@@ -331,3 +332,35 @@ def test_sigterm_ends_both(daemon):
     busy.query("commit")
     assert ended(before) and daemon.wait() == 0
     assert not daemon.unix_socket.exists()
+
+
+def test_the_new_process_reads_nothing_of_who_may_go_back(start_pgsaba, cluster):
+    """A client that listens is offered to it, and stays where it is if the listening does not come
+    about in time: what it says meanwhile is read by one of them only."""
+    daemon = start_pgsaba()
+    clients = [daemon.connect(timeout=60) for _ in range(4)]
+    for client in clients:
+        client.query("listen news")
+    wait_until(lambda: listeners(cluster), 10, "the server that listens")
+    (listener, pid), = listeners(cluster)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        daemon.upgrade()
+        wait_until(lambda: "serves with" in daemon.log, 10, "the new process")
+        os.kill(daemon.pid, signal.SIGSTOP)  # so that all of it is there at once
+        for client in clients:
+            client.send(m.query("select repeat('x', 3000)" + " " * 3000))
+        time.sleep(0.1)
+        os.kill(daemon.pid, signal.SIGCONT)
+        time.sleep(6)  # longer than an offer stands
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    for client in clients:
+        frames = client.read_until_ready()
+        assert [frame.tag for frame in frames if frame.tag in b"TDCZE"] == [b"T", b"D", b"C", b"Z"]
+        client.close()
+
+
+def listeners(cluster):
+    return cluster.sql("select application_name, pid from pg_stat_activity where "
+                       "application_name = 'pgsaba listener'")

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 from harness import messages as m
-from harness.conversations import begin, wait_for_waiters
+from harness.conversations import begin, error_of, wait_for_waiters
 from harness.processes import wait_until
 
 
@@ -84,3 +84,12 @@ def test_what_is_not_set_is_an_error_with_a_hint(start_pgsaba, command, code, hi
             console.execute(command)
     assert error.value.sqlstate == code
     assert hint in (error.value.diag.message_hint or "")
+
+
+@pytest.mark.parametrize("key", ["auth.password", "auth.password_file", "http.password", "auth.options",
+                                 "auth_ldap_options"])
+def test_secrets_are_not_set_on_a_console(daemon, key):
+    with daemon.connect(database="pgsaba") as console:
+        frames = console.query(f"SET {key} = 'not to be seen'")
+    assert error_of(frames)["C"] == "55P02" and "RELOAD" in error_of(frames)["H"]
+    assert "not to be seen" not in daemon.log

@@ -133,7 +133,6 @@ class SimNetwork final : public net::Network {
   net::IoResult send(net::Socket socket, Bytes first, Bytes second) override;
   Result<net::Socket> connect(const net::Address& address,
                               const net::SocketOptions& options) override;
-  int connect_error(net::Socket) override { return 0; }
   void watch(net::Socket socket, net::Pollable& owner) override;
   void watch_listener(net::Socket, net::Pollable& owner) override { listener_ = &owner; }
   void unwatch(net::Socket socket) override;

@@ -23,7 +23,7 @@ namespace pgsaba::auth {
 
 // PgBouncer's MAX_USERNAME and MAX_PASSWORD, without their terminating NUL.
 inline constexpr std::size_t kMaxUserNameBytes = 127;
-inline constexpr std::size_t kMaxPasswordBytes = 2047;
+inline constexpr std::size_t kMaxPasswordBytes = 65'531;
 
 struct UserListLimits {
   std::size_t max_users = 1'000'000;

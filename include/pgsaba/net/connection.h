@@ -62,6 +62,8 @@ class Connection : public Pollable {
   void send(Bytes bytes);
   void send(std::string_view bytes) { send(bytes_of(bytes)); }
   void flush();
+  // Nor is anything left with the network: `sent_all` speaks of the kernel.
+  void flush_now();
 
   bool open() const { return socket_ != kNoSocket; }
   bool broken() const { return broken_; }  // a write failed, or the peer reset the connection

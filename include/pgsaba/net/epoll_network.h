@@ -21,7 +21,6 @@ class EpollNetwork : public Network {
   IoResult receive(Socket socket, std::span<std::uint8_t> into) override;
   IoResult send(Socket socket, Bytes first, Bytes second) override;
   Result<Socket> connect(const Address& address, const SocketOptions& options) override;
-  int connect_error(Socket socket) override;
   void watch(Socket socket, Pollable& owner) override;
   void watch_listener(Socket socket, Pollable& owner) override;
   void unwatch(Socket socket) override;

@@ -61,11 +61,11 @@ class Network {
   virtual IoResult send(Socket socket, Bytes first, Bytes second) = 0;
   // What was sent is with the kernel when this returns, but for what `not_sent` was told.
   virtual void submit() {}
+  // The same of one socket, at once.
+  virtual void settle([[maybe_unused]] Socket socket) {}
 
   // Begins to connect; the socket becomes writable when that is decided.
   virtual Result<Socket> connect(const Address& address, const SocketOptions& options) = 0;
-  // 0, or the errno that a connection attempt ended with.
-  virtual int connect_error(Socket socket) = 0;
 
   virtual void watch(Socket socket, Pollable& owner) = 0;
   // Takes a listening socket that other workers watch too.

@@ -24,6 +24,7 @@ class UringNetwork final : public EpollNetwork {
   IoResult receive(Socket socket, std::span<std::uint8_t> into) override;
   IoResult send(Socket socket, Bytes first, Bytes second) override;
   void submit() override;
+  void settle(Socket socket) override;
   void watch(Socket socket, Pollable& owner) override;
   void watch_listener(Socket socket, Pollable& owner) override;
   void unwatch(Socket socket) override;
@@ -42,7 +43,8 @@ class UringNetwork final : public EpollNetwork {
   Place& settle_in(Socket socket, Pollable& owner);
   void read_ahead(std::span<const epoll_event> events);
   void read_at_once(std::size_t from);
-  void settle(Place& place);
+  void complete(Place& place);
+  static void tell_refused(Place& place);
   void complete_sends();
   void sent(Place& place, int result);
   void release(Ahead& ahead);

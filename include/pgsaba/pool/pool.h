@@ -223,8 +223,16 @@ class Pool final : public server::ServerOwner {
   // server::ServerOwner
   void server_logged_in(server::ServerConnection& server) override;
   void server_cleaned(server::ServerConnection& server) override;
+  void server_changed(server::ServerConnection& server) override;
   void server_closed(server::ServerConnection& server, server::CloseReason reason) override;
 
+  // Of whoever waits for a server, or to keep one; 0: nobody does.
+  Micros longest_wait(Micros now) {
+    Micros longest = 0;
+    for (Waiters* queue : {&waiters_, &pin_waiters_})
+      if (!queue->empty()) longest = std::max(longest, now - queue->front().waiting_since);
+    return longest;
+  }
   // Something here has a deadline that is a matter of less than a second.
   bool urgent() const {
     return !waiters_.empty() || !pin_waiters_.empty() || !opening_.empty() || !dedicated_.empty();
@@ -234,6 +242,7 @@ class Pool final : public server::ServerOwner {
   bool match_pending = false;
   bool watched = false;
   bool starves = false;
+  Micros waiting_told_at = 0;  // the log was told that clients wait; 0: they do not, or not long
 
  private:
   server::ServerConnection* fitting_server(const server::SettingsRef& wanted);
@@ -257,6 +266,7 @@ class Pool final : public server::ServerOwner {
   bool first_to_be_pinned();
   void grant_pins();
   bool too_many() const;
+  void login_postponed(const wire::ErrorFields& error);
   void login_failed(const wire::ErrorFields& error);
   void refuse_standby(server::ServerConnection& server);
   void connect_failed(const net::Address& address, const std::string& why);
@@ -272,6 +282,7 @@ class Pool final : public server::ServerOwner {
   void expire_waiters(Micros now);
   void expire(Waiters& queue, Micros now, wire::ErrorFields (Pool::*why)() const);
   wire::ErrorFields wait_error() const;
+  std::string wait_hint() const;
   wire::ErrorFields pin_wait_error() const;
 
   PoolHost& host_;
@@ -296,12 +307,12 @@ class Pool final : public server::ServerOwner {
   AddressCycle addresses_;
   Micros retry_at_ = 0;  // after a failed login or connection attempt
   Micros retry_delay_ = 0;
-  Micros failing_since_ = 0;  // 0: the last attempt succeeded
-  Micros last_expired_ = 0;
-  Micros yielded_at_ = 0;      // a server was given up for others; 0: never
-  Micros waiters_since_ = 0;   // since when the first client waits; 0: nobody does
-  bool waits_shown_ = false;   // this worker counts in SharedPool::waiting_workers
-  wire::ErrorFields failure_;  // of the last attempt
+  Micros failing_since_ = 0;       // 0: the last attempt succeeded
+  Welcomes::Parameters greeting_;  // of the server that was heard last
+  Micros yielded_at_ = 0;          // a server was given up for others; 0: never
+  Micros waiters_since_ = 0;       // since when the first client waits; 0: nobody does
+  bool waits_shown_ = false;       // this worker counts in SharedPool::waiting_workers
+  wire::ErrorFields failure_;      // of the last attempt
 };
 
 }  // namespace pgsaba::pool

@@ -35,12 +35,15 @@ struct SharedPool {
 
   SlotRefusal take_slot(const SlotLimits& limits);
   void give_slot();
+  // Which limit leaves no room for another one.
+  SlotRefusal full(const SlotLimits& limits) const;
   // More are taken than the limits allow, since these were lowered.
   bool over(const SlotLimits& limits) const;
 
   SlotCounter servers;
   PinPlaces pins;  // of these, kept by clients between transactions
   Welcomes welcomes;
+  std::atomic<Micros> last_expired{0};       // a server was let go for its age; 0: none was
   std::atomic<Micros> sequences_read_at{0};  // by some client; 0: never
   std::shared_ptr<SlotCounter> database;
   std::shared_ptr<SlotCounter> user;

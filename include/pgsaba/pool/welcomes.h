@@ -19,6 +19,9 @@ class Welcomes {
   // Null while no server was asked.
   Parameters find(const server::SettingsRef& settings) const;
   void learn(const server::SettingsRef& settings, wire::ParameterList parameters);
+  // What a server says by default. If that is news, what was learned under settings is so no
+  // longer. The same list is given to all servers that say the same, as long as it is the last.
+  Parameters heard(const wire::ParameterList& parameters);
   // The servers may answer otherwise from now on; what they say by default is kept until they do.
   void forget_learned();
 

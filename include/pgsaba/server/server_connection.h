@@ -122,6 +122,8 @@ class ServerOwner {
   virtual ~ServerOwner() = default;
   virtual void server_logged_in(ServerConnection& server) = 0;
   virtual void server_cleaned(ServerConnection& server) = 0;
+  // At rest, it told of a parameter that has changed: its configuration was read again, say.
+  virtual void server_changed(ServerConnection&) {}
   // The connection ended by itself. The owner drops it.
   virtual void server_closed(ServerConnection& server, CloseReason reason) = 0;
 };
@@ -144,6 +146,8 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   const net::Address& address() const { return address_; }
   const std::shared_ptr<const ServerTarget>& target_ref() const { return target_; }
   const ServerLogin& login() const { return login_; }
+  // Of itself, whatever its client has set.
+  void says(std::string_view name, std::string_view value) { login_.set_parameter(name, value); }
   const Pipeline& pipeline() const { return pipeline_; }
   LeaseHolder* holder() const { return holder_; }
   Micros opened_at() const { return opened_at_; }
@@ -284,6 +288,9 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   ListHook pool_hook;
   std::uint8_t place = 0;  // which of the owner's lists it is on
   bool close_when_released = false;
+  // What it says of itself where no client has set anything; the same list for all that say the
+  // same.
+  std::shared_ptr<const wire::ParameterList> greeting;
   std::uint32_t cancels_in_flight = 0;  // it may not serve another client before they are through
   Micros idle_since = 0;
 

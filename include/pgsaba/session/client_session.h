@@ -113,8 +113,13 @@ class ClientSession final : public net::Connection,
   Micros pinned_at() const { return pinned_at_; }
   // It is pinned and between two transactions, or in one of which nothing was sent yet.
   bool at_rest() const;
+  // In a transaction or a statement of which a server knows.
+  bool runs() const;
   std::size_t prepared_statement_count() const { return statements_ ? statements_->size() : 0; }
+  bool is_ending() const { return reason_ != EndReason::kNone; }
   Micros connected_at() const { return connected_at_; }
+  // Where it comes from, also when its connection is broken already.
+  const net::Address& peer() const { return peer_; }
   Micros request_at() const { return request_at_; }
   Micros idle_since() const { return idle_since_; }
   bool accepts_key(std::string_view secret) const;
@@ -302,6 +307,7 @@ class ClientSession final : public net::Connection,
   void on_body(const wire::Piece& piece);
   void forward(server::Request request, const wire::Piece& piece);
   void reply(std::string_view frames);
+  void count_own_answer(std::size_t bytes);
   wire::TransactionStatus own_status() const;
 
   // client_departure.cc
@@ -429,6 +435,11 @@ class ClientSession final : public net::Connection,
   }
   void follow_mode(const wire::Piece& piece);
   void leave_session_mode();
+  bool may_set_parameters() const;
+  void hear_of_server(std::string_view name, std::string_view value);
+  void greet_anew(const server::ServerConnection& server);
+  bool is_halfway() const;
+  bool lease_is_over() const;
   void end_lease();
   void settle();
   void ask_state();
@@ -500,6 +511,7 @@ class ClientSession final : public net::Connection,
   std::uint32_t id_;
   std::uint32_t key_pid_;  // what its cancel key calls it: its number where it logged in
   std::uint64_t number_;   // that no other client ever has
+  const net::Address peer_;
   State state_ = State::kStartup;
   EndReason reason_ = EndReason::kNone;
   enum class Body : std::uint8_t { kForward, kDrop, kGather };
@@ -510,6 +522,7 @@ class ClientSession final : public net::Connection,
   bool holds_sequence_pin_ = false;
   bool foresees_ = false;  // of some statement of its own it was to be seen that it may pin
   bool cancel_held_ = false;
+  bool long_key_ = false;           // it was given all of `secret_`
   bool adopts_statements_ = false;  // from a session that was its own, once it is known
   config::PoolMode mode_ = config::PoolMode::kTransaction;  // of its lease, or of the next
   bool stays_ = false;                                      // no other process wants it
@@ -549,6 +562,8 @@ class ClientSession final : public net::Connection,
   ReadTicket read_;                 // the lease is of a standby, or will be
   routing::SpillTicket spill_;      // it is of the primary, for want of a standby
   routing::ReadNeeds needs_;        // of the next read
+  // What it was told at login, or since, of what it has not set itself; null: nobody knows.
+  std::shared_ptr<const wire::ParameterList> greeting_;
   server::SettingsRef settings_;
   server::SettingsRef login_settings_;         // of the startup packet: its session's defaults
   std::string begin_sql_;                      // the BEGIN that waits; empty: none does
@@ -573,7 +588,7 @@ class ClientSession final : public net::Connection,
   std::unique_ptr<OrphanedTransaction> orphan_;
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<std::string> gathered_;  // a Parse too large to lie in one piece
-  std::array<char, 16> secret_{};  // of the cancel key; protocol 3.0 knows its first 4 bytes
+  std::array<char, 16> secret_{};  // of the cancel key; before protocol 3.2 its first 4 bytes
   // Batches end with Sync (or are one Query); the names of an unanswered one are in doubt.
   std::uint64_t batches_sent_ = 0;
   std::uint64_t batches_answered_ = 0;

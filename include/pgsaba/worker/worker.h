@@ -203,6 +203,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void cancel_ours(const wire::CancelKey& key);
   void cancel_here(const CancelOrder& order);
   void start_cancels();
+  void count_cancels(stats::WorkerSnapshot& shot);
   void start_cancel(session::ClientSession& client);
   // What a cancel request has to know of the connection that it is about.
   struct CancelAim {
@@ -232,6 +233,8 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   routing::Route server_for(const config::DatabaseSettings& database,
                             const std::string& user) const;
   void reconfigure_pools();
+  void end_strays();
+  void tell_of_waiting(pool::Pool& pool);
   void find_floors();
   void keep_floors();
   void refresh_account(session::Account& account);
@@ -318,6 +321,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   bool stopping_ = false;
   ShutdownMode shutdown_ = ShutdownMode::kWaitForClients;  // while stopping
   bool drained_told_ = false;
+  bool has_strays_ = false;  // clients of a database that is gone, in a transaction
   // While another process takes over.
   bool moving_out_ = false;
   bool logged_in_since_ = false;                     // somebody, since heirlooms were sent

@@ -42,7 +42,6 @@ class ChoppyNetwork final : public net::Network {
     return {IoResult::Kind::kDone, count};
   }
   Result<net::Socket> connect(const net::Address&, const net::SocketOptions&) override { return 1; }
-  int connect_error(net::Socket) override { return 0; }
   void watch(net::Socket, net::Pollable&) override {}
   void watch_listener(net::Socket, net::Pollable&) override {}
   void unwatch(net::Socket) override {}

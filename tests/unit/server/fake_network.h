@@ -53,7 +53,6 @@ class FakeNetwork final : public net::Network {
     lines[++last_];
     return last_;
   }
-  int connect_error(net::Socket) override { return 0; }
   void watch(net::Socket socket, net::Pollable& owner) override { lines[socket].owner = &owner; }
   void watch_listener(net::Socket, net::Pollable&) override {}
   void unwatch(net::Socket socket) override { lines[socket].owner = nullptr; }
