@@ -120,6 +120,40 @@ def test_secrets_from_credentials_of_systemd_and_from_the_environment(pgsaba_bin
         daemon.stop()
 
 
+# Where they are not shown
+
+SECRETS = ("auth.password", "auth.options", "http.password")
+SHOWN_AS = ("auth.password", "auth_ldap_options", "http.password")
+TABLES = ("config", "databases", "clients", "pools", "servers", "topology")
+
+
+def every_secret(word):
+    """All that the configuration has places for."""
+    return {"auth": {"type": "trust", "password": f"{word} of auth", "options": f"pamservice={word}-service"},
+            "http": {"user": "me", "password": f"{word} of http"},
+            "clusters": {"main": {"monitor": {"password": f"{word} of the monitor"}}},
+            "databases": {"postgres": {"user": "postgres", "password": f"{word} of the database"}}}
+
+
+def test_they_are_not_shown(start_pgsaba):
+    """Neither by the console nor in what a reload says has changed: *** stands there."""
+    daemon = start_pgsaba({**every_secret("former"), "log": {"level": "debug"}})
+    daemon.reload(every_secret("latter"))
+    daemon.wait_for_log("configuration reloaded")
+    for name in SECRETS:
+        assert f"reload: {name} = *** (was ***)" in daemon.log
+    assert "reload: database postgres changed" in daemon.log and "reload: cluster main changed" in daemon.log
+    with daemon.connect() as client:
+        assert client.value("select 1") == "1"
+        tables = {name: daemon.admin(f"show {name}") for name in TABLES}
+    assert all(tables.values())
+    shown = {row["key"]: row for row in tables["config"]}
+    for name in SHOWN_AS:
+        assert (shown[name]["value"], shown[name]["default"]) == ("***", "***")
+    for word in "former", "latter":
+        assert word not in str(tables) + daemon.log
+
+
 # The process
 
 
