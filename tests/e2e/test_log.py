@@ -2,12 +2,20 @@
 
 import json
 import re
+import signal
 
+import pytest
 from harness import messages as m
-from harness.conversations import refusal, tags
+from harness.conversations import begin, make_roles, refusal, tags
+from harness.pgsaba import Pgsaba
 from harness.processes import wait_until
 
 QUIET = {"stats": False}  # no line comes by itself
+
+
+def lines_of(daemon, user):
+    """What is logged of its clients, in their order."""
+    return [line for line in daemon.log.splitlines() if re.search(rf"\bC-\d+ \w*/{user}@", line)]
 
 
 def reload(daemon, **changes):
@@ -156,3 +164,93 @@ def test_the_level(start_pgsaba):
     assert levels(daemon) == {"WARNING", "ERROR"}
     reload(daemon, log={"level": "debug"})
     assert levels(daemon) == {"LOG", "WARNING", "ERROR"}
+
+
+# How clients end
+
+
+def does_nothing(_daemon, _client):
+    pass
+
+
+def begins(_daemon, client):
+    begin(client)
+
+
+def sleeps(_daemon, client):
+    client.send(m.query("select pg_sleep(60)"))
+
+
+def sleeps_in_a_transaction(_daemon, client):
+    begin(client)
+    client.send(m.query("select pg_sleep(60)"))
+
+
+def says_nonsense(_daemon, client):
+    client.send(m.frame(b"!"))
+
+
+def is_killed(daemon, client):
+    number = next(row["id"] for row in daemon.admin("show clients") if row["user"] == client.user)
+    daemon.admin(f"kill_client {number}")
+
+
+def opens_a_block(_daemon, client):
+    client.send(m.query("begin"))
+
+
+# By user: what it does, which settings are its own, and the reason that is logged.
+ENDS = {
+    "terminates": (lambda _, client: client.close(), {}, "client disconnected"),
+    "closes": (lambda _, client: client.socket.close(), {}, "client closed the connection without saying so"),
+    "resets": (lambda _, client: client.abandon(), {}, "connection to the client broke"),
+    "violates": (says_nonsense, {}, "client broke the protocol"),
+    "idles": (does_nothing, {"client_idle": "200ms"}, "client_idle timeout"),
+    "dawdles": (begins, {"idle_transaction": "200ms"}, "idle_transaction timeout"),
+    "sleeps": (sleeps, {"query": "200ms"}, "query timeout"),
+    "lingers": (sleeps_in_a_transaction, {"transaction": "200ms"}, "transaction timeout"),
+    "blocks": (opens_a_block, {"pool_mode": "statement"},
+               "transaction block in statement pooling mode"),
+    "is_killed": (is_killed, {}, "closed by an administrator"),
+}
+HAVE_LEFT = {"terminates", "closes", "resets"}
+
+
+@pytest.fixture(scope="module")
+def limited(pgsaba_binary, directory, cluster):
+    """A daemon whose users have a limit each."""
+    make_roles(cluster, *ENDS)
+    limits = {user: settings for user, (_, settings, _) in ENDS.items() if settings}
+    daemon = Pgsaba(pgsaba_binary, directory, [cluster], {
+        "users": limits, "databases": {"postgres": {"pool_size": 2}}, "log": QUIET}, "limited").start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.mark.parametrize("user", ENDS)
+def test_why_a_client_ended(limited, user):
+    """The reason is its last line, behind the error that it was told, if any."""
+    act, _, words = ENDS[user]
+    client = limited.connect(user=user)
+    act(limited, client)
+    wait_until(lambda: any(line.endswith(f" {words}") for line in lines_of(limited, user)), 10, words)
+    *before, last = lines_of(limited, user)
+    assert last.endswith(words)
+    told = [line for line in before if " error " in line]
+    if user in HAVE_LEFT:
+        assert not told
+        return
+    error = m.error_fields(client.read_to_end()[-1])
+    assert len(told) == 1 and f" error {error['C']}: {error['M']}" in told[0]
+    client.close()
+
+
+@pytest.mark.parametrize("number, at_rest", [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_a_shutdown_is_a_reason(start_pgsaba, number, at_rest):
+    daemon = start_pgsaba()
+    with daemon.connect() as client:
+        if not at_rest:
+            begin(client)
+        daemon.stop(number)
+    *_, last = lines_of(daemon, "postgres")
+    assert last.endswith(" shutting down") and "C-" in last
