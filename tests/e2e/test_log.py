@@ -3,9 +3,11 @@
 import json
 import re
 import signal
+import threading
 
 import pytest
 from harness import messages as m
+from harness.client import RawClient
 from harness.conversations import begin, make_roles, refusal, tags
 from harness.pgsaba import Pgsaba
 from harness.processes import wait_until
@@ -100,6 +102,72 @@ def test_queries_have_no_line(start_pgsaba, cluster):
     daemon.wait_for_log("client disconnected")
     line, = daemon.log.splitlines()[before:]
     assert line.endswith("client disconnected")
+
+
+# What has one if it is wanted
+
+
+def visit(daemon, user):
+    """Who it was for the log: a client that has come and gone."""
+    client = daemon.connect(user=user)
+    address, port = client.socket.getsockname()
+    client.close()
+    wait_until(lambda: not any(row["user"] == user for row in daemon.admin("show clients")), 10, "its end")
+    return f"postgres/{user}@{address}:{port}"
+
+
+@pytest.mark.parametrize("connections", [True, False])
+@pytest.mark.parametrize("disconnections", [True, False])
+def test_coming_and_going(start_pgsaba, cluster, connections, disconnections):
+    """Each has a line with database, user and address, where it is wanted; a reload changes that."""
+    make_roles(cluster, "visitor")
+    wanted = {"connections": connections, "disconnections": disconnections}
+    daemon = start_pgsaba({"log": wanted})
+    for _ in range(2):
+        who = visit(daemon, "visitor")
+        events = [line.split(f" {who} ")[1] for line in lines_of(daemon, "visitor") if who in line]
+        words = {"connections": "logged in", "disconnections": "client disconnected"}
+        assert events == [words[name] for name in words if wanted[name]]
+        wanted = {name: not value for name, value in wanted.items()}
+        reload(daemon, log=wanted)
+
+
+def test_coming_over_a_unix_socket(start_pgsaba):
+    daemon = start_pgsaba()
+    RawClient(daemon.unix_socket).close()
+    daemon.wait_for_log(r"C-\d+ postgres/postgres@unix\S* logged in")
+
+
+STATS = re.compile(r"stats: (\d+) xacts/s, (\d+) queries/s, .*, in (\d+) B/s, out (\d+) B/s, xact (\d+) us")
+
+
+def queries_per_second(daemon):
+    rows = daemon.admin("show stats")
+    return sum(int(row["avg_query_count"]) for row in rows if row["database"] == "postgres")
+
+
+def test_totals(start_pgsaba):
+    """A line each period, with what there was in it; none if it is not wanted."""
+    daemon = start_pgsaba({"log": {"stats": True, "stats_period": "1s"}})
+    over = threading.Event()
+
+    def work():
+        with daemon.connect() as client:
+            while not over.is_set():
+                client.rows("select 1")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        wait_until(lambda: len(STATS.findall(daemon.log)) >= 3, 20, "three periods")
+        reload(daemon, log={"stats": False})
+    finally:
+        over.set()
+        thread.join()
+    lines = STATS.findall(daemon.log)
+    assert all(int(number) > 0 for number in lines[1]), lines  # there was work in all of that period
+    wait_until(lambda: queries_per_second(daemon) == 0, 20, "a period without any")
+    assert STATS.findall(daemon.log) == lines
 
 
 # How a line looks
