@@ -2,6 +2,8 @@
 those that listen, and that no connection of ours is in an administrator's way."""
 
 # ctest-labels: threads
+import signal
+
 import pytest
 from harness import messages as m
 from harness.conversations import backend, begin, error_of, last_error, tags, wait_for_waiters
@@ -212,6 +214,23 @@ def test_wait_close_waits_for_servers_that_are_to_go(daemon, console):
         client.query("commit")
         assert tags(console.read_until_ready()) == b"CZ"
         assert backend(client) != before
+
+
+def test_by_signal(daemon, console, cluster):
+    """SIGUSR1 is PAUSE, and SIGUSR2 is RESUME, which lifts that of a single database, too."""
+    with daemon.connect(database=OWN) as one, daemon.connect() as other:
+        assert one.value("select 1") == other.value("select 1") == "1"
+        daemon.send_signal(signal.SIGUSR1)
+        nobody_is_connected(cluster)
+        for client in one, other:
+            client.send(m.query("select 2"))
+        wait_for_waiters(daemon, 1, OWN)
+        wait_for_waiters(daemon, 1)
+        assert tags(console.query(f"pause {OWN}")) == b"CZ"
+        daemon.send_signal(signal.SIGUSR2)
+        for client in one, other:
+            assert m.row_values(client.read_until_ready()[1]) == [b"2"]
+        assert error_of(console.query("resume"))["C"] == "55000"
 
 
 def test_what_makes_no_sense_is_an_error(daemon, console):

@@ -64,10 +64,11 @@ def test_sigterm_with_nobody_there(daemon):
     assert time.monotonic() - started < 5
 
 
-def test_sigint_waits_for_nobody(daemon, cluster):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_at_once_waits_for_nobody(daemon, cluster, number):
     busy, idle = daemon.connect(), daemon.connect()
     begin(busy)
-    daemon.send_signal(signal.SIGINT)
+    daemon.send_signal(number)
     assert daemon.wait() == 0
     assert is_told(busy) and is_told(idle)
     wait_until(lambda: server_count(cluster) == 0, 10, "the end of all servers")
