@@ -117,6 +117,25 @@ def test_shutdown_command(daemon):
     assert daemon.wait() == 0
 
 
+def test_shutdown_wait_for_servers(daemon):
+    """As SIGTERM: who is at rest is told at once, transactions end first, whichever workers have them."""
+    busy = [daemon.connect() for _ in range(2)]
+    workers = {row["worker"] for row in daemon.admin("show clients") if row["database"] == "postgres"}
+    assert len(workers) == daemon.config["workers"]
+    idle = [daemon.connect() for _ in range(2)]
+    for client in busy:
+        begin(client)
+    with daemon.connect(database="pgsaba") as console:
+        assert tags(console.query("shutdown wait_for_servers")) == b"CZ"
+    assert all(is_told(client) for client in idle)
+    wait_until(lambda: not accepts(daemon), 10, "the end of listening")
+    for client in busy:
+        assert client.value("select 1") == "1" and daemon.is_running()
+        client.rows("commit")
+        assert is_told(client)
+    assert daemon.wait() == 0
+
+
 def test_session_mode_counts_a_session_as_running(start_pgsaba):
     """It may hold anything: only its end, or a second signal, ends the wait."""
     daemon = start_pgsaba({"databases": {"postgres": {"pool_mode": "session"}}})
