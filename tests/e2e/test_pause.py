@@ -239,6 +239,27 @@ def test_by_signal(daemon, console, cluster):
         assert error_of(console.query("resume"))["C"] == "55000"
 
 
+def test_state_is_that_of_the_process(daemon, console):
+    """Paused is who has PAUSE without a name, while that waits and afterwards; one database is not all."""
+    def state():
+        return {row["key"]: row["value"] for row in daemon.admin("show state")}
+
+    active = {"active": "yes", "paused": "no", "suspended": "no"}
+    paused = {"active": "no", "paused": "yes", "suspended": "no"}
+    assert state() == active
+    with daemon.connect(database=OWN) as client:
+        begin(client)
+        waits(console, "pause")
+        assert state() == paused
+        client.rows("commit")
+    assert tags(console.read_until_ready()) == b"CZ"
+    assert state() == paused
+    assert tags(console.query("resume")) == b"CZ"
+    assert state() == active
+    assert tags(console.query(f"pause {OWN}")) == b"CZ"
+    assert state() == active
+
+
 def test_disable_turns_new_clients_away(daemon, console):
     """Those that are there go on, and so do other databases'."""
     with daemon.connect(database=OWN) as one, daemon.connect(database=OWN) as two:
