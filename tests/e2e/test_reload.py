@@ -187,6 +187,27 @@ def test_other_credentials_reconnect(daemon, cluster):
         assert backend(client) != pid
 
 
+def test_other_credentials_under_a_transaction(daemon, cluster):
+    """It goes on where it began, with what it has written; the next one logs in as it is said now, and so does
+    who waits."""
+    make_roles(cluster, "alice")
+    with daemon.connect() as busy, daemon.connect() as waiting:
+        pid = begin(busy)
+        busy.rows("create temp table written on commit drop as select 1")
+        waiting.send(m.query("select session_user"))
+        wait_for_waiters(daemon, 1)
+        reload(daemon, {"databases": {"postgres": {"user": "alice"}}})
+        assert (busy.value("select session_user"), backend(busy)) == ("postgres", pid)
+        assert busy.value("select count(*) from written") == "1"
+        busy.rows("commit")
+        assert m.row_values(waiting.read_until_ready()[1]) == [b"alice"]
+        pid = begin(busy)
+        reload(daemon, {"databases": {"postgres": {"user": "alice", "password": "another"}}})
+        assert (busy.value("select session_user"), backend(busy)) == ("alice", pid)
+        busy.rows("commit")
+        assert busy.value("select session_user") == "alice" and backend(busy) != pid
+
+
 # The userlist
 
 
