@@ -1,6 +1,7 @@
 """Cancel requests reach exactly the statement they were meant for."""
 # ctest-labels: threads
 
+import itertools
 import os
 import pty
 import signal
@@ -37,6 +38,53 @@ def test_it_reaches_the_running_statement(start_pgsaba, workers):
         cancel(daemon, client)
         assert sqlstates(client.read_until_ready()) == ["57014"]
         assert client.value("select 1") == "1"
+        client.close()
+
+
+def homes(daemon):
+    """The worker of each client, by its application_name."""
+    return {row["application_name"]: int(row["worker"]) for row in daemon.admin("show clients")
+            if row["database"] == "postgres"}
+
+
+def test_it_finds_its_client_from_every_worker(start_pgsaba):
+    """Its own connection comes to where the fewest clients are. That is each worker in turn, for statements
+    of clients of all four."""
+    workers, sleeping, spare = range(4), 5, 2
+    daemon = start_pgsaba({"workers": len(workers), "databases": {"postgres": {"pool_size": 20}}})
+    clients, numbers = {}, itertools.count()
+
+    def fill(count):
+        for _ in range(count):
+            name = f"client {next(numbers)}"
+            clients[name] = daemon.connect(options={"application_name": name})
+
+    def at(worker):
+        return [name for name, home in homes(daemon).items() if home == worker]
+
+    def has(worker, count):
+        return lambda: len(at(worker)) == count
+
+    fill(len(workers) * (sleeping + spare))
+    for worker in workers:
+        wait_until(has(worker, sleeping + spare), 10, "as many everywhere")
+    sleepers = [name for group in zip(*(at(worker)[:sleeping] for worker in workers)) for name in group]
+    for name in sleepers:
+        clients[name].send(messages.query("select pg_sleep(60)"))
+    for worker in workers:
+        for name in set(at(worker)) - set(sleepers):
+            clients.pop(name).close()
+        wait_until(has(worker, sleeping), 10, "two less there")
+        with daemon.connect(options={"application_name": "another"}):
+            assert homes(daemon)["another"] == worker
+        wait_until(has(worker, sleeping), 10, "two less there")
+        for name in sleepers[worker * sleeping:][:sleeping]:
+            assert clients[name].is_silent(0.05)
+            cancel(daemon, clients[name])
+            assert sqlstates(clients[name].read_until_ready()) == ["57014"]
+        fill(spare)
+        wait_until(has(worker, sleeping + spare), 10, "as many everywhere")
+    for client in clients.values():
         client.close()
 
 

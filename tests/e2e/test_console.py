@@ -1,4 +1,5 @@
 """The admin console beside many clients: its tables agree with each other and with who is there."""
+# ctest-labels: threads
 
 import pytest
 from harness.conversations import begin, last_error, pool_row, wait_for_waiters

@@ -1,5 +1,6 @@
 """Parameters that functions set, under names that no statement shows and no list of the server's has:
 never another client's value, and the client's own wherever the name can be known."""
+# ctest-labels: threads
 
 import pytest
 from harness.processes import wait_until

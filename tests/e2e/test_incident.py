@@ -1,6 +1,12 @@
 """The incident pgsaba was built for: clients that keep their sessions open hold nothing."""
 
-from harness import messages
+import os
+import subprocess
+import sys
+
+import pytest
+from harness import bouncer, messages
+from harness.debian import SOURCE
 from harness.messages import error_fields
 
 
@@ -56,3 +62,32 @@ def test_the_log_tells_of_those_who_wait(start_pgsaba):
         assert late.read_until_ready()[-1].body == b"I"
         daemon.wait_for_log("pool postgres/postgres: clients wait no longer for a server")
     assert daemon.log.count("clients wait for a server") == 1
+
+
+# Of bench/deadlock: who serves every client that stays, and what the fifth gets beside four transactions.
+VERDICTS = {"pgbouncer": ("all served", "gets FATAL 08P01: query_wait_timeout"),
+            "pgsaba": ("all served", "gets ERROR 53300: no server connection became free within query_wait"),
+            "pgpool": ("client 5 **hangs**", "**hangs**")}
+
+
+def rows(table):
+    """By their first column, without the heading."""
+    cells = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    return {row[0]: row[1:] for row in cells[1:]}
+
+
+@pytest.mark.skipif(not os.path.exists(bouncer.PROGRAM), reason="PgBouncer is not installed")
+def test_side_by_side(pgsaba_binary, tmp_path):
+    """bench/deadlock finds what is said of each peer; pgpool-II is not everywhere."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/pgsaba").symlink_to(os.path.abspath(pgsaba_binary))
+    command = [sys.executable, "-B", SOURCE / "bench/deadlock", "--build", tmp_path, "--clients", "100",
+               "--limit", "20"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=85, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    idle, busy = map(rows, done.stdout.split("\n4 clients sit in open transactions"))
+    assert {"pgbouncer", "pgsaba"} <= set(idle) == set(busy) <= set(VERDICTS)
+    for peer in idle:
+        served, verdict = VERDICTS[peer]
+        assert idle[peer][-1].startswith(served) and busy[peer][-1].startswith(verdict), done.stdout
+        assert int(idle[peer][0]) == (4 if peer == "pgpool" else 100)

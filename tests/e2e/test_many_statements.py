@@ -1,6 +1,7 @@
 """Many clients, each with many statements of its own, stay within the configured memory; on servers
 there are never more than were allowed. By default there are few of both;
 PGSABA_FULL_SIZE=1 takes 1,000 clients with 1,000 statements each."""
+# ctest-labels: threads
 
 import os
 from pathlib import Path

@@ -1,4 +1,5 @@
 """The setting network: what the kernel is asked by is what was chosen, or what there is."""
+# ctest-labels: threads
 
 import ctypes
 import errno

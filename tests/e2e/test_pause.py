@@ -1,10 +1,13 @@
-"""PAUSE, RESUME, KILL and WAIT_CLOSE: what becomes of running transactions, of clients that wait and of
-those that listen, and that no connection of ours is in an administrator's way."""
+"""PAUSE, RESUME, KILL, WAIT_CLOSE and DISABLE: what becomes of running transactions, of clients that wait
+and of those that listen, and that no connection of ours is in an administrator's way."""
 
 # ctest-labels: threads
+import signal
+
 import pytest
 from harness import messages as m
-from harness.conversations import backend, begin, error_of, last_error, tags, wait_for_waiters
+from harness.conversations import (backend, begin, error_of, last_error, refusal, tags,
+                                   wait_for_waiters)
 from harness.processes import wait_until
 from harness.pgsaba import rows_by_name
 
@@ -40,8 +43,13 @@ def nobody_is_connected(cluster):
     wait_until(lambda: connections(cluster) == 0, 10, "the end of all connections")
 
 
-def is_paused(daemon, name=OWN):
-    return [row["paused"] for row in daemon.admin("show databases") if row["name"] == name] == ["1"]
+def row_of(daemon, name=OWN):
+    row, = [row for row in daemon.admin("show databases") if row["name"] == name]
+    return row
+
+
+def is_paused(daemon):
+    return row_of(daemon)["paused"] == "1"
 
 
 def waits(console, command):
@@ -212,6 +220,66 @@ def test_wait_close_waits_for_servers_that_are_to_go(daemon, console):
         client.query("commit")
         assert tags(console.read_until_ready()) == b"CZ"
         assert backend(client) != before
+
+
+def test_by_signal(daemon, console, cluster):
+    """SIGUSR1 is PAUSE, and SIGUSR2 is RESUME, which lifts that of a single database, too."""
+    with daemon.connect(database=OWN) as one, daemon.connect() as other:
+        assert one.value("select 1") == other.value("select 1") == "1"
+        daemon.send_signal(signal.SIGUSR1)
+        nobody_is_connected(cluster)
+        for client in one, other:
+            client.send(m.query("select 2"))
+        wait_for_waiters(daemon, 1, OWN)
+        wait_for_waiters(daemon, 1)
+        assert tags(console.query(f"pause {OWN}")) == b"CZ"
+        daemon.send_signal(signal.SIGUSR2)
+        for client in one, other:
+            assert m.row_values(client.read_until_ready()[1]) == [b"2"]
+        assert error_of(console.query("resume"))["C"] == "55000"
+
+
+def test_state_is_that_of_the_process(daemon, console):
+    """Paused is who has PAUSE without a name, while that waits and afterwards; one database is not all."""
+    def state():
+        return {row["key"]: row["value"] for row in daemon.admin("show state")}
+
+    active = {"active": "yes", "paused": "no", "suspended": "no"}
+    paused = {"active": "no", "paused": "yes", "suspended": "no"}
+    assert state() == active
+    with daemon.connect(database=OWN) as client:
+        begin(client)
+        waits(console, "pause")
+        assert state() == paused
+        client.rows("commit")
+    assert tags(console.read_until_ready()) == b"CZ"
+    assert state() == paused
+    assert tags(console.query("resume")) == b"CZ"
+    assert state() == active
+    assert tags(console.query(f"pause {OWN}")) == b"CZ"
+    assert state() == active
+
+
+def test_disable_turns_new_clients_away(daemon, console):
+    """Those that are there go on, and so do other databases'."""
+    with daemon.connect(database=OWN) as one, daemon.connect(database=OWN) as two:
+        begin(one)
+        assert tags(console.query(f"disable {OWN}")) == b"CZ"
+        for _ in range(2):  # whichever worker
+            refused = refusal(daemon.where, database=OWN)
+            assert (refused["S"], refused["C"]) == ("FATAL", "57P03")
+            assert refused["M"] == f'database "{OWN}" is disabled' and "ENABLE" in refused["H"]
+            with daemon.connect() as other:
+                assert other.value("select 1") == "1"
+        assert row_of(daemon)["disabled"] == "1"
+        one.rows("commit")
+        for client in one, two:
+            assert client.value("select current_database()") == OWN
+        assert tags(console.query(f"enable {OWN}")) == b"CZ"
+        for _ in range(2):
+            with daemon.connect(database=OWN) as late:
+                assert late.value("select 1") == "1"
+        assert row_of(daemon)["disabled"] == "0"
 
 
 def test_what_makes_no_sense_is_an_error(daemon, console):

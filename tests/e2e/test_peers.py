@@ -1,5 +1,6 @@
 """Several processes on one port: a cancel request reaches the one that has the client, wherever it
 comes in."""
+# ctest-labels: threads
 
 import itertools
 import select

@@ -8,6 +8,7 @@ import pytest
 from harness import messages as m
 from harness.conversations import (backend, begin, error_of, last_error, make_roles, pool_row,
                                    server_count, tags, wait_for_waiters)
+from harness.fake_postgres import serve
 from harness.processes import wait_until
 
 
@@ -184,27 +185,39 @@ def test_round_robin_uses_all(start_pgsaba):
 # Opening servers
 
 
-def test_servers_are_opened_several_at_once(start_pgsaba, cluster):
-    """Each login takes half a second: one after the other, eight would take four."""
-    daemon = start_pgsaba(database(pool_size=8))
-    cluster.sql("alter system set post_auth_delay = 0")
-    clients = [daemon.connect() for _ in range(8)]
-    cluster.settings["post_auth_delay"] = "1"
-    daemon.admin("reconnect")
-    cluster.restart()
+@pytest.mark.parametrize("limit", [8, 3])
+def test_servers_are_opened_several_at_once(before_fake, limit):
+    """One for each client that waits, all at the same time, up to max_opening_servers."""
+    logging_in, counts, release = set(), [], threading.Event()
+
+    def busy(connection):
+        connection.welcome()
+        sql = connection.query()
+        release.wait(30)
+        connection.answer(sql)
+        connection.serve()
+
+    def slow(connection):
+        logging_in.add(connection.number)
+        counts.append(len(logging_in))
+        release.wait(30)
+        logging_in.remove(connection.number)
+        serve(connection)
+
+    daemon, _ = before_fake(busy, slow, changes={**database(pool_size=9),
+                                                 "pool": {"max_opening_servers": limit}})
+    clients = [daemon.connect() for _ in range(9)]
+    for number, client in enumerate(clients):
+        client.send(m.query(f"select {number}"))
+    wait_for_waiters(daemon, 8)
     try:
-        started = time.monotonic()
-        for client in clients:
-            client.send(m.query("begin; select 1"))
-        for client in clients:
-            assert tags(client.read_until_ready()) == b"CTDCZ"
-        assert time.monotonic() - started < 5
-        assert server_count(cluster) == 8
+        wait_until(lambda: len(logging_in) == limit, 10, f"{limit} logins at once")
     finally:
-        for client in clients:
-            client.close()
-        del cluster.settings["post_auth_delay"]
-        cluster.restart()
+        release.set()
+    for client in clients:
+        assert tags(client.read_until_ready()) == b"TDCZ"
+        client.close()
+    assert max(counts) == limit
 
 
 def test_min_pool_size_is_kept_open(start_pgsaba, cluster):

@@ -1,4 +1,5 @@
 """Prepared statements of many clients: how much memory they may take, and what they read of it."""
+# ctest-labels: threads
 
 from harness import messages as m
 from harness.conversations import error_of, tags

@@ -82,6 +82,7 @@ SPANS_BY_OTHERS = {
     "man pgsaba": "test_manual.py::test_pages_have_no_warnings",
     "man pgsaba-console": "test_manual.py::test_pages_have_no_warnings",
     "man pgsaba-routing": "test_manual.py::test_pages_have_no_warnings",
+    "bench/deadlock": "test_incident.py::test_side_by_side",
     "pgsaba check": "test_manual.py::test_samples_are_in_order",
     "pgsaba check FILE": "test_manual.py::test_samples_are_in_order",
     "pgsaba import": "test_import.py::test_what_was_imported_serves",
@@ -93,7 +94,6 @@ SPANS_HERE = {
     "pgsaba serve -c FILE": "test_the_console_by_psql",
     "pgsaba top -b -n 10 -s 1 > FILE": "test_top_writes_looks_down",
     "bench/run": "test_benchmarks_say_how_they_are_used",
-    "bench/deadlock": "test_benchmarks_say_how_they_are_used",
 }
 SPANS_UNTRIED = {
     "pgsaba": "the program, or the database, by name", "psql": "the program by name",

@@ -1,6 +1,8 @@
 """SIGHUP: what a new configuration changes, what it leaves alone, and what a bad one does: nothing."""
 # ctest-labels: threads
 
+import json
+import subprocess
 import threading
 
 import pytest
@@ -188,6 +190,27 @@ def test_other_credentials_reconnect(daemon, cluster):
         assert backend(client) != pid
 
 
+def test_other_credentials_under_a_transaction(daemon, cluster):
+    """It goes on where it began, with what it has written; the next one logs in as it is said now, and so does
+    who waits."""
+    make_roles(cluster, "alice")
+    with daemon.connect() as busy, daemon.connect() as waiting:
+        pid = begin(busy)
+        busy.rows("create temp table written on commit drop as select 1")
+        waiting.send(m.query("select session_user"))
+        wait_for_waiters(daemon, 1)
+        reload(daemon, {"databases": {"postgres": {"user": "alice"}}})
+        assert (busy.value("select session_user"), backend(busy)) == ("postgres", pid)
+        assert busy.value("select count(*) from written") == "1"
+        busy.rows("commit")
+        assert m.row_values(waiting.read_until_ready()[1]) == [b"alice"]
+        pid = begin(busy)
+        reload(daemon, {"databases": {"postgres": {"user": "alice", "password": "another"}}})
+        assert (busy.value("select session_user"), backend(busy)) == ("alice", pid)
+        busy.rows("commit")
+        assert busy.value("select session_user") == "alice" and backend(busy) != pid
+
+
 # The userlist
 
 
@@ -249,6 +272,54 @@ def test_a_bad_file_changes_nothing(daemon, changes, words):
 def test_what_only_a_start_can_change_is_named(daemon):
     reload(daemon, {"workers": 3})
     daemon.wait_for_log("workers stays . until the next start")
+
+
+# Included files
+
+
+def check(daemon):
+    return subprocess.run([daemon.binary, "check", str(daemon.config_path)], capture_output=True, text=True,
+                          check=False, timeout=30)
+
+
+def test_included_files(start_pgsaba, directory):
+    """They belong to the configuration: at start, when it is checked, and in a reload, which sees what they
+    say now, which of them there are, and which is broken."""
+    folder = directory.make("included")
+    one, two = folder / "one.yaml", folder / "two.yaml"
+
+    def has(**settings):
+        return json.dumps({"databases": {name: {"cluster": "main", "dbname": "postgres", **changes}
+                                         for name, changes in settings.items()}})
+
+    one.write_text(has(one={"pool_size": 3}))
+    daemon = start_pgsaba({"include": ["included/*.yaml"]})  # beside the file that says so
+
+    def sizes():
+        return {row["name"]: row["pool_size"] for row in daemon.admin("show databases")
+                if row["name"] in ("one", "two")}
+
+    assert sizes() == {"one": "3"}
+    one.write_text(has(one={"pool_size": 5}))
+    two.write_text(has(two={"pool_size": 7}))
+    reload(daemon)
+    assert sizes() == {"one": "5", "two": "7"}
+    for name in sizes():
+        with daemon.connect(database=name) as client:
+            assert client.value("select current_database()") == "postgres"
+    assert check(daemon).returncode == 0
+    one.write_text(has(one={"pool_sice": 9}))
+    two.unlink()
+    checked = check(daemon)
+    assert checked.returncode == 1 and "pool_sice" in checked.stderr and f"{one}:1" in checked.stderr
+    daemon.reload()
+    daemon.wait_for_log("reload refused")
+    assert f"({one}:1)" in daemon.log
+    assert sizes() == {"one": "5", "two": "7"}
+    one.write_text(has(one={"pool_size": 9}))
+    reload(daemon)
+    assert sizes() == {"one": "9"}
+    assert refusal(daemon.where, database="two")["C"] == "3D000"
 
 
 # The log

@@ -9,6 +9,7 @@ import pytest
 from harness import messages as m
 from harness.client import ConnectionEnded, RawClient, ServerError
 from harness.cluster import SUPERUSER, bin_directory
+from harness.conversations import begin, last_error, tags
 from harness.processes import as_user, server_user, spawn, wait_until
 
 DATABASES = {"databases": {
@@ -313,6 +314,46 @@ def test_kill_and_shutdown(start_pgsaba, cluster):
     assert daemon.wait(20) == 0
     with pytest.raises((ConnectionEnded, ConnectionResetError)):
         second.read()
+
+
+LIMITS = ("client_idle", "idle_transaction", "query", "transaction", "server_idle", "server_lifetime")
+
+
+def test_time_limits_and_reconnect_are_for_others(start_pgsaba, cluster):
+    """What ends clients that came later, and replaces their servers, leaves a stream alone: one that flows,
+    one in a transaction, one in a statement."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 6}, "replication": {"cluster": "main"}},
+                           "timeouts": dict.fromkeys(LIMITS, "1s")})
+    streaming, begun, busy = connect(daemon, "true"), connect(daemon, "database"), connect(daemon, "database")
+    _, _, position, _ = streaming.rows("IDENTIFY_SYSTEM")[0]
+    streaming.send(m.query(f"START_REPLICATION PHYSICAL {position}"))
+    streaming.read_until(b"W")
+    begun.query("begin")
+    busy.send(m.query("select pg_sleep(60)"))
+    servers = {row["ptr"] for row in replication_rows(daemon, "servers")}
+    assert len(servers) == 3
+
+    idle, in_transaction, in_statement = (daemon.connect() for _ in range(3))
+    begin(in_transaction)
+    in_statement.send(m.query("select pg_sleep(60)"))
+    assert last_error(idle)["C"] == "57P05"
+    assert last_error(in_transaction)["C"] in ("25P03", "25P04")
+    assert last_error(in_statement)["C"] == "57014"
+    with daemon.connect() as late:
+        assert late.value("select 1") == "1"
+        daemon.wait_for_log("S-.* (server lifetime over|server idle timeout)")
+    with daemon.connect(database="pgsaba") as console:
+        assert tags(console.query("reconnect")) == tags(console.query("wait_close")) == b"CZ"
+
+    assert {row["ptr"] for row in replication_rows(daemon, "servers")} == servers
+    cluster.sql("select pg_logical_emit_message(false, 'e2e', 'it still flows')")
+    received = b""
+    while b"it still flows" not in received:
+        received += streaming.read_until(b"d")[-1].body
+    assert begun.query("select 1")[-1].body == b"T"
+    assert busy.is_silent(0.05)
+    for client in streaming, begun, busy:
+        client.abandon()
 
 
 # Limits

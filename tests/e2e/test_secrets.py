@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from harness.certificates import Authority
-from harness.client import ServerError
-from harness.conversations import make_roles
+from harness.client import RawClient, ServerError
+from harness.cluster import TRUST
+from harness.conversations import make_roles, refusal
 from harness.memory import occurrences
 from harness.pgsaba import Pgsaba
 from harness.processes import wait_until
@@ -95,29 +96,81 @@ def test_two_salts_cannot_be_shown(pgsaba_binary, cluster, tmp_path):
     assert 'the SCRAM secret of "ann" has another salt' in checked.stderr
 
 
-def test_secrets_from_credentials_of_systemd_and_from_the_environment(pgsaba_binary, directory,
-                                                                      cluster):
-    """LoadCredential= makes files in $CREDENTIALS_DIRECTORY, which only the service may read."""
-    cluster.create_user("with_password", "from a credential")
-    credentials = directory.make("credentials")
-    (credentials / "database").write_text("from a credential\n")
-    (credentials / "users").write_text('"with_password" "typed"\n')
-    for file in credentials.iterdir():
-        file.chmod(0o400)
-    daemon = Pgsaba(pgsaba_binary, directory, [cluster], {
-        "auth": {"type": "scram-sha-256", "file": "${CREDENTIALS_DIRECTORY}/users"},
-        "http": {"port": 1, "user": "${HTTP_USER}", "password": "x"},
-        "databases": {"postgres": {"user": "with_password",
-                                   "password_file": "${CREDENTIALS_DIRECTORY}/database"}}},
-        "with_credentials", under=["/usr/bin/env", f"CREDENTIALS_DIRECTORY={credentials}",
-                                   "HTTP_USER=me"])
-    daemon.config.pop("http")
-    daemon.start()
+def demands_passwords_of(cluster, user):
     try:
-        with daemon.connect(user="with_password", password="typed") as client:
-            assert client.value("select current_user") == "with_password"
-    finally:
-        daemon.stop()
+        RawClient((cluster.host, cluster.port), user=user, password="wrong").close()
+        return False
+    except ServerError as refused:
+        return refused.sqlstate == "28P01"
+
+
+@pytest.mark.parametrize("kind, place", [
+    ("password", "${OF_DATABASE}"), ("password_file", "${CREDENTIALS_DIRECTORY}/of_database")])
+def test_secrets_from_credentials_of_systemd_and_from_the_environment(pgsaba_binary, directory, cluster,
+                                                                      kind, place):
+    """LoadCredential= makes files in $CREDENTIALS_DIRECTORY, which only the service may read. With what
+    stands there, and with nothing else, clients log in to pgsaba, and pgsaba to the server."""
+    user, secret = f"has_{kind}", f"what the {kind} is"
+    cluster.create_user(user, secret)
+    cluster.set_hba([f"host all {user} 127.0.0.1/32 scram-sha-256", *TRUST])
+    cluster.reload()
+    wait_until(lambda: demands_passwords_of(cluster, user), 10, "pg_hba.conf in force")
+    credentials = directory.make(f"credentials_{kind}")
+
+    def serves(of_database):
+        """What the client gets if this is the secret for the server."""
+        (credentials / "of_database").write_text(f"{of_database}\n")
+        (credentials / "users").write_text(f'"{user}" "typed"\n')
+        daemon = Pgsaba(pgsaba_binary, directory, [cluster], {
+            "auth": {"type": "scram-sha-256", "file": "${CREDENTIALS_DIRECTORY}/users"},
+            "databases": {"postgres": {"user": user, kind: place}}},
+            f"with_{kind}_{of_database == secret}", under=["/usr/bin/env",
+            f"CREDENTIALS_DIRECTORY={credentials}", f"OF_DATABASE={of_database}"]).start()
+        try:
+            assert refusal(daemon.where, user=user, password=secret)["C"] == "28P01"
+            with daemon.connect(user=user, password="typed") as client:
+                return client.value("select current_user")
+        except ServerError as refused:
+            return refused.sqlstate
+        finally:
+            daemon.stop()
+
+    assert serves(secret) == user
+    assert serves("another one") == "28P01"
+
+
+# Where they are not shown
+
+SECRETS = ("auth.password", "auth.options", "http.password")
+SHOWN_AS = ("auth.password", "auth_ldap_options", "http.password")
+TABLES = ("config", "databases", "clients", "pools", "servers", "topology")
+
+
+def every_secret(word):
+    """All that the configuration has places for."""
+    return {"auth": {"type": "trust", "password": f"{word} of auth", "options": f"pamservice={word}-service"},
+            "http": {"user": "me", "password": f"{word} of http"},
+            "clusters": {"main": {"monitor": {"password": f"{word} of the monitor"}}},
+            "databases": {"postgres": {"user": "postgres", "password": f"{word} of the database"}}}
+
+
+def test_they_are_not_shown(start_pgsaba):
+    """Neither by the console nor in what a reload says has changed: *** stands there."""
+    daemon = start_pgsaba({**every_secret("former"), "log": {"level": "debug"}})
+    daemon.reload(every_secret("latter"))
+    daemon.wait_for_log("configuration reloaded")
+    for name in SECRETS:
+        assert f"reload: {name} = *** (was ***)" in daemon.log
+    assert "reload: database postgres changed" in daemon.log and "reload: cluster main changed" in daemon.log
+    with daemon.connect() as client:
+        assert client.value("select 1") == "1"
+        tables = {name: daemon.admin(f"show {name}") for name in TABLES}
+    assert all(tables.values())
+    shown = {row["key"]: row for row in tables["config"]}
+    for name in SHOWN_AS:
+        assert (shown[name]["value"], shown[name]["default"]) == ("***", "***")
+    for word in "former", "latter":
+        assert word not in str(tables) + daemon.log
 
 
 # The process

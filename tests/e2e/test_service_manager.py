@@ -1,4 +1,5 @@
 """What systemd is told, and the sockets it passes on."""
+# ctest-labels: threads
 
 import os
 import signal

@@ -1,5 +1,6 @@
 """Many clients at once keep their sessions as on direct connections, the only dirt being each other's;
 and what PostgreSQL says is fit to be compared with."""
+# ctest-labels: threads
 
 import random
 import threading

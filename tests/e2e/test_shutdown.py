@@ -64,10 +64,11 @@ def test_sigterm_with_nobody_there(daemon):
     assert time.monotonic() - started < 5
 
 
-def test_sigint_waits_for_nobody(daemon, cluster):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_at_once_waits_for_nobody(daemon, cluster, number):
     busy, idle = daemon.connect(), daemon.connect()
     begin(busy)
-    daemon.send_signal(signal.SIGINT)
+    daemon.send_signal(number)
     assert daemon.wait() == 0
     assert is_told(busy) and is_told(idle)
     wait_until(lambda: server_count(cluster) == 0, 10, "the end of all servers")
@@ -113,6 +114,25 @@ def test_shutdown_command(daemon):
         console.send(m.query("shutdown"))
         assert is_told(idle)
         console.read_to_end()
+    assert daemon.wait() == 0
+
+
+def test_shutdown_wait_for_servers(daemon):
+    """As SIGTERM: who is at rest is told at once, transactions end first, whichever workers have them."""
+    busy = [daemon.connect() for _ in range(2)]
+    workers = {row["worker"] for row in daemon.admin("show clients") if row["database"] == "postgres"}
+    assert len(workers) == daemon.config["workers"]
+    idle = [daemon.connect() for _ in range(2)]
+    for client in busy:
+        begin(client)
+    with daemon.connect(database="pgsaba") as console:
+        assert tags(console.query("shutdown wait_for_servers")) == b"CZ"
+    assert all(is_told(client) for client in idle)
+    wait_until(lambda: not accepts(daemon), 10, "the end of listening")
+    for client in busy:
+        assert client.value("select 1") == "1" and daemon.is_running()
+        client.rows("commit")
+        assert is_told(client)
     assert daemon.wait() == 0
 
 

@@ -1,5 +1,6 @@
 """A process that takes over may fail at any moment: whoever has not moved to it goes on. And clients
 that vanish, or do not move, while it does not fail."""
+# ctest-labels: threads
 
 import os
 import re

@@ -1,5 +1,6 @@
 """Whatever a session keeps on a direct connection it keeps when another process takes over, and once
 more before each of its statements: the same answers, byte for byte."""
+# ctest-labels: threads
 
 import random
 import threading

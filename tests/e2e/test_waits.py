@@ -1,4 +1,5 @@
 """SHOW WAITS: who waits for whom; and SET, which can end a wait."""
+# ctest-labels: threads
 
 import psycopg
 import pytest
