@@ -33,7 +33,7 @@ constexpr std::array kTimeouts = {
             kTimeout<&Timeouts::idle_transaction_us>,
             "A client idle in a transaction for longer is closed. 0: never."),
     timeout("transaction", "transaction_timeout", kTimeout<&Timeouts::transaction_us>,
-            "How long a transaction may last. 0: for ever."),
+            "How long a transaction may last, also one that is a single statement. 0: for ever."),
     timeout("client_login", "client_login_timeout", kTimeout<&Timeouts::client_login_us>,
             "How long a login may take. 0: for ever."),
     timeout("password_check", "", kTimeout<&Timeouts::password_check_us>,

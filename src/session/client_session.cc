@@ -132,6 +132,7 @@ void ClientSession::step() {
   if (state_ == State::kClosed || !take_again()) return;
   const bool may_read = wants_input();
   const Bytes input = gather(may_read);
+  if (!input.empty()) heard_at_ = turn().now;
   const std::size_t used = consume(input);
   retain(used);
   // What was held back is done with: the socket will not tell a second time what it has.
@@ -269,6 +270,13 @@ void ClientSession::end(EndReason reason) {
   host_.bury(*this);
 }
 
+// The server waits for the rest of a message, or of a batch of which it has answered all there is.
+bool ClientSession::is_expected_to_go_on() const {
+  if (state_ != State::kLinked) return false;
+  const server::Pipeline& pipeline = server_->pipeline();
+  return is_halfway() || body_ == Body::kGather || (pipeline.batch_open() && pipeline.size() == 0);
+}
+
 void ClientSession::check_limits(Micros now) {
   const config::PoolSettings& limits = account_->limits;
   const auto over = [now](Micros since, Micros limit) {
@@ -280,6 +288,8 @@ void ClientSession::check_limits(Micros now) {
   if (over(request_at_, limits.query_us))
     return end(EndReason::kQueryTimeout, errors::query_timeout());
   if (request_at_ == 0 && transaction_at_ != 0 && over(idle_since_, limits.idle_transaction_us))
+    return end(EndReason::kIdleTransactionTimeout, errors::idle_transaction_timeout());
+  if (is_expected_to_go_on() && over(heard_at_, limits.idle_transaction_us))
     return end(EndReason::kIdleTransactionTimeout, errors::idle_transaction_timeout());
   if (state_ == State::kDoubt) check_doubt(now);
   if (pins_.any() && at_rest()) check_pin_limits(now);

@@ -67,3 +67,16 @@ def test_who_only_talks_is_not_heard_for_ever(daemon):
                 said += client.socket.send(block)
         assert said < 200 << 20 and resident() - before < 20 << 20
         client.abandon()
+
+
+@pytest.mark.parametrize("begun", [
+    pytest.param(b"Q" + struct.pack("!i", BIG + 4) + b"select 1 " * 10_000, id="a query"),
+    pytest.param(m.parse("", "select 1") + m.flush(), id="a batch")])
+def test_what_is_begun_has_the_limit_of_a_transaction(start_pgsaba, begun):
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}},
+                           "timeouts": {"idle_transaction": "1s"}})
+    with daemon.connect() as client, daemon.connect(timeout=20) as other:
+        client.send(begun)
+        assert other.value("select 2") == "2"
+        error = m.error_fields(client.read_to_end()[-1])
+        assert (error["S"], error["C"]) == ("FATAL", "25P03")

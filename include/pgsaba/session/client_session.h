@@ -439,6 +439,7 @@ class ClientSession final : public net::Connection,
   void hear_of_server(std::string_view name, std::string_view value);
   void greet_anew(const server::ServerConnection& server);
   bool is_halfway() const;
+  bool is_expected_to_go_on() const;
   bool lease_is_over() const;
   void end_lease();
   void settle();
@@ -598,6 +599,7 @@ class ClientSession final : public net::Connection,
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
   Micros failed_at_ = 0;       // `request_` failed for the first time; 0: it did not
   Micros idle_since_ = 0;
+  Micros heard_at_ = 0;  // something came from it last
   Micros pinned_at_ = 0;  // 0: it is not pinned
   Micros parked_at_ = 0;  // waits for a standby or a route since; 0: does not
 };
