@@ -25,6 +25,7 @@ class Setup:
     databases: int = 1        # more than one: bench0, bench1, ...
     known_users: int = 1      # entries of the user list
     workers: int = 1          # pgsaba
+    network: str = "auto"     # pgsaba
     packet_buffer: int = 0    # PgBouncer's pkt_buf; 0: its default
     query_wait_s: int = 120   # how long a client may wait for a server
     unknown_code: str = ""    # pgsaba's pool.unknown_code; empty: its default
@@ -183,6 +184,7 @@ def pgsaba_settings(setup, port, folder):
         "listen": [{"address": "127.0.0.1", "port": port}],
         "tls": tls,
         "workers": setup.workers,
+        "network": setup.network,
         "clusters": {"c": cluster},
         "databases": {name: database for name in database_names(setup)},
         "auth": {"type": "trust", "file": write_user_list(folder, setup)},
@@ -201,6 +203,10 @@ def start_pgsaba(stage, setup):
     path = write(folder, "pgsaba.yaml", json.dumps(pgsaba_settings(setup, port, folder), indent=1))
     command = [*setup.under, setup.programs.pgsaba, "serve", "-c", path]
     return started(stage, "pgsaba", port, command, setup)
+
+
+def start_pgsaba_epoll(stage, setup):
+    return replace_name(start_pgsaba(stage, replace(setup, network="epoll")), "pgsaba-epoll")
 
 
 def start_pgpool(stage, setup):
@@ -231,12 +237,14 @@ STARTERS = {
     "haproxy": start_haproxy,
     "pgbouncer": start_pgbouncer,
     "pgsaba": start_pgsaba,
+    "pgsaba-epoll": start_pgsaba_epoll,
 }
+USUAL = ("direct", "haproxy", "pgbouncer", "pgsaba")
 POOLERS = ("pgbouncer", "pgsaba")  # those that keep a pool; HAProxy passes connections one to one
 
 
 def missing_reason(name, programs):
-    path = {"direct": programs.null_server}.get(name) or getattr(programs, name)
+    path = programs.null_server if name == "direct" else getattr(programs, name.split("-")[0])
     return None if os.path.exists(path) or shutil.which(path) else f"{path} does not exist"
 
 

@@ -140,6 +140,7 @@ TEST_CASE("the sample loads, and its comments are the defaults") {
   CHECK(full.config->clusters.at("main").servers.size() == 2);
   const auto before = rows_of(*plain.config);
   for (const ShowRow& row : show(*full.config)) {
+    if (row.key == "unix_socket_dir") continue;  // an example of one more listener
     CAPTURE(row.key);
     CHECK(row.value == before.at(row.key).value);
   }
