@@ -25,6 +25,8 @@ enum class PrimaryState : std::uint8_t {
   kElected,        // exactly one server claims it on the highest timeline
   kUnreachable,    // the last one elected does not answer, and nobody else claims it
   kNone,           // all that answer are in recovery
+  kStrangers,      // the same, but for servers of another system identifier
+  kNoAnswer,       // there was none when servers last answered, and now none does
   kTwoClaimants,   // two accept writes on one timeline: neither gets any
   kStaleClaimant,  // the only claimant is on a timeline that was left before
 };
@@ -55,6 +57,8 @@ struct TopologyCluster {
   std::uint64_t system_identifier = 0;      // of the cluster; others are strangers
   std::uint32_t highest_timeline = 0;       // ever seen; a claimant below it is stale
 
+  // It answers, and is another PostgreSQL cluster's.
+  bool is_stranger(const TopologyServer& server) const;
   bool operator==(const TopologyCluster&) const = default;
 };
 
