@@ -141,8 +141,8 @@ Status Daemon::start() {
   switchover_ = std::make_unique<Switchover>(loop_, *this, [this](const std::string& cluster) {
     if (monitor_) monitor_->probe_now(cluster);
   });
-  start_monitor();
   addresses_.watch(config);
+  start_monitor();
   patience_ = loop_.after(kPatienceUs, [this] {
     patience_is_over_ = true;
     if (!serving_) servers_are_known();

@@ -93,6 +93,7 @@ void Daemon::change_picture(const std::function<void(worker::Picture&)>& change)
   next->topology = with_disabled(monitor_->topology(), next->disabled_servers);
   next->catalogues = catalogues_->catalogues();
   next->addresses = addresses_.addresses();
+  next->looking_up = addresses_.looking_up();
   ++next->generation;
   picture_ = std::move(next);
   limit_prepared_memory();
@@ -133,8 +134,8 @@ Status Daemon::reload() {
   secrets_.forget_all();
   fates_.forget_all();
   catalogues_->configure(picture_->config);
-  start_monitor();
   addresses_.watch(config);
+  start_monitor();
   change_picture([](worker::Picture&) {});
   log::info("configuration reloaded from {}", options_.config_path);
   return done();

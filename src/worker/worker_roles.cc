@@ -94,6 +94,12 @@ void Worker::seek_fate(ClientSession& session, const routing::CommitMark& mark,
 
 // ---- clients without a route --------------------------------------------------------------------
 
+// Whether a server may serve it soon.
+void Worker::note_unrouted(session::Account& account, bool soon) const {
+  if (!soon) account.unrouted_since = 0;
+  if (soon && account.unrouted_since == 0) account.unrouted_since = turn_.now;
+}
+
 bool Worker::wait_for_route(ClientSession& session, Micros since) {
   const session::Account& account = *session.account();
   if (account.unrouted_since == 0) return false;

@@ -12,6 +12,8 @@ import pytest
 from harness import messages as m
 from harness.client import RawClient
 from harness.cluster import SUPERUSER, TRUST, PostgresCluster
+from harness.conversations import last_error
+from harness.name_server import NameServer
 from harness.pgsaba import Pgsaba
 from harness.processes import free_port, wait_until
 
@@ -81,39 +83,52 @@ def test_unknown_name(start_pgsaba, cluster):
 
 
 @pytest.fixture
-def hosts(directory):
-    path = directory.path / "hosts"
-    path.write_text("127.0.0.1 localhost\n")
-    bind = f"mount --bind {shlex.quote(str(path))} /etc/hosts"
-    if subprocess.run(["unshare", "-m", "sh", "-c", bind], capture_output=True).returncode != 0:
-        pytest.skip("a mount name space needs root")
-    return path, bind
-
-
-@pytest.fixture
-def start_named(pgsaba_binary, directory, cluster, hosts):
-    """Starts a daemon whose server is called db.moving.test, with the addresses given; and a
-    function that gives the name others."""
-    path, bind = hosts
+def start_with_file(pgsaba_binary, directory, cluster):
+    """Starts a daemon for which a file of the system's is another one."""
     started = []
 
-    def name_is(*addresses):
-        path.write_text("".join(f"{address} db.moving.test\n" for address in addresses)
-                        or "127.0.0.1 elsewhere.test\n")
-
-    def start(*addresses, **changes):
-        wrapper = directory.path / "pgsaba_with_hosts"
+    def start(path, system_path, settings):
+        bind = f"mount --bind {shlex.quote(str(path))} {system_path}"
+        if subprocess.run(["unshare", "-m", "sh", "-c", bind], capture_output=True).returncode != 0:
+            pytest.skip("a mount name space needs root")
+        wrapper = directory.path / "pgsaba_with_file"
         wrapper.write_text(f"#!/bin/sh\nexec unshare -m sh -c '{bind} && exec \"$@\"' sh "
                            f"{shlex.quote(pgsaba_binary)} \"$@\"\n")
         wrapper.chmod(0o755)
-        name_is(*addresses)
-        settings = {**server_at(cluster, "db.moving.test"), "dns": {"max_ttl": "1s"}, **changes}
         started.append(Pgsaba(wrapper, directory, [cluster], settings, f"moving_{next(NUMBERS)}"))
-        return started[-1].start(), name_is
+        return started[-1].start()
 
     yield start
     for daemon in started:
         daemon.stop()
+
+
+@pytest.fixture
+def start_with_names(directory, start_with_file):
+    """Starts a daemon for which names have the addresses that they are given; and a function that
+    gives them others."""
+    path = directory.path / "hosts"
+
+    def names_are(names):
+        path.write_text("".join(f"{address} {name}\n" for name, addresses in names.items()
+                                for address in addresses) or "127.0.0.1 elsewhere.test\n")
+
+    def start(names, settings):
+        names_are(names)
+        return start_with_file(path, "/etc/hosts", {"dns": {"max_ttl": "1s"}, **settings}), names_are
+
+    return start
+
+
+@pytest.fixture
+def start_named(start_with_names, cluster):
+    """The same for a server that is called db.moving.test."""
+    def start(*addresses, **changes):
+        settings = {**server_at(cluster, "db.moving.test"), **changes}
+        daemon, names_are = start_with_names({"db.moving.test": addresses}, settings)
+        return daemon, lambda *others: names_are({"db.moving.test": others})
+
+    return start
 
 
 def test_moving_name_is_followed(start_named):
@@ -185,6 +200,41 @@ def test_cancel_goes_to_the_address_of_its_server(start_named):
         errors = [frame for frame in client.read_until_ready() if frame.tag == b"E"]
         assert m.error_fields(errors[0])["C"] == "57014"
         client.close()
+
+
+# A name that is not known yet
+
+
+@pytest.fixture
+def name_server():
+    try:
+        made = NameServer()
+    except PermissionError:
+        pytest.skip("port 53 needs root")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("found", ["127.0.0.1", None])
+def test_a_first_look_up_is_waited_for(start_with_file, directory, cluster, name_server, found):
+    """Until it has failed, nothing speaks against a server that a reload has brought."""
+    path = directory.path / "resolv.conf"
+    path.write_text(f"nameserver {name_server.address}\noptions timeout:30 attempts:1\n")
+    daemon = start_with_file(path, "/etc/resolv.conf", server_at(cluster, "127.0.0.1"))
+    server = {"name": "late", "host": "late.pgsaba.test.", "port": cluster.port}
+    daemon.reload({"clusters": {"late": {"servers": [server]}},
+                   "databases": {"late": {"cluster": "late", "dbname": "postgres"}}})
+    daemon.wait_for_log("configuration reloaded")
+    assert name_server.asked.wait(10)
+    with RawClient(daemon.where, login=False) as client:
+        client.send(m.startup({"user": SUPERUSER, "database": "late"}))
+        assert client.is_silent(0.5)
+        name_server.answer(found)
+        if found:
+            client.read_until_ready()
+            assert server_address(client) == found
+        else:
+            assert last_error(client)["C"] == "08006"
 
 
 # Towards clients

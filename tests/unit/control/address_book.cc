@@ -1,0 +1,56 @@
+#include "control/address_book.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace pgsaba;
+using namespace pgsaba::control;
+
+namespace {
+
+config::Config config_of(std::vector<std::string> hosts) {
+  config::Config config;
+  for (std::string& host : hosts)
+    config.clusters["rdb"].servers.push_back({.name = host, .host = host, .port = 5432});
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("what is no name is known at once") {
+  net::ControlLoop loop;
+  AddressBook book(loop, [] {});
+  book.watch(config_of({"127.0.0.1", "::1", "/run/postgresql", "@abstract"}));
+  CHECK(book.complete());
+  CHECK(book.looking_up().empty());
+  std::string all;
+  const AddressBook::Addresses known = book.addresses();
+  for (const auto& addresses : known.at("rdb"))
+    for (const net::Address& address : addresses) all += address.to_string() + " ";
+  CHECK(all ==
+        "127.0.0.1:5432 [::1]:5432 unix:/run/postgresql/.s.PGSQL.5432 "
+        "unix:@abstract/.s.PGSQL.5432 ");
+}
+
+TEST_CASE("a name is being looked up until it is known, and then it stays so") {
+  net::ControlLoop loop;
+  int changes = 0;
+  AddressBook book(loop, [&] {
+    ++changes;
+    loop.stop();
+  });
+  book.watch(config_of({"127.0.0.1", "localhost"}));
+  CHECK_FALSE(book.complete());
+  CHECK(book.looking_up() == AddressBook::Servers{{"rdb", 1}});
+  CHECK(book.addresses().at("rdb")[1].empty());
+  loop.run();
+  CHECK(book.complete());
+  CHECK(book.looking_up().empty());
+  CHECK_FALSE(book.addresses().at("rdb")[1].empty());
+
+  book.watch(config_of({"localhost"}));
+  CHECK(book.looking_up().empty());
+  CHECK_FALSE(book.addresses().at("rdb")[0].empty());
+  CHECK(changes == 1);
+}
