@@ -60,6 +60,11 @@ bool AddressBook::complete() const {
   return std::ranges::none_of(entries_, [](const auto& entry) { return entry.second.first; });
 }
 
+CurrentAddresses AddressBook::find(const std::string& host, std::uint16_t port) const {
+  const auto entry = entries_.find({host, port});
+  return entry == entries_.end() ? nullptr : entry->second.addresses;
+}
+
 // Entries stay where they are for as long as they are there, and their watches end with them.
 void AddressBook::look_up(const Place& place, Entry& entry) {
   entry.lookup = loop_.resolve(place.first, place.second,

@@ -16,6 +16,9 @@
 
 namespace pgsaba::control {
 
+// The addresses that a name has by now, in an order of ours; none while they are not known.
+using CurrentAddresses = std::shared_ptr<const std::vector<net::Address>>;
+
 class AddressBook {
  public:
   // As in worker::Picture.
@@ -33,6 +36,8 @@ class AddressBook {
   Servers looking_up() const;
   // Every look-up has ended once, well or badly.
   bool complete() const;
+  // Null: no server of the configuration is called so.
+  CurrentAddresses find(const std::string& host, std::uint16_t port) const;
 
  private:
   using Place = std::pair<std::string, std::uint16_t>;  // host and port

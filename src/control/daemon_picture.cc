@@ -107,6 +107,12 @@ void Daemon::publish() {
   change_picture([](worker::Picture&) {});
 }
 
+// Workers hear at once of new addresses and that nothing is known of who is there.
+void Daemon::follow_addresses() {
+  if (monitor_) monitor_->follow_addresses();
+  publish();
+}
+
 Status Daemon::reload() {
   auto next = std::make_shared<worker::Picture>(*picture_);
   if (Status read = load(*next); !read.ok()) return read;

@@ -61,8 +61,9 @@ routing::Route Worker::server_for(const config::DatabaseSettings& database,
   if (cluster == nullptr) return {std::nullopt, routing::RouteReason::kNoServers};
   const config::RoutePolicy policy = config::route_of(*picture_->config, database, user);
   routing::Route route = routing::Router::choose(*cluster, policy, index_);
-  // While no server has told its role, the first one is taken at its word.
-  if (!route.server && route.reason == routing::RouteReason::kPrimaryUnknown) route.server = 0;
+  // When no server has told its role in time, the first one is taken at its word.
+  if (!route.server && route.reason == routing::RouteReason::kPrimaryUnknown && !cluster->asking)
+    route.server = 0;
   return route;
 }
 

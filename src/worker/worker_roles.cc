@@ -87,9 +87,12 @@ void Worker::seek_fate(ClientSession& session, const routing::CommitMark& mark,
                        std::uint32_t server) {
   const config::DatabaseSettings* database =
       config::find_database(*picture_->config, session.database());
-  if (process_.control == nullptr || database == nullptr)
+  const routing::TopologyCluster* cluster =
+      database == nullptr ? nullptr : picture_->topology->find(database->cluster);
+  if (process_.control == nullptr || cluster == nullptr)
     return mailbox_.post(FateKnown{session.id(), mark.xid, routing::Fate::kUnknown});
-  process_.control->fate_wanted({index_, session.id(), database->cluster, server, mark});
+  process_.control->fate_wanted(
+      {index_, session.id(), database->cluster, cluster->number, server, mark});
 }
 
 // ---- clients without a route --------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from harness import messages as m
 from harness.client import RawClient
 from harness.cluster import SUPERUSER, TRUST, PostgresCluster
-from harness.conversations import last_error
+from harness.conversations import backend, begin, error_of, last_error
 from harness.name_server import NameServer
 from harness.pgsaba import Pgsaba
 from harness.processes import free_port, wait_until
@@ -202,7 +202,104 @@ def test_cancel_goes_to_the_address_of_its_server(start_named):
         client.close()
 
 
-# A name that is not known yet
+# Other servers under the same names
+
+
+ANYWHERE = [*TRUST, "host all all 127.0.0.0/8 trust"]
+
+
+@pytest.fixture(scope="module")
+def places(directory):
+    """On one port of three addresses: a primary, its standby, and a server of its own."""
+    primary = PostgresCluster(directory, "old", {"cluster_name": "old"}, ANYWHERE)
+    primary.initialize().start()
+    standby = primary.make_standby("standby", {"cluster_name": "standby"})
+    stranger = PostgresCluster(directory, "new", {"cluster_name": "new"}, ANYWHERE).initialize()
+    for place, server in (("127.0.0.2", standby), ("127.0.0.3", stranger)):
+        server.host = server.settings["listen_addresses"] = place
+        server.port = primary.port
+        server.start()
+    primary.sql("create table w (i int)")
+    yield primary, standby, stranger
+    for server in (stranger, standby, primary):
+        server.stop("immediate")
+
+
+def servers_called(names, port):
+    servers = [{"name": name, "host": f"{name}.moving.test", "port": port} for name in names]
+    return {"clusters": {"main": {"servers": servers, "monitor": {"interval": "100ms"}}}}
+
+
+def names_at(**places):
+    return {f"{name}.moving.test": [server.host] for name, server in places.items()}
+
+
+def monitor_is_at(server):
+    return server.value("select count(*) from pg_stat_activity"
+                        " where application_name = 'pgsaba monitor'") > 0
+
+
+def roles(daemon):
+    return {row["server"]: row["role"] for row in daemon.admin("show topology")}
+
+
+def name_of(client):
+    return client.value("show cluster_name")
+
+
+def test_a_name_that_moves_to_another_server(start_with_names, places):
+    """Nobody keeps a connection to the old one, so that nothing happens when it ends."""
+    old, _, new = places
+    daemon, names_are = start_with_names(names_at(one=old), servers_called(["one"], old.port))
+    with daemon.connect() as busy, daemon.connect() as client:
+        assert name_of(client) == "old"
+        wait_until(lambda: monitor_is_at(old), 10, "the monitor")
+        pid = begin(busy)
+        names_are(names_at(one=new))
+        wait_until(lambda: monitor_is_at(new) and not monitor_is_at(old), 10, "the move")
+        assert name_of(client) == "new"
+        assert (name_of(busy), backend(busy)) == ("old", pid)
+        busy.rows("commit")
+        wait_until(lambda: roles(daemon) == {"one": "primary"}, 10, "its role")
+        pid = begin(client)
+        old.restart()
+        assert (name_of(client), backend(client)) == ("new", pid)
+        client.rows("commit")
+    assert "is not used" not in daemon.log
+
+
+def test_roles_are_those_of_where_the_names_lead(start_with_names, places):
+    """A primary and its standby change names; whoever writes waits meanwhile."""
+    primary, standby, _ = places
+    daemon, names_are = start_with_names(names_at(one=primary, two=standby),
+                                         servers_called(["one", "two"], primary.port))
+    with daemon.connect(timeout=60) as client:
+        for names, expected in ((names_at(one=standby, two=primary), ("standby", "primary")),
+                                (names_at(one=primary, two=standby), ("primary", "standby"))):
+            names_are(names)
+            while tuple(roles(daemon).values()) != expected:
+                client.rows("insert into w values (1)")
+            client.rows("insert into w values (1)")
+
+
+def test_a_name_that_moves_to_a_stranger(start_with_names, places):
+    """The standby still tells whose cluster it is."""
+    primary, standby, stranger = places
+    daemon, names_are = start_with_names(
+        names_at(one=primary, two=standby),
+        {**servers_called(["one", "two"], primary.port), "timeouts": {"failover_wait": "300ms"}})
+    with daemon.connect() as client, daemon.connect() as busy:
+        assert name_of(client) == "old"
+        pid = begin(busy)
+        names_are(names_at(one=stranger, two=standby))
+        daemon.wait_for_log("server one has the system identifier .* it is not used")
+        error = error_of(client.query("select 1"))
+        assert error["C"] == "57P03" and "has another system identifier" in error["M"]
+        assert backend(busy) == pid
+        busy.rows("commit")
+        names_are(names_at(one=primary, two=standby))
+        wait_until(lambda: roles(daemon)["one"] == "primary", 10, "the primary")
+        assert name_of(client) == "old"
 
 
 @pytest.fixture

@@ -43,14 +43,18 @@ TEST_CASE("a name is being looked up until it is known, and then it stays so") {
   book.watch(config_of({"127.0.0.1", "localhost"}));
   CHECK_FALSE(book.complete());
   CHECK(book.looking_up() == AddressBook::Servers{{"rdb", 1}});
-  CHECK(book.addresses().at("rdb")[1].empty());
+  const CurrentAddresses current = book.find("localhost", 5432);
+  REQUIRE(current);
+  CHECK(current->empty());
   loop.run();
   CHECK(book.complete());
   CHECK(book.looking_up().empty());
-  CHECK_FALSE(book.addresses().at("rdb")[1].empty());
+  CHECK_FALSE(current->empty());
+  CHECK(book.addresses().at("rdb")[1] == *current);
 
   book.watch(config_of({"localhost"}));
   CHECK(book.looking_up().empty());
-  CHECK_FALSE(book.addresses().at("rdb")[0].empty());
+  CHECK(book.find("localhost", 5432) == current);
+  CHECK(book.find("127.0.0.1", 5432) == nullptr);
   CHECK(changes == 1);
 }

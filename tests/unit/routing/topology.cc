@@ -136,6 +136,17 @@ TEST_CASE("what is said of all that answer is true of each") {
   CHECK(cluster.primary_state == PrimaryState::kNoAnswer);
 }
 
+TEST_CASE("a cluster is known by whom it has taken for its own") {
+  auto cluster = elected({writer(1), standby(), writer(9, 8), TopologyServer{}});
+  for (TopologyServer& server : cluster.servers) server.started_at_us = server.reachable ? 1 : 0;
+  CHECK(cluster.is_known_by(cluster.servers[0]));
+  CHECK(cluster.is_known_by(cluster.servers[1]));
+  CHECK_FALSE(cluster.is_known_by(cluster.servers[2]));
+  CHECK_FALSE(cluster.is_known_by(cluster.servers[3]));
+  cluster.system_identifier = 0;  // which nobody may ask for
+  CHECK_FALSE(cluster.is_known_by(cluster.servers[3]));
+}
+
 TEST_CASE("servers that never answered are unknown; silent standbys keep their role") {
   auto cluster = elected({TopologyServer{}, TopologyServer{}});
   CHECK(cluster.primary_state == PrimaryState::kUnknown);
