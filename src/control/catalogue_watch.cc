@@ -31,9 +31,10 @@ Micros pause_after(int failures, Micros took) {
 
 }  // namespace
 
-CatalogueWatch::CatalogueWatch(net::ControlLoop& loop, routing::DefinitionsBook& book,
-                               server::CustomNames& names, std::function<void()> changed)
-    : loop_(loop), book_(book), names_(names), changed_(std::move(changed)) {
+CatalogueWatch::CatalogueWatch(net::ControlLoop& loop, const AddressBook& addresses,
+                               routing::DefinitionsBook& book, server::CustomNames& names,
+                               std::function<void()> changed)
+    : loop_(loop), addresses_(addresses), book_(book), names_(names), changed_(std::move(changed)) {
   ticking_ = loop_.every(kTickUs, [this] { tick(); });
 }
 
@@ -59,6 +60,7 @@ void CatalogueWatch::follow(const routing::Topology& topology) {
     if (!cluster.primary) continue;
     const routing::TopologyServer& server = cluster.servers[*cluster.primary];
     const Primary now{.name = server.name,
+                      .number = server.number,
                       .started_at_us = server.started_at_us,
                       .answers = server.reachable,
                       .silent = server.silent};
@@ -165,7 +167,8 @@ void CatalogueWatch::look(const routing::DatabaseName& name, Database& database)
                     .user = own_user ? monitor.catalogue_user : monitor.user,
                     .password = own_user ? monitor.catalogue_password : monitor.password,
                     .database = name.dbname,
-                    .tls = cluster.tls},
+                    .tls = cluster.tls,
+                    .addresses = addresses_.find(server.host, server.port)},
       "pgsaba catalogue", [](const ServerLink::Answer&) {});
   database.wanted = false;
   database.began_at = monotonic_now();

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "control/address_book.h"
 #include "control/server_link.h"
 #include "pgsaba/config/config.h"
 #include "pgsaba/net/control_loop.h"
@@ -28,7 +29,8 @@ class CatalogueWatch {
   using Catalogues = std::map<routing::DatabaseName, routing::Catalogue>;
 
   // `changed` is called when `catalogues` are others than before.
-  CatalogueWatch(net::ControlLoop& loop, routing::DefinitionsBook& book, server::CustomNames& names,
+  CatalogueWatch(net::ControlLoop& loop, const AddressBook& addresses,
+                 routing::DefinitionsBook& book, server::CustomNames& names,
                  std::function<void()> changed);
 
   void configure(std::shared_ptr<const config::Config> config);
@@ -43,12 +45,13 @@ class CatalogueWatch {
   // Whom to ask: a server in one of its lives.
   struct Primary {
     std::string name = {};
+    std::uint64_t number = 0;
     std::int64_t started_at_us = 0;
     bool answers = false;
     bool silent = false;
 
     bool is(const Primary& other) const {
-      return name == other.name && started_at_us == other.started_at_us;
+      return number == other.number && started_at_us == other.started_at_us;
     }
   };
   struct Database {
@@ -80,6 +83,7 @@ class CatalogueWatch {
   std::shared_ptr<const sql::AccessRules> judge(const Database& database) const;
 
   net::ControlLoop& loop_;
+  const AddressBook& addresses_;
   routing::DefinitionsBook& book_;
   server::CustomNames& names_;
   std::function<void()> changed_;

@@ -61,7 +61,7 @@ Daemon::Daemon(DaemonOptions options)
                 },
                 [this] { end_when_drained(); }, [this] { count_clients_again(); }},
                options_.config_path, options_.version),
-      addresses_(loop_, [this] { publish(); }),
+      addresses_(loop_, [this] { follow_addresses(); }),
       secrets_(loop_, *this),
       fates_(loop_, *this),
       pages_(*this, options_.version) {}
@@ -135,17 +135,17 @@ Status Daemon::start() {
   consoles_->on_moves(upgrade_);
   consoles_->on_fates([this](const worker::FateWanted& wanted) { fates_.ask(wanted); });
   process_.control = consoles_.get();
-  catalogues_ =
-      std::make_unique<CatalogueWatch>(loop_, process_.definitions, process_.custom_names, [this] {
-        publish();
-        start_workers_when_ready();
-      });
+  catalogues_ = std::make_unique<CatalogueWatch>(loop_, addresses_, process_.definitions,
+                                                 process_.custom_names, [this] {
+                                                   publish();
+                                                   start_workers_when_ready();
+                                                 });
   catalogues_->configure(picture_->config);
   switchover_ = std::make_unique<Switchover>(loop_, *this, [this](const std::string& cluster) {
     if (monitor_) monitor_->probe_now(cluster);
   });
-  start_monitor();
   addresses_.watch(config);
+  start_monitor();
   patience_ = loop_.after(kPatienceUs, [this] {
     patience_is_over_ = true;
     if (!serving_) servers_are_known();
@@ -181,7 +181,7 @@ void Daemon::start_monitor() {
   auto previous = monitor_ ? monitor_->topology() : nullptr;
   monitor_.reset();
   monitor_ = std::make_unique<ClusterMonitor>(
-      loop_, monitored_clusters(*picture_->config),
+      loop_, monitored_clusters(*picture_->config, addresses_),
       ClusterMonitor::Observer{[this](const ClusterMonitor::TopologyPointer&) { publish(); }},
       previous);
   start_positions();
@@ -189,7 +189,7 @@ void Daemon::start_monitor() {
 
 void Daemon::start_positions() {
   positions_.clear();
-  for (const MonitorCluster& cluster : monitored_clusters(*picture_->config)) {
+  for (const MonitorCluster& cluster : monitored_clusters(*picture_->config, addresses_)) {
     if (cluster.servers.size() < 2) continue;
     const auto clock = process_.causal_clocks.cluster(cluster.name);
     const auto progress = [this, clock] {

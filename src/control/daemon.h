@@ -50,6 +50,7 @@ class Daemon final : public DaemonControls {
 
   // DaemonControls
   const worker::Picture& picture() const override { return *picture_; }
+  const AddressBook& addresses() const override { return addresses_; }
   void change_picture(const std::function<void(worker::Picture&)>& change) override;
   Status reload() override;
   Status use(std::shared_ptr<const config::Config> config) override;
@@ -95,6 +96,7 @@ class Daemon final : public DaemonControls {
   void follow_primaries();
   void positions_wanted(const std::string& cluster);
   void publish();
+  void follow_addresses();
   void limit_prepared_memory();
 
   DaemonOptions options_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "control/address_book.h"
 #include "control/admin/reply.h"
 #include "pgsaba/base/result.h"
 #include "pgsaba/stats/snapshot.h"
@@ -25,6 +26,8 @@ class DaemonControls {
   virtual const worker::Picture& picture() const = 0;
   // A copy of it, changed by `change`, goes to all workers.
   virtual void change_picture(const std::function<void(worker::Picture&)>& change) = 0;
+  // Where the servers are.
+  virtual const AddressBook& addresses() const = 0;
   // Reads configuration and user list anew; an error leaves everything as it was.
   virtual Status reload() = 0;
   // Settings that were changed by hand, until the next reload.

@@ -93,6 +93,7 @@ void Daemon::change_picture(const std::function<void(worker::Picture&)>& change)
   next->topology = with_disabled(monitor_->topology(), next->disabled_servers);
   next->catalogues = catalogues_->catalogues();
   next->addresses = addresses_.addresses();
+  next->looking_up = addresses_.looking_up();
   ++next->generation;
   picture_ = std::move(next);
   limit_prepared_memory();
@@ -104,6 +105,12 @@ void Daemon::publish() {
   follow_primaries();
   if (!serving_) return start_workers_when_ready();
   change_picture([](worker::Picture&) {});
+}
+
+// Workers hear at once of new addresses and that nothing is known of who is there.
+void Daemon::follow_addresses() {
+  if (monitor_) monitor_->follow_addresses();
+  publish();
 }
 
 Status Daemon::reload() {
@@ -133,8 +140,8 @@ Status Daemon::reload() {
   secrets_.forget_all();
   fates_.forget_all();
   catalogues_->configure(picture_->config);
-  start_monitor();
   addresses_.watch(config);
+  start_monitor();
   change_picture([](worker::Picture&) {});
   log::info("configuration reloaded from {}", options_.config_path);
   return done();

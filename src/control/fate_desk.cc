@@ -82,12 +82,14 @@ void FateDesk::proceed(Court& court) {
   if (!court.questions.empty() || court.witness.empty()) ask_place(court);
 }
 
-// Whoever has waited long enough, or whose timeline was left.
+// Whoever has waited long enough, or whose timeline or PostgreSQL cluster was left.
 void FateDesk::drop_hopeless(Court& court) {
   const auto now_on = timeline_of(seen(court));
   while (!court.questions.empty()) {
     const Question& first = court.questions.front();
-    const bool left = now_on != 0 && now_on != first.wanted.mark.timeline;
+    const routing::TopologyCluster* cluster = seen(court);
+    const bool left = (now_on != 0 && now_on != first.wanted.mark.timeline) ||
+                      (cluster != nullptr && cluster->number != first.wanted.cluster_number);
     if (!left && monotonic_now() < first.deadline) return;
     answer_first(court, Fate::kUnknown);
   }
@@ -101,10 +103,13 @@ const routing::TopologyCluster* FateDesk::seen(const Court& court) const {
 bool FateDesk::choose_server(Court& court) {
   const routing::TopologyCluster* cluster_seen = seen(court);
   if (cluster_seen == nullptr || !cluster_seen->primary) return false;
-  if (court.server == cluster_seen->primary) return true;
+  const std::uint64_t number = cluster_seen->servers[*cluster_seen->primary].number;
+  if (court.server == cluster_seen->primary && court.server_number == number) return true;
   court.server = cluster_seen->primary;
+  court.server_number = number;
   court.witness.clear();
-  for (MonitorCluster& cluster : monitored_clusters(*controls_.picture().config)) {
+  for (MonitorCluster& cluster :
+       monitored_clusters(*controls_.picture().config, controls_.addresses())) {
     if (cluster.name != court.cluster || *court.server >= cluster.servers.size()) continue;
     court.link = std::make_unique<ServerLink>(
         loop_, std::move(cluster.servers[*court.server]), "pgsaba fates",
@@ -125,7 +130,7 @@ void FateDesk::ask_place(Court& court) {
 }
 
 void FateDesk::on_place(Court& court, const ServerLink::Answer& answer) {
-  if (!answer.ok()) {
+  if (!answer.ok() || court.link->strayed()) {
     if (answer.sqlstate == kDenied) court.without_control_data = true;
     court.witness.clear();
     return retry(court);
@@ -154,7 +159,8 @@ void FateDesk::on_status(Court& court, const ServerLink::Answer& answer) {
   const worker::FateWanted& wanted = court.questions.front().wanted;
   const bool never = answer.sqlstate == kNeverGiven;
   // A pooler in between may have given us another process.
-  if ((!answer.ok() && !never) || (answer.ok() && answer.row[0] != court.witness)) {
+  if (court.link->strayed() || (!answer.ok() && !never) ||
+      (answer.ok() && answer.row[0] != court.witness)) {
     court.witness.clear();
     return retry(court);
   }

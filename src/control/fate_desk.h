@@ -40,6 +40,7 @@ class FateDesk {
     std::string cluster;
     std::deque<Question> questions;  // the first of them is being asked
     std::optional<std::size_t> server;
+    std::uint64_t server_number = 0;
     std::unique_ptr<ServerLink> link;  // to that server
     std::string witness;               // its process behind the link; empty: not known
     Micros witness_since = 0;          // it is known

@@ -4,7 +4,8 @@
 
 namespace pgsaba::control {
 
-std::vector<MonitorCluster> monitored_clusters(const config::Config& config) {
+std::vector<MonitorCluster> monitored_clusters(const config::Config& config,
+                                               const AddressBook& addresses) {
   std::vector<MonitorCluster> clusters;
   for (const auto& [name, cluster] : config.clusters) {
     MonitorCluster& watched = clusters.emplace_back();
@@ -17,7 +18,8 @@ std::vector<MonitorCluster> monitored_clusters(const config::Config& config) {
                                  .user = cluster.monitor.user,
                                  .password = cluster.monitor.password,
                                  .database = cluster.monitor.database,
-                                 .tls = cluster.tls});
+                                 .tls = cluster.tls,
+                                 .addresses = addresses.find(server.host, server.port)});
     }
   }
   return clusters;

@@ -1,5 +1,5 @@
 // What the cluster monitor needs to know of a cluster: whom to ask, as whom, how often.
-// Values, made from the configuration; any thread. Durations are microseconds.
+// Values, made from the configuration; the control thread's. Durations are microseconds.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/address_book.h"
 #include "pgsaba/base/clock.h"
 #include "pgsaba/config/config.h"
 
@@ -20,6 +21,8 @@ struct MonitorTarget {
   std::string password = {};
   std::string database = "postgres";
   config::ServerTls tls = {};
+  // Of the host, kept up to date; null: it is looked up for each connection.
+  CurrentAddresses addresses = {};
 };
 
 // The same as libpq's parameters, which are empty where it has none of its own: name and value.
@@ -37,6 +40,7 @@ struct MonitorCluster {
   }
 };
 
-std::vector<MonitorCluster> monitored_clusters(const config::Config& config);
+std::vector<MonitorCluster> monitored_clusters(const config::Config& config,
+                                               const AddressBook& addresses);
 
 }  // namespace pgsaba::control

@@ -47,16 +47,22 @@ PositionWatch::PositionWatch(net::ControlLoop& loop, const MonitorCluster& clust
 }
 
 void PositionWatch::follow(const routing::TopologyCluster& cluster) {
+  if (primary_ && cluster.servers[*primary_].number != primary_number_) {
+    primary_.reset();
+    start_anew();
+  }
   const std::uint32_t timeline = cluster.primary ? cluster.servers[*cluster.primary].timeline : 0;
   // While there is none, what is known stays true: nobody writes.
   if (cluster.primary &&
       (cluster.primary != primary_ || (timeline != 0 && timeline != timeline_))) {
     primary_ = cluster.primary;
+    primary_number_ = cluster.servers[*cluster.primary].number;
     timeline_ = timeline;
     start_anew();
   }
   for (std::size_t index = 0; index < servers_.size(); ++index) {
     const routing::TopologyServer& server = cluster.servers[index];
+    if (std::exchange(servers_[index].number, server.number) != server.number) on_broken(index);
     servers_[index].follows = server.reachable && server.streaming &&
                               server.role == routing::ServerRole::kStandby &&
                               server.timeline == timeline_;
@@ -94,8 +100,8 @@ void PositionWatch::look() {
   patience_ = loop_.after(kLookUs, [this] { look_is_over(); });
   link.ask(
       kPrimaryQuestion, limit_us_,
-      [this, primary = *primary_, epoch](const ServerLink::Answer& answer) {
-        on_primary(primary, epoch, answer);
+      [this, number = primary_number_, epoch](const ServerLink::Answer& answer) {
+        on_primary(number, epoch, answer);
       },
       ServerLink::Shape::kOften);
 }
@@ -116,9 +122,9 @@ void PositionWatch::fail() {
   });
 }
 
-void PositionWatch::on_primary(std::size_t primary, routing::Epoch epoch,
+void PositionWatch::on_primary(std::uint64_t number, routing::Epoch epoch,
                                const ServerLink::Answer& answer) {
-  if (!answer.ok() || primary != primary_) {
+  if (!answer.ok() || !primary_ || number != primary_number_) {
     fail();
     return look_is_over();
   }

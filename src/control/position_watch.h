@@ -36,12 +36,13 @@ class PositionWatch {
  private:
   struct Server {
     std::unique_ptr<ServerLink> link;
-    bool follows = false;  // a standby that streams on the primary's timeline
+    std::uint64_t number = 0;  // another one: another server
+    bool follows = false;      // a standby that streams on the primary's timeline
     std::uint64_t replayed = 0;
     CatchUp catch_up;
   };
 
-  void on_primary(std::size_t primary, routing::Epoch epoch, const ServerLink::Answer& answer);
+  void on_primary(std::uint64_t number, routing::Epoch epoch, const ServerLink::Answer& answer);
   void look_is_over();
   void fail();
   void ask_standbys();
@@ -58,6 +59,7 @@ class PositionWatch {
   Progress progress_;
   std::vector<Server> servers_;
   std::optional<std::size_t> primary_;
+  std::uint64_t primary_number_ = 0;
   std::uint32_t timeline_ = 0;
   bool look_again_ = false;
   bool looking_ = false;

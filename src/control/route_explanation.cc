@@ -24,10 +24,10 @@ struct Destination {
   std::string server;  // empty: none would serve
 };
 
-// While no server has told its role, the first one is taken at its word.
+// When no server has told its role in time, the first one is taken at its word.
 std::string server_of(const TopologyCluster& cluster, const routing::Route& route) {
   if (route.server) return cluster.servers[*route.server].name;
-  const bool unknown = route.reason == routing::RouteReason::kPrimaryUnknown;
+  const bool unknown = route.reason == routing::RouteReason::kPrimaryUnknown && !cluster.asking;
   return unknown && !cluster.servers.empty() ? cluster.servers.front().name : std::string();
 }
 

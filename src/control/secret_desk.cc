@@ -108,6 +108,7 @@ SecretDesk::Source* SecretDesk::source_for(const std::string& database, std::str
   target.password = password_of(picture, target.user);
   target.database = place.dbname;
   target.tls = cluster->second.tls;
+  target.addresses = controls_.addresses().find(target.host, target.port);
   const std::string name =
       cluster->first + '\n' + target.name + '\n' + target.user + '\n' + target.database;
   Source& source = sources_[name];

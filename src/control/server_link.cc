@@ -1,6 +1,7 @@
 #include "server_link.h"
 
 #include <libpq-fe.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -52,7 +53,7 @@ bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer
   limit_ = loop_.after(limit_us, [this, limit_us] {
     fail("no answer within " + std::to_string(limit_us / kMillisecond) + " ms", true);
   });
-  if (state_ == State::kIdle) {
+  if (state_ == State::kIdle && !strayed()) {
     send_question();
   } else if (target_.user.empty()) {
     // Not at once: callbacks never come from inside the call.
@@ -65,7 +66,16 @@ bool ServerLink::ask(std::string_view question, Micros limit_us, Callback answer
 }
 
 void ServerLink::look_up() {
+  drop_link();
   state_ = State::kLookingUp;
+  if (target_.addresses && !target_.addresses->empty()) {
+    // In turn, as pools do: libpq waits long for one that says nothing.
+    std::vector<net::Address> addresses = *target_.addresses;
+    std::ranges::rotate(
+        addresses, addresses.begin() + static_cast<std::ptrdiff_t>(turn_++ % addresses.size()));
+    lookup_ = loop_.after(0, [this, addresses = std::move(addresses)] { connect(addresses); });
+    return;
+  }
   lookup_ = loop_.resolve(target_.host, target_.port, [this](net::ControlLoop::Addresses found) {
     if (!found) {
       fail(found.error().message);
@@ -76,6 +86,7 @@ void ServerLink::look_up() {
 }
 
 void ServerLink::connect(const std::vector<net::Address>& addresses) {
+  tried_ = addresses;
   const bool is_unix = addresses.front().is_unix();
   // The name stays as `host`, for the server's certificate; `hostaddr` is where libpq connects.
   const std::string host =
@@ -120,12 +131,39 @@ void ServerLink::continue_connecting() {
       return watch({.writable = true}, &ServerLink::on_connecting);
     case PGRES_POLLING_OK:
       ::PQsetnonblocking(link_.get(), 1);
+      note_address();
+      if (strayed()) return look_up();
       watch({.readable = true}, &ServerLink::on_ready);
       if (state_ == State::kConnecting) send_question();
       return;
     default:
       return fail(link_error());
   }
+}
+
+// Where a list shows it. What is not known to be elsewhere has not strayed.
+void ServerLink::note_address() {
+  sockaddr_storage place{};
+  socklen_t length = sizeof place;
+  auto* raw = reinterpret_cast<sockaddr*>(&place);
+  address_ = net::Address();
+  if (tried_.size() == 1) {
+    address_ = tried_.front();
+  } else if (::getpeername(::PQsocket(link_.get()), raw, &length) == 0) {
+    const auto peer = std::ranges::find(tried_, net::Address::from_sockaddr(raw, length));
+    if (peer != tried_.end()) address_ = *peer;
+  }
+}
+
+bool ServerLink::strayed() const {
+  return address_ != net::Address() && target_.addresses && !target_.addresses->empty() &&
+         std::ranges::find(*target_.addresses, address_) == target_.addresses->end();
+}
+
+void ServerLink::hang_up() {
+  answer_ = nullptr;
+  limit_.reset();
+  drop_link();
 }
 
 bool ServerLink::send_once() {
@@ -227,15 +265,20 @@ std::string ServerLink::link_error() const {
   return link_ == nullptr ? "out of memory" : on_one_line(::PQerrorMessage(link_.get()));
 }
 
-void ServerLink::fail(std::string message, bool timed_out) {
+void ServerLink::drop_link() {
   socket_.reset();
   lookup_.reset();
-  limit_.reset();
   result_.reset();
   link_.reset();
+  address_ = net::Address();
   prepared_.clear();
   preparing_ = false;
   state_ = State::kOffline;
+}
+
+void ServerLink::fail(std::string message, bool timed_out) {
+  limit_.reset();
+  drop_link();
   const Answer failure{.row = {}, .error = std::move(message), .timed_out = timed_out};
   const Callback tell = std::exchange(answer_, nullptr);
   tell ? tell(failure) : on_broken_(failure);

@@ -1,11 +1,13 @@
 // ServerLink: one kept libpq connection to a PostgreSQL server over which the control thread asks
 // questions, never blocking: the name is looked up by the loop and libpq gets numeric
-// addresses only. Connects when it is first needed.
+// addresses only. Connects when it is first needed. Once its address is no longer one of its
+// host's, the next question goes over a new connection to one that is.
 // Owning thread: the control loop's. The answer comes from the loop, once per question; every
 // question ends within its limit. When a link that rests breaks (the server went away), `on_broken`
 // hears of it at once. Neither may destroy the link.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -51,6 +53,12 @@ class ServerLink {
   // `parameters` stand for $1, $2 ... as text; not with kOften.
   bool ask(std::string_view question, Micros limit_us, Callback answer, Shape shape = Shape::kRow,
            std::vector<std::string> parameters = {});
+  // Drops the question, unanswered, and the connection.
+  void hang_up();
+  // Where it is connected to; kNone: nowhere, or it is not known which of several it is.
+  const net::Address& address() const { return address_; }
+  // The host has other addresses by now.
+  bool strayed() const;
   bool busy() const { return state_ != State::kOffline && state_ != State::kIdle; }
 
  private:
@@ -68,6 +76,7 @@ class ServerLink {
 
   void look_up();
   void connect(const std::vector<net::Address>& addresses);
+  void note_address();
   void continue_connecting();
   void send_question();
   bool send_once();
@@ -78,6 +87,7 @@ class ServerLink {
   void watch(net::Readiness interest, void (ServerLink::*step)(net::Readiness));
   void on_connecting(net::Readiness) { continue_connecting(); }
   std::string link_error() const;
+  void drop_link();
   void fail(std::string message, bool timed_out = false);
 
   net::ControlLoop& loop_;
@@ -88,7 +98,10 @@ class ServerLink {
   std::string question_;
   std::vector<std::string> parameters_;
   Shape shape_ = Shape::kRow;
-  Callback answer_;  // who waits for one; empty: nobody
+  Callback answer_;                  // who waits for one; empty: nobody
+  std::size_t turn_ = 0;             // whose address is tried first
+  std::vector<net::Address> tried_;  // one of these is connected to
+  net::Address address_;
   std::unique_ptr<pg_conn, CloseLink> link_;
   ResultPointer result_;
   std::vector<std::string> prepared_;  // on this link, named by their places

@@ -80,9 +80,20 @@ void ServerProbe::ask() {
   link_.ask(question, limit_us_, [this](const ServerLink::Answer& answer) { receive(answer); });
 }
 
+void ServerProbe::start_over() {
+  link_.hang_up();
+  met_silence_ = without_control_data_ = false;
+  ask();
+}
+
 void ServerProbe::receive(const ServerLink::Answer& answer) {
+  if (link_.strayed()) return ask();
   met_silence_ = answer.timed_out;
-  if (answer.ok()) return callback_(answer_of(answer.row));
+  if (answer.ok()) {
+    ProbeAnswer told = answer_of(answer.row);
+    if (link_.address() != net::Address()) told.address = link_.address().to_string();
+    return callback_(std::move(told));
+  }
   if (answer.sqlstate == kDenied && !std::exchange(without_control_data_, true)) return ask();
   callback_(Error{answer.error});
 }

@@ -27,6 +27,7 @@ struct ProbeAnswer {
   std::uint64_t system_identifier = 0;
   std::int64_t started_at_us = 0;  // on the server's clock
   std::uint64_t lsn = 0;           // primary: insert position; standby: replayed position
+  std::string address = {};        // that answered; empty: it is not known which of several did
 };
 
 class ServerProbe {
@@ -39,6 +40,8 @@ class ServerProbe {
 
   // Starts a probe, unless one is under way.
   void ask();
+  // The server is another one now: what is under way says nothing of it.
+  void start_over();
   // The last one ended without a word of the server: it hangs, or is cut off.
   bool met_silence() const { return met_silence_; }
 

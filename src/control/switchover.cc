@@ -103,7 +103,7 @@ void Switchover::begin(const std::string& cluster, std::size_t target, Done done
                          "a switchover of cluster " + cluster_ + " is under way"));
   const worker::Picture& picture = controls_.picture();
   const TopologyCluster* seen = picture.topology->find(cluster);
-  const auto clusters = monitored_clusters(*picture.config);
+  const auto clusters = monitored_clusters(*picture.config, controls_.addresses());
   const auto known = std::ranges::find(clusters, cluster, &MonitorCluster::name);
   if (known == clusters.end() || target >= known->servers.size())
     return refuse(failed(sqlstate::kObjectNotInState, "there is no such server"));
@@ -113,6 +113,7 @@ void Switchover::begin(const std::string& cluster, std::size_t target, Done done
   cluster_ = cluster;
   servers_ = known->servers;
   target_ = target;
+  target_number_ = seen->servers[target].number;
   old_ = *seen->primary;
   done_ = std::move(done);
   const auto link = [this](const MonitorTarget& server) {
@@ -185,7 +186,16 @@ void Switchover::ask_replayed() {
       });
 }
 
+// A reload or a name that moved may have put another server in its place.
+bool Switchover::target_is_there() const {
+  const TopologyCluster* seen = controls_.picture().topology->find(cluster_);
+  return seen != nullptr && std::ranges::find(seen->servers, target_number_,
+                                              &TopologyServer::number) != seen->servers.end();
+}
+
 void Switchover::promote() {
+  if (!target_is_there())
+    return fail(sqlstate::kObjectNotInState, target().name + " is another server by now");
   state_ = State::kPromoting;
   limit_.reset();
   log::info("cluster {}: {} has replayed everything and is promoted", cluster_, target().name);
@@ -207,7 +217,8 @@ void Switchover::on_promoted(const ServerLink::Answer& answer) {
 
 bool Switchover::is_over() const {
   const TopologyCluster* seen = controls_.picture().topology->find(cluster_);
-  return seen != nullptr && seen->primary == target_ &&
+  return seen != nullptr && seen->primary &&
+         seen->servers[*seen->primary].number == target_number_ &&
          seen->primary_state == routing::PrimaryState::kElected;
 }
 

@@ -72,6 +72,7 @@ class Switchover {
   void on_promoted(const ServerLink::Answer& answer);
   void confirm();
   bool is_over() const;
+  bool target_is_there() const;
   void doubt(const std::string& why);
   void too_late();
   void fail(std::string_view sqlstate, const std::string& what, std::string hint = {});
@@ -87,6 +88,7 @@ class Switchover {
   std::string cluster_;
   std::vector<MonitorTarget> servers_;
   std::size_t target_ = 0;
+  std::uint64_t target_number_ = 0;
   std::size_t old_ = 0;
   std::uint64_t position_ = 0;  // where the old primary stands
   std::uint64_t number_ = 0;    // of this switchover: answers of an earlier one are too late

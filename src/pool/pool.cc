@@ -249,7 +249,9 @@ void Pool::reconnect(CloseReason reason) {
 void Pool::cut_off(CloseReason reason) {
   while (!idle_.empty()) close(idle_.front(), reason);
   while (!opening_.empty()) close(opening_.front(), reason);
-  const auto cut = [reason](ServerConnection& server) { server.cut_off(reason); };
+  const auto cut = [this, reason](ServerConnection& server) {
+    if (serves_at(server.address())) server.cut_off(reason);
+  };
   servers_at(Place::kLent).for_each(cut);
   servers_at(Place::kResting).for_each(cut);
   forget_learned();
@@ -329,8 +331,11 @@ void Pool::reconfigure(std::shared_ptr<const server::ServerTarget> target, PoolP
   const bool other = target->user != target_->user || target->database != target_->database ||
                      target->secret != target_->secret || target->startup != target_->startup ||
                      target->tls != target_->tls;
+  const bool elsewhere = std::ranges::none_of(
+      target->addresses, [this](const net::Address& address) { return serves_at(address); });
   target_ = std::move(target);
   policy_ = std::move(policy);
+  if (elsewhere) retry_now();
   if (other) reconnect(CloseReason::kReconnect);
   if (!pools_sessions()) leave_sessions();
   leave_addresses();

@@ -31,7 +31,8 @@ bool may_be_read(const TopologyCluster& cluster, const TopologyServer& server) {
 bool fit_for_reads(const TopologyCluster& cluster, const TopologyServer& server, Micros max_lag,
                    bool fit_before) {
   if (cluster.primary_state == PrimaryState::kUnreachable ||
-      cluster.primary_state == PrimaryState::kNone)
+      cluster.primary_state == PrimaryState::kNone ||
+      cluster.primary_state == PrimaryState::kStrangers)
     return fit_before && server.reachable && !server.disabled &&
            server.role == ServerRole::kStandby;
   if (!may_be_read(cluster, server)) return false;

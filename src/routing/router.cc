@@ -12,6 +12,10 @@ RouteReason reason_for_no_primary(PrimaryState state) {
       return RouteReason::kContestedPrimary;
     case PrimaryState::kUnknown:
       return RouteReason::kPrimaryUnknown;
+    case PrimaryState::kStrangers:
+      return RouteReason::kStrangers;
+    case PrimaryState::kNoAnswer:
+      return RouteReason::kNoAnswer;
     default:
       return RouteReason::kNoPrimary;
   }
@@ -100,9 +104,13 @@ std::string_view text_of(RouteReason reason) {
     case RouteReason::kNoServers:
       return "the cluster has no servers";
     case RouteReason::kPrimaryUnknown:
-      return "no server has told its role yet";
+      return text_of(PrimaryState::kUnknown);
     case RouteReason::kNoPrimary:
-      return "every server that answers is in recovery";
+      return text_of(PrimaryState::kNone);
+    case RouteReason::kStrangers:
+      return text_of(PrimaryState::kStrangers);
+    case RouteReason::kNoAnswer:
+      return text_of(PrimaryState::kNoAnswer);
     case RouteReason::kContestedPrimary:
       return "it is disputed which server is the primary";
   }

@@ -10,7 +10,7 @@ std::vector<ServerNews> news_of_servers(const TopologyCluster& before, const Top
   for (std::size_t i = 0; i < both; ++i) {
     const TopologyServer& was = before.servers[i];
     const TopologyServer& is = now.servers[i];
-    if (was.name != is.name) continue;
+    if (was.number != is.number) continue;
     const bool primary_before = before.primary == i;
     const bool primary_now = now.primary == i;
     if (primary_before && !primary_now) {

@@ -74,12 +74,13 @@ void keep_or_drop_primary(TopologyCluster& cluster) {
     return;
   }
   cluster.primary.reset();
-  const bool anybody = std::any_of(cluster.servers.begin(), cluster.servers.end(),
-                                   [](const TopologyServer& server) { return server.reachable; });
-  if (anybody) {
+  const auto any = [&](auto fits) { return std::ranges::any_of(cluster.servers, fits); };
+  if (any([&](const TopologyServer& server) { return cluster.is_stranger(server); })) {
+    cluster.primary_state = PrimaryState::kStrangers;
+  } else if (any([](const TopologyServer& server) { return server.reachable; })) {
     cluster.primary_state = PrimaryState::kNone;
-  } else if (cluster.primary_state != PrimaryState::kNone) {
-    cluster.primary_state = PrimaryState::kUnknown;
+  } else if (cluster.primary_state != PrimaryState::kUnknown) {
+    cluster.primary_state = PrimaryState::kNoAnswer;
   }
 }
 
@@ -99,6 +100,10 @@ const TopologyCluster* Topology::find(std::string_view cluster) const {
   const auto found = std::find_if(clusters.begin(), clusters.end(),
                                   [&](const TopologyCluster& one) { return one.name == cluster; });
   return found == clusters.end() ? nullptr : &*found;
+}
+
+bool TopologyCluster::is_stranger(const TopologyServer& server) const {
+  return server.reachable && !belongs(*this, server);
 }
 
 void elect_primary(TopologyCluster& cluster) {
@@ -138,6 +143,10 @@ std::string_view text_of(PrimaryState state) {
       return "the primary does not answer";
     case PrimaryState::kNone:
       return "every server that answers is in recovery";
+    case PrimaryState::kStrangers:
+      return "every server that answers is in recovery or has another system identifier";
+    case PrimaryState::kNoAnswer:
+      return "no server answers, and there was no primary before";
     case PrimaryState::kTwoClaimants:
       return "two servers accept writes on the same timeline";
     case PrimaryState::kStaleClaimant:

@@ -53,11 +53,12 @@ void ClientSession::commit_asked(Bytes frames) {
                user(), error_in(frames)->message);
 }
 
-// Whether it can be found out. What else the transaction has changed in the server's session would
-// not be known.
+// Whether it can be found out: not of a server whose place is another one's by now. What else the
+// transaction has changed in the server's session would not be known.
 bool ClientSession::may_ask_fate(const ServerConnection& server) const {
   constexpr sql::Effects kMinor = sql::effect::kSequence;
   const bool traced = traces_ && (traces_->effects() & kLasting & ~kMinor) != 0;
+  if (!lease_pool_->serves_at(server.address())) return false;
   return commit_ && !leaving_ && !pins_.any() && !traced && !server.has_committed() &&
          body_ == Body::kForward && commit_->is_whole(server.pipeline().owed());
 }

@@ -61,8 +61,9 @@ routing::Route Worker::server_for(const config::DatabaseSettings& database,
   if (cluster == nullptr) return {std::nullopt, routing::RouteReason::kNoServers};
   const config::RoutePolicy policy = config::route_of(*picture_->config, database, user);
   routing::Route route = routing::Router::choose(*cluster, policy, index_);
-  // While no server has told its role, the first one is taken at its word.
-  if (!route.server && route.reason == routing::RouteReason::kPrimaryUnknown) route.server = 0;
+  // When no server has told its role in time, the first one is taken at its word.
+  if (!route.server && route.reason == routing::RouteReason::kPrimaryUnknown && !cluster->asking)
+    route.server = 0;
   return route;
 }
 
@@ -78,18 +79,19 @@ pool::Pool* Worker::route(session::Account& account, wire::ErrorFields& why) {
   const routing::Route route = server_for(*database, account.user);
   if (!route.server) {
     why = errors::no_route(database->cluster, routing::text_of(route.reason));
-    if (account.unrouted_since == 0) account.unrouted_since = turn_.now;
+    note_unrouted(account, true);
     return nullptr;
   }
-  account.unrouted_since = 0;
   const pool::PoolKey key{account.database, database->user.empty() ? account.user : database->user,
                           static_cast<std::uint32_t>(*route.server)};
   pool::Pool* pool = pool_for(key);
   if (pool == nullptr) {
     why = errors::unresolved(
         picture_->config->clusters.find(database->cluster)->second.servers[key.server].host);
+    note_unrouted(account, picture_->looking_up.contains({database->cluster, key.server}));
     return nullptr;
   }
+  account.unrouted_since = 0;
   if (pool != account.pool && account.clients > 0) {
     if (account.pool != nullptr) account.pool->client_left();
     pool->client_joined();
@@ -107,7 +109,9 @@ pool::Pool* Worker::find_pool(const pool::PoolKey& key) {
   return found == pools_.end() ? nullptr : found->second.get();
 }
 
+// Null also where a pool leads to a place that is not the server's any more.
 pool::Pool* Worker::pool_for(const pool::PoolKey& key) {
+  if (addresses_of(key) == nullptr) return nullptr;
   if (pool::Pool* pool = find_pool(key)) return pool;
   auto target = target_of(key);
   if (!target) return nullptr;
@@ -118,18 +122,27 @@ pool::Pool* Worker::pool_for(const pool::PoolKey& key) {
 }
 
 // Null if the database is gone or the server's name could not be looked up.
+const std::vector<net::Address>* Worker::addresses_of(const pool::PoolKey& key) const {
+  const config::DatabaseSettings* database = config::find_database(*picture_->config, key.database);
+  if (database == nullptr) return nullptr;
+  const auto addresses = picture_->addresses.find(database->cluster);
+  const bool known = addresses != picture_->addresses.end() &&
+                     key.server < addresses->second.size() &&
+                     !addresses->second[key.server].empty();
+  return known ? &addresses->second[key.server] : nullptr;
+}
+
+// Null where there are no addresses.
 std::shared_ptr<const server::ServerTarget> Worker::target_of(const pool::PoolKey& key) const {
   const config::Config& config = *picture_->config;
   const config::DatabaseSettings* database = config::find_database(config, key.database);
-  if (database == nullptr) return nullptr;
+  const std::vector<net::Address>* addresses = addresses_of(key);
+  if (database == nullptr || addresses == nullptr) return nullptr;
   const auto cluster = config.clusters.find(database->cluster);
-  const auto addresses = picture_->addresses.find(database->cluster);
-  if (cluster == config.clusters.end() || addresses == picture_->addresses.end() ||
-      key.server >= addresses->second.size() || addresses->second[key.server].empty())
-    return nullptr;
+  if (cluster == config.clusters.end()) return nullptr;
   server::ServerTarget target;
   target.name = cluster->second.servers[key.server].name;
-  target.addresses = addresses->second[key.server];
+  target.addresses = *addresses;
   target.database = database->dbname.empty() ? key.database : database->dbname;
   target.user = key.user;
   const config::ServerTls& wanted = cluster->second.tls;

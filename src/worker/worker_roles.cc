@@ -87,12 +87,21 @@ void Worker::seek_fate(ClientSession& session, const routing::CommitMark& mark,
                        std::uint32_t server) {
   const config::DatabaseSettings* database =
       config::find_database(*picture_->config, session.database());
-  if (process_.control == nullptr || database == nullptr)
+  const routing::TopologyCluster* cluster =
+      database == nullptr ? nullptr : picture_->topology->find(database->cluster);
+  if (process_.control == nullptr || cluster == nullptr)
     return mailbox_.post(FateKnown{session.id(), mark.xid, routing::Fate::kUnknown});
-  process_.control->fate_wanted({index_, session.id(), database->cluster, server, mark});
+  process_.control->fate_wanted(
+      {index_, session.id(), database->cluster, cluster->number, server, mark});
 }
 
 // ---- clients without a route --------------------------------------------------------------------
+
+// Whether a server may serve it soon.
+void Worker::note_unrouted(session::Account& account, bool soon) const {
+  if (!soon) account.unrouted_since = 0;
+  if (soon && account.unrouted_since == 0) account.unrouted_since = turn_.now;
+}
 
 bool Worker::wait_for_route(ClientSession& session, Micros since) {
   const session::Account& account = *session.account();

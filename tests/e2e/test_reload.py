@@ -4,14 +4,15 @@
 import json
 import subprocess
 import threading
+import types
 
 import pytest
 from harness import messages as m
 from harness.client import ServerError
 from harness.cluster import PostgresCluster
-from harness.conversations import (backend, begin, last_error, make_roles, pool_row, refusal,
-                                   server_count, wait_for_waiters)
-from harness.processes import wait_until
+from harness.conversations import (backend, begin, error_of, last_error, make_roles, pool_row,
+                                   refusal, server_count, wait_for_waiters)
+from harness.processes import free_port, wait_until
 
 DONE = "configuration reloaded"
 
@@ -114,18 +115,40 @@ def test_new_and_removed_databases(daemon):
 # Servers
 
 
-def point_to(cluster):
-    servers = [{"name": cluster.name, "host": cluster.host, "port": cluster.port}]
+def point_to(cluster, name=None):
+    servers = [{"name": name or cluster.name, "host": cluster.host, "port": cluster.port}]
     return {"clusters": {"main": {"servers": servers}}}
 
 
-def test_another_server_address(daemon, cluster, elsewhere):
+def members(*places):
+    """They keep their names, whoever they are."""
+    servers = [{"name": f"server{number}", "host": place.host, "port": place.port}
+               for number, place in enumerate(places, 1)]
+    return {"clusters": {"main": {"servers": servers}}}
+
+
+def move(daemon, changes):
+    """Reloads, and returns once the monitor has found the primary there."""
+    def found():
+        return daemon.log.count("the primary is")
+    before = found()
+    reload(daemon, changes)
+    wait_until(lambda: found() > before, 10, "another primary")
+
+
+@pytest.fixture(params=["another name", "the same name"])
+def name(cluster, request):
+    """Of the server, at any place."""
+    return cluster.name if request.param == "the same name" else None
+
+
+def test_another_server_address(daemon, cluster, elsewhere, name):
     """A transaction ends where it began; the very next one is elsewhere, and so is who waited."""
     with daemon.connect() as busy, daemon.connect() as waiting:
         pid = begin(busy)
         waiting.send(m.query("show cluster_name"))
         wait_for_waiters(daemon, 1)
-        reload(daemon, point_to(elsewhere))
+        move(daemon, point_to(elsewhere, name))
         assert (where(busy), backend(busy)) == ("", pid)
         busy.rows("commit")
         assert m.row_values(waiting.read_until_ready()[1]) == [b"elsewhere"]
@@ -133,29 +156,25 @@ def test_another_server_address(daemon, cluster, elsewhere):
         wait_until(lambda: server_count(cluster) == 0, 10, "the end of the old server")
 
 
-def test_another_server_address_beside_a_transaction(daemon, elsewhere):
+def test_another_server_address_beside_a_transaction(daemon, elsewhere, name):
     reload(daemon, {"databases": {"postgres": {"pool_size": 2}}})
     with daemon.connect() as busy, daemon.connect() as idle:
         assert where(idle) == ""
         pid = begin(busy)
-        reload(daemon, point_to(elsewhere))
+        move(daemon, point_to(elsewhere, name))
         assert where(idle) == "elsewhere"
         assert (where(busy), backend(busy)) == ("", pid)
         busy.rows("commit")
 
 
-def test_the_first_transaction_right_after_a_reload(daemon, cluster, elsewhere):
-    """Under load back and forth, without a single error, and never in two places at once."""
+def under_load(daemon, transaction, reloads):
+    """Clients run `transaction` while the daemon is reloaded, without a single error."""
     over, failures, count = threading.Event(), [], [0]
 
     def work():
-        with daemon.connect() as client:
+        with daemon.connect(timeout=60) as client:
             while not over.is_set():
-                client.rows("begin; select 1")
-                first = where(client)
-                if where(client) != first:
-                    failures.append("a transaction moved")
-                client.rows("commit")
+                transaction(client)
                 count[0] += 1
 
     def guarded():
@@ -168,8 +187,8 @@ def test_the_first_transaction_right_after_a_reload(daemon, cluster, elsewhere):
     for thread in threads:
         thread.start()
     try:
-        for place in (elsewhere, cluster) * 3:
-            reload(daemon, point_to(place))
+        for changes in reloads:
+            reload(daemon, changes)
             seen = count[0]
             wait_until(lambda: count[0] > seen + 20 or failures, 10, "some transactions")
     finally:
@@ -177,6 +196,82 @@ def test_the_first_transaction_right_after_a_reload(daemon, cluster, elsewhere):
         for thread in threads:
             thread.join()
     assert failures == []
+
+
+def test_the_first_transaction_right_after_a_reload(daemon, cluster, elsewhere, name):
+    """Back and forth, and never in two places at once."""
+    def transaction(client):
+        client.rows("begin; select 1")
+        assert where(client) == where(client)
+        client.rows("commit")
+
+    under_load(daemon, transaction, [point_to(place, name) for place in (elsewhere, cluster) * 3])
+
+
+# Servers of a cluster that has several
+
+
+@pytest.fixture(scope="module")
+def own_standby(cluster):
+    made = cluster.make_standby("own standby").start()
+    yield made
+    made.stop("immediate")
+
+
+@pytest.fixture(scope="module")
+def standby_elsewhere(elsewhere):
+    made = elsewhere.make_standby("standby elsewhere").start()
+    yield made
+    made.stop("immediate")
+
+
+def test_a_cluster_moves_as_a_whole(start_pgsaba, cluster, own_standby, elsewhere,
+                                    standby_elsewhere):
+    """Who is the primary there is found out before anybody is sent there."""
+    here, there = members(cluster, own_standby), members(standby_elsewhere, elsewhere)
+    daemon = start_pgsaba(here)
+
+    def transaction(client):
+        assert client.value("select pg_is_in_recovery()") == "f"
+
+    with daemon.connect() as busy, daemon.connect() as client:
+        pid = begin(busy)
+        under_load(daemon, transaction, [there, here, there])
+        assert where(client) == "elsewhere"
+        assert (where(busy), backend(busy)) == ("", pid)
+        busy.rows("commit")
+
+
+def test_a_server_of_two_is_replaced_by_a_stranger(start_pgsaba, cluster, own_standby, elsewhere):
+    """The other one tells whose cluster it is, for as long as it is listed."""
+    daemon = start_pgsaba({"timeouts": {"failover_wait": "300ms"},
+                           **members(cluster, own_standby)})
+    with daemon.connect() as busy, daemon.connect() as client:
+        pid = begin(busy)
+        reload(daemon, members(elsewhere, own_standby))
+        daemon.wait_for_log(r"server server1 has the system identifier \d+, the cluster's is \d+")
+        for _ in range(2):
+            error = error_of(client.query("show cluster_name"))
+            assert error["C"] == "57P03"
+            assert "is in recovery or has another system identifier" in error["M"]
+            reload(daemon)
+        assert (where(busy), backend(busy)) == ("", pid)
+        busy.rows("commit")
+        reload(daemon, members(elsewhere))
+        assert where(client) == "elsewhere"
+
+
+def test_the_only_server_that_was_known_is_replaced(start_pgsaba, cluster, elsewhere):
+    """Of the other one nothing has ever been heard, so that it does not tell whose cluster it is."""
+    absent = types.SimpleNamespace(host="127.0.0.1", port=free_port())
+    daemon = start_pgsaba(members(cluster, absent))
+    with daemon.connect(timeout=60) as busy, daemon.connect(timeout=60) as client:
+        pid = begin(busy)
+        move(daemon, members(elsewhere, absent))
+        assert where(client) == "elsewhere"
+        assert (where(busy), backend(busy)) == ("", pid)
+        busy.rows("commit")
+        assert where(busy) == "elsewhere"
 
 
 def test_other_credentials_reconnect(daemon, cluster):

@@ -12,6 +12,8 @@ import pytest
 from harness import messages as m
 from harness.client import RawClient
 from harness.cluster import SUPERUSER, TRUST, PostgresCluster
+from harness.conversations import backend, begin, error_of, last_error
+from harness.name_server import NameServer
 from harness.pgsaba import Pgsaba
 from harness.processes import free_port, wait_until
 
@@ -81,39 +83,52 @@ def test_unknown_name(start_pgsaba, cluster):
 
 
 @pytest.fixture
-def hosts(directory):
-    path = directory.path / "hosts"
-    path.write_text("127.0.0.1 localhost\n")
-    bind = f"mount --bind {shlex.quote(str(path))} /etc/hosts"
-    if subprocess.run(["unshare", "-m", "sh", "-c", bind], capture_output=True).returncode != 0:
-        pytest.skip("a mount name space needs root")
-    return path, bind
-
-
-@pytest.fixture
-def start_named(pgsaba_binary, directory, cluster, hosts):
-    """Starts a daemon whose server is called db.moving.test, with the addresses given; and a
-    function that gives the name others."""
-    path, bind = hosts
+def start_with_file(pgsaba_binary, directory, cluster):
+    """Starts a daemon for which a file of the system's is another one."""
     started = []
 
-    def name_is(*addresses):
-        path.write_text("".join(f"{address} db.moving.test\n" for address in addresses)
-                        or "127.0.0.1 elsewhere.test\n")
-
-    def start(*addresses, **changes):
-        wrapper = directory.path / "pgsaba_with_hosts"
+    def start(path, system_path, settings):
+        bind = f"mount --bind {shlex.quote(str(path))} {system_path}"
+        if subprocess.run(["unshare", "-m", "sh", "-c", bind], capture_output=True).returncode != 0:
+            pytest.skip("a mount name space needs root")
+        wrapper = directory.path / "pgsaba_with_file"
         wrapper.write_text(f"#!/bin/sh\nexec unshare -m sh -c '{bind} && exec \"$@\"' sh "
                            f"{shlex.quote(pgsaba_binary)} \"$@\"\n")
         wrapper.chmod(0o755)
-        name_is(*addresses)
-        settings = {**server_at(cluster, "db.moving.test"), "dns": {"max_ttl": "1s"}, **changes}
         started.append(Pgsaba(wrapper, directory, [cluster], settings, f"moving_{next(NUMBERS)}"))
-        return started[-1].start(), name_is
+        return started[-1].start()
 
     yield start
     for daemon in started:
         daemon.stop()
+
+
+@pytest.fixture
+def start_with_names(directory, start_with_file):
+    """Starts a daemon for which names have the addresses that they are given; and a function that
+    gives them others."""
+    path = directory.path / "hosts"
+
+    def names_are(names):
+        path.write_text("".join(f"{address} {name}\n" for name, addresses in names.items()
+                                for address in addresses) or "127.0.0.1 elsewhere.test\n")
+
+    def start(names, settings):
+        names_are(names)
+        return start_with_file(path, "/etc/hosts", {"dns": {"max_ttl": "1s"}, **settings}), names_are
+
+    return start
+
+
+@pytest.fixture
+def start_named(start_with_names, cluster):
+    """The same for a server that is called db.moving.test."""
+    def start(*addresses, **changes):
+        settings = {**server_at(cluster, "db.moving.test"), **changes}
+        daemon, names_are = start_with_names({"db.moving.test": addresses}, settings)
+        return daemon, lambda *others: names_are({"db.moving.test": others})
+
+    return start
 
 
 def test_moving_name_is_followed(start_named):
@@ -185,6 +200,138 @@ def test_cancel_goes_to_the_address_of_its_server(start_named):
         errors = [frame for frame in client.read_until_ready() if frame.tag == b"E"]
         assert m.error_fields(errors[0])["C"] == "57014"
         client.close()
+
+
+# Other servers under the same names
+
+
+ANYWHERE = [*TRUST, "host all all 127.0.0.0/8 trust"]
+
+
+@pytest.fixture(scope="module")
+def places(directory):
+    """On one port of three addresses: a primary, its standby, and a server of its own."""
+    primary = PostgresCluster(directory, "old", {"cluster_name": "old"}, ANYWHERE)
+    primary.initialize().start()
+    standby = primary.make_standby("standby", {"cluster_name": "standby"})
+    stranger = PostgresCluster(directory, "new", {"cluster_name": "new"}, ANYWHERE).initialize()
+    for place, server in (("127.0.0.2", standby), ("127.0.0.3", stranger)):
+        server.host = server.settings["listen_addresses"] = place
+        server.port = primary.port
+        server.start()
+    primary.sql("create table w (i int)")
+    yield primary, standby, stranger
+    for server in (stranger, standby, primary):
+        server.stop("immediate")
+
+
+def servers_called(names, port):
+    servers = [{"name": name, "host": f"{name}.moving.test", "port": port} for name in names]
+    return {"clusters": {"main": {"servers": servers, "monitor": {"interval": "100ms"}}}}
+
+
+def names_at(**places):
+    return {f"{name}.moving.test": [server.host] for name, server in places.items()}
+
+
+def monitor_is_at(server):
+    return server.value("select count(*) from pg_stat_activity"
+                        " where application_name = 'pgsaba monitor'") > 0
+
+
+def roles(daemon):
+    return {row["server"]: row["role"] for row in daemon.admin("show topology")}
+
+
+def name_of(client):
+    return client.value("show cluster_name")
+
+
+def test_a_name_that_moves_to_another_server(start_with_names, places):
+    """Nobody keeps a connection to the old one, so that nothing happens when it ends."""
+    old, _, new = places
+    daemon, names_are = start_with_names(names_at(one=old), servers_called(["one"], old.port))
+    with daemon.connect() as busy, daemon.connect() as client:
+        assert name_of(client) == "old"
+        wait_until(lambda: monitor_is_at(old), 10, "the monitor")
+        pid = begin(busy)
+        names_are(names_at(one=new))
+        wait_until(lambda: monitor_is_at(new) and not monitor_is_at(old), 10, "the move")
+        assert name_of(client) == "new"
+        assert (name_of(busy), backend(busy)) == ("old", pid)
+        busy.rows("commit")
+        wait_until(lambda: roles(daemon) == {"one": "primary"}, 10, "its role")
+        pid = begin(client)
+        old.restart()
+        assert (name_of(client), backend(client)) == ("new", pid)
+        client.rows("commit")
+    assert "is not used" not in daemon.log
+
+
+def test_roles_are_those_of_where_the_names_lead(start_with_names, places):
+    """A primary and its standby change names; whoever writes waits meanwhile."""
+    primary, standby, _ = places
+    daemon, names_are = start_with_names(names_at(one=primary, two=standby),
+                                         servers_called(["one", "two"], primary.port))
+    with daemon.connect(timeout=60) as client:
+        for names, expected in ((names_at(one=standby, two=primary), ("standby", "primary")),
+                                (names_at(one=primary, two=standby), ("primary", "standby"))):
+            names_are(names)
+            while tuple(roles(daemon).values()) != expected:
+                client.rows("insert into w values (1)")
+            client.rows("insert into w values (1)")
+
+
+def test_a_name_that_moves_to_a_stranger(start_with_names, places):
+    """The standby still tells whose cluster it is."""
+    primary, standby, stranger = places
+    daemon, names_are = start_with_names(
+        names_at(one=primary, two=standby),
+        {**servers_called(["one", "two"], primary.port), "timeouts": {"failover_wait": "300ms"}})
+    with daemon.connect() as client, daemon.connect() as busy:
+        assert name_of(client) == "old"
+        pid = begin(busy)
+        names_are(names_at(one=stranger, two=standby))
+        daemon.wait_for_log("server one has the system identifier .* it is not used")
+        error = error_of(client.query("select 1"))
+        assert error["C"] == "57P03" and "has another system identifier" in error["M"]
+        assert backend(busy) == pid
+        busy.rows("commit")
+        names_are(names_at(one=primary, two=standby))
+        wait_until(lambda: roles(daemon)["one"] == "primary", 10, "the primary")
+        assert name_of(client) == "old"
+
+
+@pytest.fixture
+def name_server():
+    try:
+        made = NameServer()
+    except PermissionError:
+        pytest.skip("port 53 needs root")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("found", ["127.0.0.1", None])
+def test_a_first_look_up_is_waited_for(start_with_file, directory, cluster, name_server, found):
+    """Until it has failed, nothing speaks against a server that a reload has brought."""
+    path = directory.path / "resolv.conf"
+    path.write_text(f"nameserver {name_server.address}\noptions timeout:30 attempts:1\n")
+    daemon = start_with_file(path, "/etc/resolv.conf", server_at(cluster, "127.0.0.1"))
+    server = {"name": "late", "host": "late.pgsaba.test.", "port": cluster.port}
+    daemon.reload({"clusters": {"late": {"servers": [server]}},
+                   "databases": {"late": {"cluster": "late", "dbname": "postgres"}}})
+    daemon.wait_for_log("configuration reloaded")
+    assert name_server.asked.wait(10)
+    with RawClient(daemon.where, login=False) as client:
+        client.send(m.startup({"user": SUPERUSER, "database": "late"}))
+        assert client.is_silent(0.5)
+        name_server.answer(found)
+        if found:
+            client.read_until_ready()
+            assert server_address(client) == found
+        else:
+            assert last_error(client)["C"] == "08006"
 
 
 # Towards clients

@@ -178,9 +178,12 @@ class Pool final : public server::ServerOwner {
   void reconnect(server::CloseReason reason);
   bool reconnecting() const;
   // The server must not be used any more, or does not answer: whoever has a connection loses it.
+  // One to where it was before is to another server, and is left alone.
   void cut_off(server::CloseReason reason);
   // It is known to answer again: the next attempt need not wait, and clients wait for it anew.
   void retry_now();
+  // The server is at that address by now.
+  bool serves_at(const net::Address& address) const;
   // Closes one idle server; false if there is none.
   bool evict_idle();
   void close_all(server::CloseReason reason);
@@ -270,7 +273,6 @@ class Pool final : public server::ServerOwner {
   void login_failed(const wire::ErrorFields& error);
   void refuse_standby(server::ServerConnection& server);
   void connect_failed(const net::Address& address, const std::string& why);
-  bool serves_at(const net::Address& address) const;
   void leave_addresses();
   void close(server::ServerConnection& server, server::CloseReason reason);
   void forget(server::ServerConnection& server);

@@ -24,6 +24,8 @@ enum class RouteReason : std::uint8_t {
   kNoServers,         // no route: the cluster has no servers
   kPrimaryUnknown,    // no route: no server has told its role yet
   kNoPrimary,         // no route: all servers that answer are in recovery
+  kStrangers,         // no route: the same, but for servers of another system identifier
+  kNoAnswer,          // no route: no server answers, and there was no primary before
   kContestedPrimary,  // no route: two claimants, or only one on an old timeline
 };
 

@@ -16,7 +16,7 @@ enum class ServerNews : std::uint8_t {
   kBack,      // it answers again
 };
 
-// For each server of `now`; those that are not at the same place in `before` have no news.
+// For each server of `now`; one that is another than at its index in `before` has no news.
 //
 // A primary that does not answer is left alone: what runs there may be a write that comes through,
 // and while nobody else is the primary nothing is gained by calling its outcome unknown.

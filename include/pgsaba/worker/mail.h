@@ -171,6 +171,7 @@ struct FateWanted {
   std::size_t worker = 0;
   std::uint32_t client = 0;
   std::string cluster;
+  std::uint64_t cluster_number = 0;
   std::uint32_t server = 0;  // where the COMMIT was under way
   routing::CommitMark mark;
 };

@@ -41,6 +41,8 @@ struct Picture {
   // All addresses of each server, by cluster, in the order of its servers; none while a name could
   // not be looked up.
   std::map<std::string, std::vector<std::vector<net::Address>>, std::less<>> addresses;
+  // Servers of which that is not known yet, by cluster and index: their first look-up goes on.
+  std::set<std::pair<std::string, std::size_t>> looking_up;
   // What is known of the databases' own objects, as far as their reads are split.
   std::map<routing::DatabaseName, routing::Catalogue> catalogues;
   std::set<std::string, std::less<>> paused;    // databases

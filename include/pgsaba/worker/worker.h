@@ -227,6 +227,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
 
   // worker_pools.cc
   pool::Pool* pool_for(const pool::PoolKey& key);
+  const std::vector<net::Address>* addresses_of(const pool::PoolKey& key) const;
   pool::Pool* find_pool(const pool::PoolKey& key);
   std::shared_ptr<const server::ServerTarget> target_of(const pool::PoolKey& key) const;
   pool::PoolPolicy policy_of(const pool::PoolKey& key) const;
@@ -249,6 +250,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void look_again();
   void wake_parked();
   void wake_spilling(std::size_t count);
+  void note_unrouted(session::Account& account, bool soon) const;
   void wake_unrouted();
   void follow_routes();
   void ask_for_roles();

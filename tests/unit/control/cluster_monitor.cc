@@ -127,10 +127,126 @@ TEST_CASE("nobody to ask, nobody who answers: roles stay unknown and each reason
   watching.run_for(200 * kMillisecond);
   CHECK(watching.picture().primary_state == PrimaryState::kUnknown);
   CHECK(watching.picture().servers[0].role == ServerRole::kUnknown);
-  CHECK(watching.publications == 0);  // nothing became known
+  CHECK(watching.publications == 1);  // nothing became known, but that this is so
+  CHECK_FALSE(watching.picture().asking);
   CHECK(watching.count("mute cannot be asked for its role: no monitor user is configured") == 1);
   CHECK(watching.count("server gone") == 1);
   CHECK(watching.notices.size() == 2);
+}
+
+namespace {
+
+// As a monitor saw a primary, 127.0.0.1:1, and a standby, db.test:2.
+std::shared_ptr<routing::Topology> seen_before() {
+  auto topology = std::make_shared<routing::Topology>();
+  topology->last_number = 3;
+  routing::TopologyCluster& cluster = topology->clusters.emplace_back();
+  cluster.name = "rdb";
+  cluster.system_identifier = 7;
+  cluster.highest_timeline = 5;
+  cluster.number = 3;
+  for (const char* host : {"127.0.0.1", "db.test"}) {
+    routing::TopologyServer& server = cluster.servers.emplace_back();
+    server.number = server.port = static_cast<std::uint16_t>(cluster.servers.size());
+    server.name = "s" + std::to_string(server.number);
+    server.host = host;
+    server.address = "127.0.0.1:" + std::to_string(server.port);
+    server.reachable = true;
+    server.system_identifier = 7;
+    server.started_at_us = 1;
+    server.role = ServerRole::kStandby;
+  }
+  cluster.servers[0].role = ServerRole::kPrimary;
+  cluster.primary = 0;
+  cluster.primary_state = PrimaryState::kElected;
+  return topology;
+}
+
+}  // namespace
+
+TEST_CASE("what was known before a reload is known of whoever is at the same place, by any name") {
+  Watching watching;
+  watching.start(
+      {{.name = "b", .host = "db.test", .port = 2}, {.name = "s2", .host = "127.0.0.1", .port = 1}},
+      seen_before());
+  const routing::TopologyCluster& picture = watching.picture();
+  CHECK(picture.servers[0].name == "b");
+  CHECK(picture.servers[0].role == ServerRole::kStandby);
+  CHECK(picture.servers[0].number == 2);
+  CHECK(picture.servers[1].number == 1);
+  CHECK(picture.primary == 1U);
+  CHECK(picture.primary_state == PrimaryState::kElected);
+  CHECK(picture.number == 3);
+  CHECK_FALSE(picture.asking);
+}
+
+TEST_CASE("at another place there is another server, and the others tell whose cluster it is") {
+  Watching watching;
+  watching.start({{.name = "s1", .host = "127.0.0.1", .port = 9},
+                  {.name = "s2", .host = "db.test", .port = 2}},
+                 seen_before());
+  const routing::TopologyCluster& picture = watching.picture();
+  CHECK(picture.servers[0].role == ServerRole::kUnknown);
+  CHECK(picture.servers[0].number > 3);
+  CHECK(picture.servers[1].role == ServerRole::kStandby);
+  CHECK_FALSE(picture.primary);
+  CHECK(picture.primary_state == PrimaryState::kUnknown);
+  CHECK(picture.system_identifier == 7);
+  CHECK(picture.highest_timeline == 5);
+  CHECK(picture.number == 3);
+  CHECK(picture.asking);
+}
+
+TEST_CASE("where nobody is left by whom a cluster was known, it is another one") {
+  for (const bool heard : {true, false}) {
+    CAPTURE(heard);
+    const auto before = seen_before();
+    routing::TopologyServer& stranger = before->clusters[0].servers[1];
+    stranger.role = ServerRole::kUnknown;
+    stranger.system_identifier = heard ? 8 : 0;
+    stranger.started_at_us = heard ? 1 : 0;
+    Watching watching;
+    watching.start({{.name = "s1", .host = "127.0.0.1", .port = 9},
+                    {.name = "s2", .host = "db.test", .port = 2}},
+                   before);
+    const routing::TopologyCluster& picture = watching.picture();
+    CHECK(picture.servers[1].number == 2);
+    CHECK(picture.primary_state == PrimaryState::kUnknown);
+    CHECK(picture.system_identifier == 0);
+    CHECK(picture.highest_timeline == 0);
+    CHECK(picture.number > 3);
+    CHECK(picture.asking);
+  }
+}
+
+TEST_CASE("a name that leaves the address where it answered leads to another server") {
+  const auto addresses = std::make_shared<std::vector<net::Address>>();
+  const auto names_are = [&](std::initializer_list<std::string> texts) {
+    addresses->clear();
+    for (const std::string& text : texts) addresses->push_back(*net::Address::parse(text));
+  };
+  Watching watching;
+  const MonitorTarget literal{.name = "s1", .host = "127.0.0.1", .port = 1};
+  const MonitorTarget named{.name = "s2", .host = "db.test", .port = 2, .addresses = addresses};
+  watching.start({literal, named}, seen_before());
+  names_are({"127.0.0.1:2", "127.0.0.9:2"});
+  watching.monitor->follow_addresses();
+  CHECK(watching.picture().servers[1].number == 2);
+  names_are({});  // no answer is no news
+  watching.monitor->follow_addresses();
+  CHECK(watching.picture().servers[1].number == 2);
+  names_are({"127.0.0.9:2"});
+  watching.monitor->follow_addresses();
+  CHECK(watching.picture().servers[1].number > 3);
+  CHECK(watching.picture().servers[1].role == ServerRole::kUnknown);
+  CHECK(watching.picture().primary == 0U);
+  CHECK(watching.picture().number == 3);
+
+  watching.start({named}, seen_before());
+  watching.monitor->follow_addresses();
+  CHECK(watching.picture().servers[0].number > 3);
+  CHECK(watching.picture().system_identifier == 0);
+  CHECK(watching.picture().number > 3);
 }
 
 TEST_CASE("a server that accepts and says nothing costs a probe its limit, not the monitor") {

@@ -33,6 +33,7 @@ struct FakeDaemon final : DaemonControls {
     change(current);
     ++current.generation;
   }
+  const AddressBook& addresses() const override { return address_book; }
   Status reload() override { return reload_result; }
   Status use(std::shared_ptr<const config::Config> config) override {
     current.config = std::move(config);
@@ -84,6 +85,7 @@ struct FakeDaemon final : DaemonControls {
   stats::PreparedBounds prepared_bounds() override { return {}; }
 
   net::ControlLoop& loop;
+  AddressBook address_book{loop, [] {}};
   std::vector<stats::PreparedRow> prepared = {{3, "select 1", 300, 1}};
   worker::Picture current;
   std::vector<std::pair<std::string, std::size_t>> switchovers;

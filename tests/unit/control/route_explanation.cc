@@ -53,6 +53,17 @@ struct World {
 
 }  // namespace
 
+TEST_CASE("the first server is taken at its word, but not before all could answer") {
+  World world;
+  world.topology.clusters[0].primary.reset();
+  world.topology.clusters[0].primary_state = routing::PrimaryState::kUnknown;
+  CHECK(world.explain("select 1", "plain") ==
+        "plain|read|-|-|primary|no server has told its role yet|a|-");
+  world.topology.clusters[0].asking = true;
+  CHECK(world.explain("select 1", "plain") ==
+        "plain|read|-|-|primary|no server has told its role yet|-|-");
+}
+
 TEST_CASE("what a statement is, and where it goes") {
   const World world;
   CHECK(world.explain("select 1") == "app|read|-|-|standby|read|b,c|-");

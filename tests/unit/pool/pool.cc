@@ -432,3 +432,30 @@ TEST_CASE("what is connected to an address that is gone is replaced when it is f
   world.give_back(stays);
   CHECK(addresses_in_use(world, Place::kIdle) == std::vector{address_of("10.0.0.2")});
 }
+
+TEST_CASE("what is cut off is where the server is now, not where it was") {
+  PoolWorld world;
+  world.pool->reconfigure(target_at({address_of("10.0.0.1")}), PoolWorld::default_policy());
+  const auto before = world.client();
+  world.log_in();
+  world.pool->reconfigure(target_at({address_of("10.0.0.2")}), PoolWorld::default_policy());
+  const auto after = world.client();
+  world.log_in();
+  REQUIRE(after->server != nullptr);
+  world.pool->cut_off(server::CloseReason::kSilent);
+  CHECK(after->server == nullptr);
+  REQUIRE(before->server != nullptr);
+  world.give_back(*before);
+  CHECK(world.pool->servers() == 0);
+}
+
+TEST_CASE("at another place a server is tried at once, whatever failed before") {
+  PoolWorld world;
+  world.pool->reconfigure(target_at({address_of("10.0.0.1")}), PoolWorld::default_policy());
+  const auto client = world.client();
+  break_opening(world);
+  REQUIRE(addresses_in_use(world, Place::kOpening).empty());
+  world.pool->reconfigure(target_at({address_of("10.0.0.2")}), PoolWorld::default_policy());
+  world.step();
+  CHECK(addresses_in_use(world, Place::kOpening) == std::vector{address_of("10.0.0.2")});
+}

@@ -76,6 +76,8 @@ TEST_CASE("without a primary the reason says why") {
     return Router::choose(cluster_of("SS", state), config::RoutePolicy::kPrimary).reason;
   };
   CHECK(reason(PrimaryState::kNone) == RouteReason::kNoPrimary);
+  CHECK(reason(PrimaryState::kStrangers) == RouteReason::kStrangers);
+  CHECK(reason(PrimaryState::kNoAnswer) == RouteReason::kNoAnswer);
   CHECK(reason(PrimaryState::kTwoClaimants) == RouteReason::kContestedPrimary);
   CHECK(reason(PrimaryState::kStaleClaimant) == RouteReason::kContestedPrimary);
 }

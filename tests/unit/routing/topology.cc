@@ -119,7 +119,32 @@ TEST_CASE("the cluster's identifier is kept once known, and a tie elects nobody 
   cluster.servers = {writer(1, 8), standby(8)};  // another cluster on the same addresses
   elect_primary(cluster);
   CHECK_FALSE(cluster.primary);
+  CHECK(cluster.primary_state == PrimaryState::kStrangers);
   CHECK(cluster.servers[1].role == ServerRole::kUnknown);
+}
+
+TEST_CASE("what is said of all that answer is true of each") {
+  auto cluster = elected({writer(1), standby()});
+  cluster.servers[0] = writer(1, 8);
+  elect_primary(cluster);
+  CHECK(cluster.primary_state == PrimaryState::kStrangers);
+  cluster.servers[0].reachable = false;
+  elect_primary(cluster);
+  CHECK(cluster.primary_state == PrimaryState::kNone);
+  cluster.servers[1].reachable = false;
+  elect_primary(cluster);
+  CHECK(cluster.primary_state == PrimaryState::kNoAnswer);
+}
+
+TEST_CASE("a cluster is known by whom it has taken for its own") {
+  auto cluster = elected({writer(1), standby(), writer(9, 8), TopologyServer{}});
+  for (TopologyServer& server : cluster.servers) server.started_at_us = server.reachable ? 1 : 0;
+  CHECK(cluster.is_known_by(cluster.servers[0]));
+  CHECK(cluster.is_known_by(cluster.servers[1]));
+  CHECK_FALSE(cluster.is_known_by(cluster.servers[2]));
+  CHECK_FALSE(cluster.is_known_by(cluster.servers[3]));
+  cluster.system_identifier = 0;  // which nobody may ask for
+  CHECK_FALSE(cluster.is_known_by(cluster.servers[3]));
 }
 
 TEST_CASE("servers that never answered are unknown; silent standbys keep their role") {
