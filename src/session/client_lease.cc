@@ -287,7 +287,7 @@ void ClientSession::parameter_changed(std::string_view name, std::string_view va
   const std::string key = server::lower_case(name);
   // Who the session acts as is found out by asking: the message does not tell of every change.
   if (!server::is_settable(key) || key == "session_authorization") return;
-  if (!may_set_parameters()) return hear_of_server(name, value);
+  if (sets_nothing()) return hear_of_server(name, value);
   if (key == "client_encoding") reread_settings();
   if (server_->settings_known())
     server_->settings_are(host_.settings().with(server_->settings(), key, value));
@@ -295,14 +295,19 @@ void ClientSession::parameter_changed(std::string_view name, std::string_view va
   settings_ = host_.settings().with(settings_, key, value);
 }
 
-bool ClientSession::may_set_parameters() const {
+// A statement by itself that reads or writes rows changes no parameter, or is known to; what it
+// sets for its transaction is undone before the server speaks of it.
+bool ClientSession::sets_nothing() const {
   constexpr sql::Effects kMaySet =
       sql::effect::kSetting | sql::effect::kAnySetting | sql::effect::kUnknownCode;
-  return !pools_transactions() || (traces_ && (traces_->effects() & kMaySet) != 0);
+  const sql::Effects effects = query_.effects | (traces_ ? traces_->effects() : sql::effect::kNone);
+  return pools_transactions() && told_ == TransactionStatus::kIdle && query_.single &&
+         query_.command >= sql::Command::kSelect && query_.command <= sql::Command::kMerge &&
+         statements_in_lease_ <= 1 && batches_sent_ <= batches_before_lease_ + 1 &&
+         (effects & kMaySet) == 0 && account_->limits.unknown_code != config::UnknownCode::kTrust;
 }
 
-// Nothing in the lease can have set it: the server's configuration was read again. A server at rest
-// says so with its next answer only.
+// The server's configuration was read again. At rest it says so with its next answer only.
 void ClientSession::hear_of_server(std::string_view name, std::string_view value) {
   server_->says(name, value);
   lease_pool_->server_changed(*server_);
@@ -321,8 +326,10 @@ std::string_view ClientSession::told_value(std::string_view name) const {
 // While something may go back to its default, whose value of the client's own comes behind that.
 // Whether the session is a superuser's has but two values, and no setting.
 bool ClientSession::tells_later(std::string_view name, std::string_view value) {
-  if (!login_settings_ || state_ != State::kLinked || !may_set_parameters() ||
-      !pools_transactions())
+  constexpr sql::Effects kMayReset =
+      sql::effect::kSetting | sql::effect::kAnySetting | sql::effect::kUnknownCode;
+  if (!login_settings_ || state_ != State::kLinked || !traces_ ||
+      (traces_->effects() & kMayReset) == 0 || !pools_transactions())
     return false;
   const std::string key = server::lower_case(name);
   const bool of_role = key == "is_superuser";

@@ -93,8 +93,11 @@ void ClientSession::count_own_answer(std::size_t bytes) {
   if (pool == nullptr) return;
   stats::TrafficTotals& totals = pool->totals();
   ++totals.query_count;
-  if (told_ == TransactionStatus::kIdle) ++totals.xact_count;
+  pool->times().queries.add(0);
   totals.bytes_sent += bytes;
+  if (told_ != TransactionStatus::kIdle) return;
+  ++totals.xact_count;
+  pool->times().transactions.add(0);
 }
 
 // What needs no server is answered here; everything else waits for one.

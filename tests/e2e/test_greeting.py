@@ -81,3 +81,22 @@ def test_who_is_in_is_told_once(daemon, cluster):
 def shown_by(daemon, name):
     with daemon.connect() as client:
         return shown(client, name)[0]
+
+
+@pytest.mark.parametrize("statements", [
+    ["begin", "set local timezone = 'Asia/Tokyo'", "select 1", "commit"],
+    ["set timezone = 'Asia/Tokyo'"], ["select set_config('TimeZone', 'Asia/Tokyo', false)"],
+    ["begin", "select set_config('TimeZone', 'Asia/Tokyo', true)", "commit"],
+    ["begin; set local timezone = 'Asia/Tokyo'; select 1; commit"],
+    ["do $$ begin set timezone = 'Asia/Tokyo'; end $$"]], ids=" ".join)
+@pytest.mark.parametrize("extended", [False, True], ids=["simple", "extended"])
+def test_what_a_client_sets_is_no_news_of_the_server(daemon, statements, extended):
+    with daemon.connect() as client:
+        for statement in statements:
+            if extended and ";" not in statement:
+                client.send(m.parse("", statement), m.bind(), m.execute(), m.sync())
+                client.read_until_ready()
+            else:
+                client.query(statement)
+            with daemon.connect() as late:
+                assert told(late.login_frames)["TimeZone"] == shown(late, "TimeZone")[0] == "UTC"

@@ -298,7 +298,8 @@ def test_other_credentials_under_a_transaction(daemon, cluster):
         assert (busy.value("select session_user"), backend(busy)) == ("postgres", pid)
         assert busy.value("select count(*) from written") == "1"
         busy.rows("commit")
-        assert m.row_values(waiting.read_until_ready()[1]) == [b"alice"]
+        rows = [frame for frame in waiting.read_until_ready() if frame.tag == b"D"]
+        assert m.row_values(rows[0]) == [b"alice"]
         pid = begin(busy)
         reload(daemon, {"databases": {"postgres": {"user": "alice", "password": "another"}}})
         assert (busy.value("select session_user"), backend(busy)) == ("alice", pid)

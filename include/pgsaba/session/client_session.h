@@ -435,7 +435,7 @@ class ClientSession final : public net::Connection,
   }
   void follow_mode(const wire::Piece& piece);
   void leave_session_mode();
-  bool may_set_parameters() const;
+  bool sets_nothing() const;
   void hear_of_server(std::string_view name, std::string_view value);
   void greet_anew(const server::ServerConnection& server);
   bool is_halfway() const;
