@@ -599,7 +599,7 @@ class ClientSession final : public net::Connection,
   Micros transaction_at_ = 0;  // the transaction began; 0: none is open
   Micros failed_at_ = 0;       // `request_` failed for the first time; 0: it did not
   Micros idle_since_ = 0;
-  Micros heard_at_ = 0;  // something came from it last
+  Micros heard_at_ = 0;   // something came from it last
   Micros pinned_at_ = 0;  // 0: it is not pinned
   Micros parked_at_ = 0;  // waits for a standby or a route since; 0: does not
 };
