@@ -72,7 +72,7 @@ PortableSession ClientSession::begin_leaving() {
   PortableSession all;
   all.database = account_->database;
   all.user = account_->user;
-  all.key = {key_pid_, std::string(secret_.data(), secret_.size())};
+  all.key = {key_pid_, std::string(secret_.data(), secret_bytes())};
   all.dialect = dialect_;
   if (settings_) all.settings = *settings_;
   if (login_settings_) all.login_settings = *login_settings_;
@@ -130,7 +130,8 @@ bool ClientSession::arrive(PortableSession from, Account& account) {
   move_->mark = from.mark;
   move_->heard = from.channels.empty();
   transition(State::kArriving);
-  if (from.key.secret.size() != secret_.size()) return false;
+  long_key_ = from.key.secret.size() == secret_.size();
+  if (from.key.secret.size() != secret_bytes()) return false;
   key_pid_ = from.key.pid;
   std::ranges::copy(from.key.secret, secret_.begin());
   dialect_ = from.dialect;

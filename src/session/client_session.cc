@@ -26,7 +26,6 @@ namespace {
 constexpr std::size_t kMaxAheadBytes = 65'536;
 
 const std::string nobody;
-constexpr std::size_t kShortSecretBytes = 4;
 
 }  // namespace
 
@@ -335,7 +334,7 @@ void ClientSession::relay_ended() {
 // ---- cancel ------------------------------------------------------------------------------------
 
 bool ClientSession::accepts_key(std::string_view secret) const {
-  return secret.size() == (long_key_ ? secret_.size() : kShortSecretBytes) &&
+  return secret.size() == secret_bytes() &&
          auth::constant_time_equal(secret, std::string_view(secret_.data(), secret.size()));
 }
 

@@ -315,8 +315,7 @@ static std::string cleaned_application_name(std::string_view name) {
 
 // The key that cancels this client's statements.
 void ClientSession::append_key(std::string& out) const {
-  const std::size_t secret_bytes = long_key_ ? secret_.size() : 4;
-  wire::append_backend_key(out, {key_pid_, std::string(secret_.data(), secret_bytes)});
+  wire::append_backend_key(out, {key_pid_, std::string(secret_.data(), secret_bytes())});
 }
 
 void ClientSession::send_welcome(const wire::ParameterList& parameters) {

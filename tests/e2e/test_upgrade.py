@@ -183,10 +183,11 @@ def test_who_does_not_move_has_a_limit(start_pgsaba):
         assert client.value("select 1") == "1"
 
 
-def test_cancel_requests_find_their_client(daemon, cluster):
+@pytest.mark.parametrize("version", [m.PROTOCOL_3_0, m.PROTOCOL_3_0 | 2], ids=["3.0", "3.2"])
+def test_cancel_requests_find_their_client(daemon, cluster, version):
     """It runs in the old process, and the request comes to the new one; then the other way round:
     its key is from the old process, and it runs in the new one."""
-    with daemon.connect() as client:
+    with daemon.connect(version=version) as client:
         begin(client)
         before = daemon.upgrade()
         for _ in range(2):

@@ -437,6 +437,7 @@ class ClientSession final : public net::Connection,
   void leave_session_mode();
   bool sets_nothing() const;
   void hear_of_server(std::string_view name, std::string_view value);
+  std::size_t secret_bytes() const { return long_key_ ? secret_.size() : 4; }
   void greet_anew(const server::ServerConnection& server);
   bool is_halfway() const;
   bool is_expected_to_go_on() const;

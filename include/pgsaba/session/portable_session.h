@@ -27,7 +27,7 @@ inline constexpr std::string_view kMoveChannel = "_pgsaba_move";
 
 struct PortableSession {
   // Whenever what follows, or its meaning, changes.
-  static constexpr std::uint64_t kFormat = 1;
+  static constexpr std::uint64_t kFormat = 2;
   // One that is larger stays where it is.
   static constexpr std::size_t kMostBytes = 16U << 20U;
 
