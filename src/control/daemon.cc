@@ -18,6 +18,8 @@ namespace {
 
 // How long clients are kept waiting at start until the servers have told their roles.
 constexpr Micros kPatienceUs = 2 * kSecond;
+// While the process before serves there is less of a hurry: what it knew of functions is wanted.
+constexpr Micros kSuccessorPatienceUs = 5 * kSecond;
 
 constexpr std::size_t kWorkersPerHandshakeThread = 4;
 
@@ -146,7 +148,7 @@ Status Daemon::start() {
   });
   addresses_.watch(config);
   start_monitor();
-  patience_ = loop_.after(kPatienceUs, [this] {
+  patience_ = loop_.after(upgrade_.takes_over() ? kSuccessorPatienceUs : kPatienceUs, [this] {
     patience_is_over_ = true;
     if (!serving_) servers_are_known();
   });
