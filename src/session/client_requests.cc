@@ -245,7 +245,8 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
-  if (server_->has_own_portal() && piece.tag != 'Q') server_->close_own_portal();
+  const bool in_copy = server_->pipeline().copying_in();  // in which a Close of ours has no place
+  if (server_->has_own_portal() && piece.tag != 'Q' && !in_copy) server_->close_own_portal();
   if (names_have_to_wait()) return Taken::kNotYet;
   if (const auto taken = refuse_reserved_name(piece)) return *taken;
   if (const auto taken = reserve_pin(piece)) return *taken;

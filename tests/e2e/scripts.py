@@ -294,13 +294,25 @@ FUNCTION_CALLS = {
 }
 
 # The conversation ends with these: the server says why and closes.
+# Messages whose tag and length are right, and nothing else.
+MALFORMED = {
+    "query_of_nothing": [m.frame(b"Q"), READY] + q("select 1"),
+    "query_without_an_end": [m.frame(b"Q", b"select 1"), READY] + q("select 2"),
+    "describe_and_more": [m.parse("s", "select 1") + m.frame(b"D", b"Ss\0more") + m.sync(), READY] + q("select 3"),
+    "close_and_more": [m.parse("s", "select 1") + m.frame(b"C", b"Ss\0more") + m.sync(), READY,
+                       m.bind("", "s") + m.execute() + m.sync(), READY],
+    "bind_and_more": [m.parse("", "select 1") + m.frame(b"B", b"\0\0" + bytes(6) + b"zz") + m.sync(), READY],
+    "parse_of_nothing": [m.frame(b"P") + m.sync(), READY],
+}
+
 FATAL = {
     "terminate_in_a_block": q("begin") + [m.terminate()],
     "terminate_in_a_pipeline": [prepared("select 1") + m.sync() + m.terminate(), READY],
     "query_inside_copy": copy_in("1\ta\n") + [m.query("select 1")],
+    "bind_inside_copy": copy_in("1\ta\n") + [m.bind()],
 }
 
-GROUPS = {"simple": SIMPLE, "transaction": TRANSACTIONS, "after_begin": AFTER_BEGIN,
+GROUPS = {"simple": SIMPLE, "malformed": MALFORMED, "transaction": TRANSACTIONS, "after_begin": AFTER_BEGIN,
           "parameter": PARAMETERS,
           "extended": EXTENDED, "pipeline": PIPELINES, "names": STATEMENT_NAMES, "copy": COPY,
           "function": FUNCTION_CALLS}
