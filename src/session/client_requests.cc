@@ -228,6 +228,30 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   return Taken::kYes;
 }
 
+// Where data of a COPY is expected the server ends the connection over these; nothing of ours may
+// come in between.
+static std::optional<Request> ends_copy(char tag) {
+  switch (tag) {
+    case 'P':
+      return Request::kParse;
+    case 'B':
+      return Request::kBind;
+    case 'D':
+      return Request::kDescribe;
+    case 'C':
+      return Request::kClose;
+    case 'E':
+      return Request::kExecute;
+    default:
+      return std::nullopt;
+  }
+}
+
+ClientSession::Taken ClientSession::forward_bare(Request request, const Piece& piece) {
+  forward(request, piece);
+  return Taken::kYes;
+}
+
 ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
   if (draws_ != Draws::kNone)
     if (const auto taken = take_held(piece, ahead)) return *taken;
@@ -245,8 +269,9 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
-  const bool in_copy = server_->pipeline().copying_in();  // in which a Close of ours has no place
-  if (server_->has_own_portal() && piece.tag != 'Q' && !in_copy) server_->close_own_portal();
+  if (server_->pipeline().copying_in())
+    if (const auto request = ends_copy(piece.tag)) return forward_bare(*request, piece);
+  if (server_->has_own_portal() && piece.tag != 'Q') server_->close_own_portal();
   if (names_have_to_wait()) return Taken::kNotYet;
   if (const auto taken = refuse_reserved_name(piece)) return *taken;
   if (const auto taken = reserve_pin(piece)) return *taken;

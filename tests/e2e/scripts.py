@@ -310,6 +310,8 @@ FATAL = {
     "terminate_in_a_pipeline": [prepared("select 1") + m.sync() + m.terminate(), READY],
     "query_inside_copy": copy_in("1\ta\n") + [m.query("select 1")],
     "bind_inside_copy": copy_in("1\ta\n") + [m.bind()],
+    "parse_inside_copy": copy_in("1\ta\n") + [m.parse("s", "select 1")],
+    "execute_inside_copy": q("begin") + copy_in("1\ta\n") + [m.execute()],
 }
 
 GROUPS = {"simple": SIMPLE, "malformed": MALFORMED, "transaction": TRANSACTIONS, "after_begin": AFTER_BEGIN,
