@@ -53,10 +53,10 @@ TEST_CASE("a session that is cut off, or followed by something, is refused") {
 
 TEST_CASE("another format is refused, and named") {
   std::string bytes = session::pack(example());
-  bytes[7] = 2;
+  bytes[7] = 1;
   const auto read = session::unpack(bytes);
   REQUIRE_FALSE(read.ok());
-  CHECK(read.error().message == "a session in format 2, not 1");
+  CHECK(read.error().message == "a session in format 1, not 2");
 }
 
 TEST_CASE("lengths that lie reserve no memory and read nothing") {
