@@ -71,8 +71,8 @@ void ServerLink::look_up() {
   if (target_.addresses && !target_.addresses->empty()) {
     // In turn, as pools do: libpq waits long for one that says nothing.
     std::vector<net::Address> addresses = *target_.addresses;
-    std::ranges::rotate(
-        addresses, addresses.begin() + static_cast<std::ptrdiff_t>(turn_++ % addresses.size()));
+    const auto first = static_cast<std::ptrdiff_t>(turn_++ % addresses.size());
+    std::rotate(addresses.begin(), addresses.begin() + first, addresses.end());
     lookup_ = loop_.after(0, [this, addresses = std::move(addresses)] { connect(addresses); });
     return;
   }
