@@ -105,6 +105,9 @@ Status Daemon::start() {
   if (Status inherited = upgrade_.inherit(*picture); !inherited.ok()) return inherited;
   picture_ = std::move(picture);
   limit_prepared_memory();
+  auto networks = open_networks(config.network, worker_count(config));
+  if (!networks) return networks.error();
+  networks_ = std::move(*networks);
   // Whoever sees the sockets may send signals: they must not meet the system's default.
   if (Status signals = watch_signals(); !signals.ok()) return signals;
   if (!upgrade_.takes_over())  // who still has the port
@@ -113,9 +116,6 @@ Status Daemon::start() {
           listeners_.open(config.listen, config.limits.listen_backlog, config.reuse_port);
       !listening.ok())
     return listening;
-  auto networks = open_networks(config.network, worker_count(config));
-  if (!networks) return networks.error();
-  networks_ = std::move(*networks);
   if (Status less = give_up_privileges(config); !less.ok()) return less;
   consoles_ = std::make_unique<ConsoleDesk>(
       loop_, *this, options_.version, [this](std::size_t worker) { worker_drained(worker); },

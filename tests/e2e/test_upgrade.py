@@ -311,6 +311,8 @@ def test_the_old_process_goes_on_if_the_new_one_dies(daemon):
     begin(busy)
     before = daemon.upgrade()
     idle.value("select 1")
+    wait_until(lambda: any(row["database"] == "postgres" for row in daemon.admin("show clients")), 10,
+               "the move of who is idle")
     daemon.crash()
     daemon.wait_for_log("this one goes on instead")
     assert busy.value("select 2") == "2"
