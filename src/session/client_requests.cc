@@ -88,8 +88,7 @@ void ClientSession::reply(std::string_view frames) {
 
 // It is a query like any other to whoever looks at the statistics.
 void ClientSession::count_own_answer(std::size_t bytes) {
-  wire::ErrorFields why;
-  pool::Pool* pool = server_ != nullptr ? lease_pool_ : host_.route(*account_, why);
+  pool::Pool* pool = server_ != nullptr ? lease_pool_ : account_->pool;
   if (pool == nullptr) return;
   stats::TrafficTotals& totals = pool->totals();
   ++totals.query_count;
@@ -247,11 +246,6 @@ static std::optional<Request> ends_copy(char tag) {
   }
 }
 
-ClientSession::Taken ClientSession::forward_bare(Request request, const Piece& piece) {
-  forward(request, piece);
-  return Taken::kYes;
-}
-
 ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
   if (draws_ != Draws::kNone)
     if (const auto taken = take_held(piece, ahead)) return *taken;
@@ -269,8 +263,12 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
-  if (server_->pipeline().copying_in())
-    if (const auto request = ends_copy(piece.tag)) return forward_bare(*request, piece);
+  if (server_->pipeline().copying_in()) {
+    if (const auto request = ends_copy(piece.tag)) {
+      forward(*request, piece);
+      return Taken::kYes;
+    }
+  }
   if (server_->has_own_portal() && piece.tag != 'Q') server_->close_own_portal();
   if (names_have_to_wait()) return Taken::kNotYet;
   if (const auto taken = refuse_reserved_name(piece)) return *taken;

@@ -306,7 +306,6 @@ class ClientSession final : public net::Connection,
   Taken on_query(const wire::Piece& piece);
   void on_body(const wire::Piece& piece);
   void forward(server::Request request, const wire::Piece& piece);
-  Taken forward_bare(server::Request request, const wire::Piece& piece);
   void reply(std::string_view frames);
   void count_own_answer(std::size_t bytes);
   wire::TransactionStatus own_status() const;
