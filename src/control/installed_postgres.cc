@@ -57,6 +57,24 @@ std::uint16_t bound_port(const Socket& socket, std::uint16_t wanted) {
   return net::Address::from_sockaddr(raw, length).port();
 }
 
+// Ports below this one may be those of services that are not running just now.
+constexpr std::uint32_t kFirstOfOurs = 12'000;
+
+// From this port on the kernel takes the local ends of connections: one that is free now may have
+// become such an end when a server wants to listen on it seconds later. ip(7).
+std::uint32_t first_outgoing_port() {
+  std::uint32_t first = 0;
+  std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first;
+  return first;
+}
+
+std::uint16_t below(std::uint32_t end) {
+  std::uint32_t random = 0;
+  while (::getrandom(&random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) {
+  }
+  return static_cast<std::uint16_t>(kFirstOfOurs + random % (end - kFirstOfOurs));
+}
+
 }  // namespace
 
 Result<std::string> find_postgres_bindir() {
@@ -95,9 +113,14 @@ Result<std::optional<Account>> unprivileged_account() {
 
 Result<std::vector<std::uint16_t>> free_loopback_ports(std::size_t count) {
   const std::vector<Socket> sockets(count);  // held together, so that the ports differ
+  const std::uint32_t outgoing = first_outgoing_port();
   std::vector<std::uint16_t> ports;
   for (const Socket& socket : sockets) {
-    const std::uint16_t port = bound_port(socket, 0);
+    std::uint16_t port = 0;
+    for (int attempt = 0; attempt < 100 && port == 0 && outgoing > kFirstOfOurs; ++attempt) {
+      port = bound_port(socket, below(outgoing));
+    }
+    if (port == 0) port = bound_port(socket, 0);  // whatever the kernel gives
     if (port == 0) return Error{"no free TCP port on 127.0.0.1"};
     ports.push_back(port);
   }

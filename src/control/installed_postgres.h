@@ -17,7 +17,8 @@ namespace pgsaba::control {
 Result<std::string> find_postgres_bindir();
 // None: run as we are. As root: postgres, else nobody.
 Result<std::optional<Account>> unprivileged_account();
-// Distinct TCP ports on 127.0.0.1 that were free a moment ago.
+// Distinct TCP ports on 127.0.0.1 that were free a moment ago, and that the kernel does not give to
+// outgoing connections as long as there are others.
 Result<std::vector<std::uint16_t>> free_loopback_ports(std::size_t count);
 bool is_free_loopback_port(std::uint16_t port);
 std::string generated_password();

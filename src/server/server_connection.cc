@@ -72,9 +72,9 @@ bool ServerConnection::match(const SettingsRef& wanted, std::uint64_t client) {
   if (!restoration.encoding_sql.empty())
     send_query(restoration.encoding_sql, Disposition::kSwallow);
   if (restoration.sql.empty()) return false;
-  const bool identity = restoration.changes_identity;
-  send_query(restoration.sql, identity ? Disposition::kAsk : Disposition::kSwallow);
-  return identity;
+  const bool asked = restoration.may_be_refused;
+  send_query(restoration.sql, asked ? Disposition::kAsk : Disposition::kSwallow);
+  return asked;
 }
 
 bool ServerConnection::match_and_tell(const SettingsRef& wanted) {

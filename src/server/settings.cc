@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pgsaba/sql/session_setting.h"
+
 namespace pgsaba::server {
 namespace {
 
@@ -89,17 +91,39 @@ bool same_identity(const SettingsRef& from, const SettingsRef& to) {
   return same("role") && same("session_authorization");
 }
 
+bool acts_as_another(const SettingsRef& settings) {
+  return find_setting(settings, "role") || find_setting(settings, "session_authorization");
+}
+
+// Whether a parameter changes that not everybody may set.
+bool needs_rights(const SettingsRef& from, const SettingsRef& to) {
+  const auto differs = [](const SettingsRef& one, const SettingsRef& other) {
+    return one && std::ranges::any_of(*one, [&](const Setting& setting) {
+             const std::string* value = find_setting(other, setting.name);
+             return !is_identity(setting.name) && !sql::is_session_setting(setting.name) &&
+                    (value == nullptr || *value != setting.value);
+           });
+  };
+  return differs(from, to) || differs(to, from);
+}
+
+bool sets_guarded(const SettingsRef& from, const SettingsRef& to) {
+  return to && std::ranges::any_of(*to, [&](const Setting& setting) {
+           const std::string* current = find_setting(from, setting.name);
+           return is_guarded(setting.name) && (!current || *current != setting.value);
+         });
+}
+
 // Parameters are set as the user that logged in, who may set what a role may not.
-Restoration turn(const SettingsRef& from, const SettingsRef& to, bool same_who) {
+Restoration turn(const SettingsRef& from, const SettingsRef& to) {
   Restoration out;
-  const bool acts_as_another =
-      find_setting(from, "role") || find_setting(from, "session_authorization");
-  if (!same_who && acts_as_another) out.sql += "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;";
+  const bool stays = same_identity(from, to) && !(acts_as_another(from) && needs_rights(from, to));
+  if (!stays && acts_as_another(from)) out.sql += "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;";
   append_plain(out, from, to);
-  if (same_who) return out;
+  out.may_be_refused = !stays || sets_guarded(from, to);
+  if (stays) return out;
   for (const char* name : {"session_authorization", "role"})
     if (const std::string* value = find_setting(to, name)) append_set(out.sql, {name, *value});
-  out.changes_identity = true;
   return out;
 }
 
@@ -160,14 +184,29 @@ SettingsRef SettingsTable::without(const SettingsRef& base, std::string_view nam
   return intern(std::move(next));
 }
 
+// RESET asks whether the one who says it may; RESET ALL does not. PostgreSQL's guc.c,
+// ResetAllOptions.
 Restoration difference(const SettingsRef& from, const SettingsRef& to) {
-  return turn(from, to, same_identity(from, to));
+  const bool drops = from && std::ranges::any_of(*from, [&](const Setting& setting) {
+                       return is_guarded(setting.name) && !find_setting(to, setting.name);
+                     });
+  return drops ? restore(to) : turn(from, to);
 }
 
 Restoration restore(const SettingsRef& to) {
-  Restoration out = turn(nullptr, to, same_identity(nullptr, to));
+  Restoration out = turn(nullptr, to);
   out.encoding_sql.insert(0, "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;");
   return out;
+}
+
+bool is_guarded(std::string_view name) {
+  return !is_identity(name) && !is_custom(name) && !sql::is_session_setting(name);
+}
+
+bool has_guarded(const SettingsRef& settings) {
+  return settings && std::ranges::any_of(*settings, [](const Setting& setting) {
+           return is_guarded(setting.name);
+         });
 }
 
 bool is_settable(std::string_view name) {

@@ -26,6 +26,14 @@ namespace {
 
 constexpr std::uint8_t kMostQuestions = 3;  // in a row, each of them canceled
 
+server::SettingsRef without_guarded(server::SettingsTable& table, server::SettingsRef settings) {
+  const server::SettingsRef all = settings;
+  if (!all) return all;
+  for (const server::Setting& setting : *all)
+    if (server::is_guarded(setting.name)) settings = table.without(settings, setting.name);
+  return settings;
+}
+
 }  // namespace
 
 LeaseTraces& ClientSession::traces() {
@@ -187,9 +195,13 @@ bool ClientSession::is_forced(std::string_view parameter) const {
   return parameter == "application_name" && account_->forces_application_name();
 }
 
-// The server could not become what the client's session is: its statement must not run there.
+// The server could not become what the client's session is: its statement must not run there. What
+// was set by somebody who may more than the client's user is lost, and the client knows: it would
+// not get out of this otherwise.
 void ClientSession::match_answered(Bytes frames) {
   if (const auto error = error_in(frames)) {
+    if (error->sqlstate == wire::sqlstate::kInsufficientPrivilege)
+      settings_ = without_guarded(host_.settings(), settings_);
     ServerConnection* server = std::exchange(server_, nullptr);
     server->settings_unknown();
     lease_pool_->give_back(*server);
@@ -304,6 +316,17 @@ void ClientSession::restored(Bytes frames) {
   if (has_carry() && state_ != State::kClosed) schedule();
 }
 
+// What only a superuser may set was set under a role by a user who is none, and who could not set
+// it on another server.
+bool ClientSession::was_set_as_another(sql::Effects effects) const {
+  if ((effects & (effect::kSetting | effect::kAnySetting)) == 0 ||
+      !server::has_guarded(settings_) || server::find_setting(settings_, "role") == nullptr)
+    return false;
+  return std::ranges::any_of(server_->login().parameters(), [](const auto& parameter) {
+    return parameter.first == "is_superuser" && parameter.second == "off";
+  });
+}
+
 // The server goes, or stays for good reason; the client is told that all is done.
 void ClientSession::finish_lease() {
   may_notify_ = false;
@@ -312,7 +335,7 @@ void ClientSession::finish_lease() {
   // What could not be read is not taken for the rare things that no question finds.
   const bool unread = (effects & kLasting) == kLasting;
   keep_draws(unread ? effect::kNone : effects);
-  if ((effects & effect::kIrreversible) != 0 && !unread) {
+  if (((effects & effect::kIrreversible) != 0 && !unread) || was_set_as_another(effects)) {
     pins_.set(PinReason::kIrreversible);
     server_->taint(ServerConnection::Taint::kForGood);
   }

@@ -33,12 +33,7 @@ constexpr std::string_view kRelations[] = {
     "pg_shmem_allocations_numa",
 };
 
-constexpr std::string_view kSettings[] = {
-#include "sql/settings.inc"
-};
-
 constexpr WordIndex<64> kRelationIndex(kRelations);
-constexpr WordIndex<512> kSettingIndex(kSettings);
 
 bool begins_with(std::string_view name, std::string_view prefix) {
   return name.size() > prefix.size() && same_word(name.substr(0, prefix.size()), prefix);
@@ -50,10 +45,6 @@ bool describes_instance(std::string_view relation) {
   if (!begins_with(relation, "pg_")) return false;
   return begins_with(relation, "pg_stat_") || begins_with(relation, "pg_statio_") ||
          kRelationIndex.find(relation) != std::size(kRelations);
-}
-
-bool is_session_setting(std::string_view name) {
-  return kSettingIndex.find(name) != std::size(kSettings);
 }
 
 }  // namespace pgsaba::sql

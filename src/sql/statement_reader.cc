@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "sql/instance.h"
+#include "pgsaba/sql/session_setting.h"
 #include "sql/names.h"
 #include "sql/word_index.h"
 

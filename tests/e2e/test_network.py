@@ -15,8 +15,14 @@ WITHOUT = (sys.executable, str(Path(__file__).with_name("harness") / "without_io
 
 
 def rings(pid):
-    folder = f"/proc/{pid}/fd"
-    return [name for name in os.listdir(folder) if "io_uring" in os.readlink(f"{folder}/{name}")]
+    return [place for file in Path(f"/proc/{pid}/fd").iterdir() if "io_uring" in (place := target(file))]
+
+
+def target(file):
+    try:
+        return os.readlink(file)
+    except FileNotFoundError:
+        return ""  # closed since it was listed: descriptors come and go in a living process
 
 
 def kernel_has_it():

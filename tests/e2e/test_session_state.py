@@ -98,3 +98,46 @@ def test_pins_are_shown_and_end_with_their_reason(start_pgsaba, leave):
         assert int(row[4]) == backend(client)
         client.query(end[word])
         wait_until(lambda: console.rows("show pins") == [], 10, "the end of the pin")
+
+
+def test_the_same_role_with_other_settings(start_pgsaba, cluster):
+    """What only a superuser may set is not changed under the role of an ordinary one."""
+    cluster.sql("create role guest")
+    daemon = start_pgsaba({"pool": {"pool_size": 1}})
+    with daemon.connect() as quiet, daemon.connect() as loud:
+        for client in quiet, loud:
+            client.query("set role guest")
+        loud.query("reset role; set log_min_messages = 'error'; set saba.one = 'x'; set role guest")
+        for client, level in 2 * ((quiet, "warning"), (loud, "error")):
+            assert client.value("show log_min_messages") == level
+            assert client.value("select current_user") == "guest"
+
+
+def test_what_was_set_under_a_role_that_may_more(start_pgsaba, cluster):
+    """The user could not set it anew on another server: the session keeps its own, and nobody else
+    gets that."""
+    cluster.sql("create role chef superuser; create role helper login in role chef")
+    daemon = start_pgsaba({"pool": {"pool_size": 2}})
+    with daemon.connect(user="helper") as risen, daemon.connect(user="helper") as other:
+        risen.query("set role chef; set log_min_messages = 'error'")
+        for _ in range(2):
+            assert other.value("show log_min_messages") == "warning"
+            assert risen.value("show log_min_messages") == "error"
+        assert risen.value("select current_user") == "chef"
+        risen.query("reset role")
+        assert risen.value("show log_min_messages") == "error"
+        other.query("begin")
+        risen.close()
+        assert other.value("show log_min_messages") == "warning"
+
+
+def test_what_was_set_under_a_role_in_between(start_pgsaba, cluster):
+    """Only the one who did that may have trouble with it."""
+    cluster.sql("create role cook superuser; create role waiter login in role cook")
+    daemon = start_pgsaba({"pool": {"pool_size": 1}})
+    with daemon.connect(user="waiter") as risen, daemon.connect(user="waiter") as other:
+        risen.query("set role cook; set log_min_messages = 'error'; reset role")
+        for _ in range(2):
+            assert other.value("show log_min_messages") == "warning"
+        assert error_of(risen.query("show log_min_messages"))["C"] == "42501"  # as it was told
+        assert risen.value("show log_min_messages") == "warning"

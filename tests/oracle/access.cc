@@ -4,6 +4,7 @@
 #include <set>
 #include <vector>
 
+#include "pgsaba/sql/session_setting.h"
 #include "sql/functions.h"
 #include "sql/instance.h"
 

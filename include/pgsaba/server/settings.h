@@ -43,9 +43,10 @@ const std::string* find_setting(const SettingsRef& settings, std::string_view na
 
 // What turns a session with one set of parameters into one with another.
 struct Restoration {
-  std::string encoding_sql;       // goes first, as a query of its own; may be empty
-  std::string sql;                // empty if nothing differs
-  bool changes_identity = false;  // role or session_authorization are among it
+  std::string encoding_sql;  // goes first, as a query of its own; may be empty
+  std::string sql;           // empty if nothing differs
+  // The server may say no: role, session_authorization or what not everybody may set is among it.
+  bool may_be_refused = false;
 };
 Restoration difference(const SettingsRef& from, const SettingsRef& to);
 // The same from an unknown state.
@@ -53,6 +54,10 @@ Restoration restore(const SettingsRef& to);
 
 // "a.b": the server lets anybody set it, and lists it nowhere.
 inline bool is_custom(std::string_view name) { return name.find('.') != std::string_view::npos; }
+
+// Whether it is a built-in parameter that not everybody may set, and whether there is one.
+bool is_guarded(std::string_view name);
+bool has_guarded(const SettingsRef& settings);
 
 // Parameters of the server or of the session's history that no client can set.
 bool is_settable(std::string_view name);

@@ -452,6 +452,7 @@ class ClientSession final : public net::Connection,
   std::string_view told_value(std::string_view name) const;
   void tell_held_parameters();
   void finish_lease();
+  bool was_set_as_another(sql::Effects effects) const;
   void release_ready();
 
   // client_sequences.cc

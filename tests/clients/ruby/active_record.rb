@@ -117,7 +117,7 @@ CASES[:records] = lambda do
     15.times { |n| shop.items.create!(price: n * index, tags: { n: n }) }
     found = 20.times.map { |n| Item.where(shop_id: shop.id, price: n).order(:id).pluck(:price) }
     [shop.reload.name, shop.items.sum(:price), found.flatten.sum, Shop.find_by(name: "shop #{index}").id == shop.id,
-     Item.where(shop: shop).find_each(batch_size: 4).count, shop.items.order(:price).last.tags]
+     Item.where(shop: shop).find_each(batch_size: 4).count, shop.items.order(:price, :id).last.tags]
   end
 end
 

@@ -1,7 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <set>
+
 #include "control/demo_check.h"
 #include "control/demo_options.h"
+#include "control/installed_postgres.h"
 
 using namespace pgsaba::control;
 
@@ -27,4 +32,14 @@ TEST_CASE("a table is printed with columns as wide as needed") {
         "-----+------\n"
         " 1   | saba\n"
         " 100 |\n");
+}
+
+TEST_CASE("ports for servers are distinct, and none that outgoing connections get") {
+  std::uint32_t outgoing = 0;
+  std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> outgoing;
+  const auto ports = free_loopback_ports(20);
+  REQUIRE(ports.ok());
+  CHECK(std::set<std::uint16_t>(ports->begin(), ports->end()).size() == 20);
+  if (outgoing < 20'000) return;  // as good as none is left
+  CHECK(std::all_of(ports->begin(), ports->end(), [&](auto port) { return port < outgoing; }));
 }

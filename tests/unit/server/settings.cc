@@ -84,24 +84,28 @@ TEST_CASE("what must be said to get from one to the other") {
   };
   const std::vector<Row> rows = {
       {{}, {}, ""},
-      {{{"a", "1"}}, {{"a", "1"}}, ""},
-      {{}, {{"a", "1"}}, set(R"("a")", "'1'")},
-      {{{"a", "1"}}, {}, "RESET \"a\";"},
-      {{{"a", "1"}}, {{"a", "2"}}, set(R"("a")", "'2'")},
-      {{{"a", "1"}, {"b", "2"}},
-       {{"b", "3"}, {"c", "4"}},
-       "RESET \"a\";" + set(R"("b")", "'3'") + set(R"("c")", "'4'")},
-      {{{"a", "1"}, {"b", "2"}, {"c", "3"}}, {{"a", "1"}, {"c", "3"}}, "RESET \"b\";"},
+      {{{"datestyle", "1"}}, {{"datestyle", "1"}}, ""},
+      {{}, {{"datestyle", "1"}}, set(R"("datestyle")", "'1'")},
+      {{{"datestyle", "1"}}, {}, "RESET \"datestyle\";"},
+      {{{"datestyle", "1"}}, {{"datestyle", "2"}}, set(R"("datestyle")", "'2'")},
+      {{{"datestyle", "1"}, {"lock_timeout", "2"}},
+       {{"lock_timeout", "3"}, {"work_mem", "4"}},
+       "RESET \"datestyle\";" + set(R"("lock_timeout")", "'3'") + set(R"("work_mem")", "'4'")},
+      {{{"datestyle", "1"}, {"lock_timeout", "2"}, {"work_mem", "3"}},
+       {{"datestyle", "1"}, {"work_mem", "3"}},
+       "RESET \"lock_timeout\";"},
       // Quoting: values are lists, paths and worse; names may have parts.
       {{}, {{"search_path", "a, \"B\""}}, set_list("'search_path'", "'a, \"B\"'")},
-      {{}, {{"a", "it's"}}, set(R"("a")", "'it''s'")},
-      {{}, {{"a", "back\\slash"}}, set(R"("a")", "E'back\\\\slash'")},
-      {{}, {{"a", "\\'; drop table t; --"}}, set(R"("a")", "E'\\\\''; drop table t; --'")},
-      {{}, {{"a", ""}}, set(R"("a")", "''")},
+      {{}, {{"datestyle", "it's"}}, set(R"("datestyle")", "'it''s'")},
+      {{}, {{"datestyle", "back\\slash"}}, set(R"("datestyle")", "E'back\\\\slash'")},
+      {{},
+       {{"datestyle", "\\'; drop table t; --"}},
+       set(R"("datestyle")", "E'\\\\''; drop table t; --'")},
+      {{}, {{"datestyle", ""}}, set(R"("datestyle")", "''")},
       {{}, {{"a'b", "1"}}, set("\"a'b\"", "'1'")},
       {{{"app.user", "1"}}, {}, R"(RESET "app"."user";)"},
       {{{"a.b.c", "1"}}, {}, R"(RESET "a"."b"."c";)"},
-      {{{R"(we"ird)", "1"}}, {}, R"(RESET "we""ird";)"},
+      {{{R"(a.we"ird)", "1"}}, {}, R"(RESET "a"."we""ird";)"},
       {{}, {{"app.user", "1"}}, set(R"("app"."user")", "'1'")},
   };
   for (const Row& row : rows) {
@@ -112,25 +116,48 @@ TEST_CASE("what must be said to get from one to the other") {
 
 TEST_CASE("the encoding changes before anything is said in it") {
   SettingsTable table;
-  const auto from = table.intern({{"a", "1"}, {"client_encoding", "LATIN1"}});
-  const auto to = table.intern({{"a", "2"}, {"client_encoding", "UTF8"}});
-  CHECK(text_of(difference(from, to)) == R"(SET "client_encoding" TO 'UTF8';|SET "a" TO '2';)");
-  CHECK(text_of(difference(from, nullptr)) == R"(RESET "client_encoding";|RESET "a";)");
+  const auto from = table.intern({{"datestyle", "1"}, {"client_encoding", "LATIN1"}});
+  const auto to = table.intern({{"datestyle", "2"}, {"client_encoding", "UTF8"}});
+  CHECK(text_of(difference(from, to)) ==
+        R"(SET "client_encoding" TO 'UTF8';|SET "datestyle" TO '2';)");
+  CHECK(text_of(difference(from, nullptr)) == R"(RESET "client_encoding";|RESET "datestyle";)");
 }
 
 TEST_CASE("who the session acts as changes last, and is waited for") {
   SettingsTable table;
-  const auto plain = table.intern({{"a", "1"}});
-  const auto role = table.intern({{"a", "2"}, {"role", "r"}});
+  const auto plain = table.intern({{"work_mem", "1"}});
+  const auto role = table.intern({{"work_mem", "2"}, {"role", "r"}});
   const auto both = table.intern({{"role", "r"}, {"session_authorization", "u"}});
-  CHECK_FALSE(difference(nullptr, plain).changes_identity);
-  CHECK(difference(plain, role).changes_identity);
-  CHECK(difference(plain, role).sql == R"(SET "a" TO '2';SET "role" TO 'r';)");
+  CHECK_FALSE(difference(nullptr, plain).may_be_refused);
+  CHECK(difference(plain, role).may_be_refused);
+  CHECK(difference(plain, role).sql == R"(SET "work_mem" TO '2';SET "role" TO 'r';)");
   CHECK(difference(role, plain).sql ==
-        R"(SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;SET "a" TO '1';)");
+        R"(SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;SET "work_mem" TO '1';)");
   CHECK(difference(nullptr, both).sql ==
         R"(SET "session_authorization" TO 'u';SET "role" TO 'r';)");
-  CHECK_FALSE(difference(role, table.intern({{"a", "3"}, {"role", "r"}})).changes_identity);
+}
+
+TEST_CASE("a role stays while a parameter changes that everybody may set, and no other") {
+  SettingsTable table;
+  const auto role = [&](Settings settings) {
+    settings.push_back({"role", "r"});
+    return table.intern(std::move(settings));
+  };
+  const Restoration everybodys = difference(role({{"work_mem", "1"}}), role({{"work_mem", "2"}}));
+  CHECK_FALSE(everybodys.may_be_refused);
+  CHECK(everybodys.sql == R"(SET "work_mem" TO '2';)");
+  const std::string as_user = "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;";
+  const std::string as_role = R"(SET "role" TO 'r';)";
+  const auto change = R"(SET "log_statement" TO 'all';)";
+  const auto all = role({{"log_statement", "all"}});
+  const auto none = role({{"log_statement", "none"}});
+  CHECK(difference(none, all).sql == as_user + change + as_role);
+  CHECK(difference(none, all).may_be_refused);
+  CHECK(difference(role({}), all).sql == as_user + change + as_role);
+  CHECK(text_of(difference(all, role({}))) ==
+        "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;|" + as_role);
+  // Extensions reserve names of their own for superusers.
+  CHECK(difference(role({}), role({{"a.b", "1"}})).may_be_refused);
 }
 
 TEST_CASE("an unknown state is reset first") {
@@ -138,6 +165,16 @@ TEST_CASE("an unknown state is reset first") {
   const std::string blank = "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;";
   CHECK(text_of(restore(nullptr)) == blank + "|");
   CHECK(text_of(restore(table.intern({{"a", "1"}}))) == blank + "|" + set(R"("a")", "'1'"));
-  CHECK(restore(table.intern({{"role", "r"}})).changes_identity);
-  CHECK_FALSE(restore(nullptr).changes_identity);
+  CHECK(restore(table.intern({{"role", "r"}})).may_be_refused);
+  CHECK_FALSE(restore(nullptr).may_be_refused);
+}
+
+TEST_CASE("what only superusers may set is undone by what anybody may say") {
+  SettingsTable table;
+  const auto from = table.intern({{"log_statement", "all"}, {"work_mem", "1"}});
+  CHECK(text_of(difference(from, table.intern({{"work_mem", "1"}}))) ==
+        "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;|" + set(R"("work_mem")", "'1'"));
+  CHECK(has_guarded(from));
+  CHECK_FALSE(has_guarded(nullptr));
+  CHECK_FALSE(has_guarded(table.intern({{"work_mem", "1"}, {"role", "r"}, {"a.b", "c"}})));
 }
