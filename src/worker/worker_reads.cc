@@ -13,6 +13,8 @@ namespace {
 
 // How often a read that waits looks whether it has waited long enough.
 constexpr Micros kParkedTickUs = kMillisecond;
+// A new process looks into a catalogue within moments, if it can at all.
+constexpr Micros kFirstLookUs = 2 * kSecond;
 
 }  // namespace
 
@@ -65,13 +67,18 @@ void Worker::refresh_reads(session::Account& account, const config::DatabaseSett
     rules.judged = true;
   }
   const bool first = rules.balance != nullptr && account.reads.balance == nullptr;
+  const Micros first_look_until = account.reads.first_look_until;
   account.reads = std::move(rules);
+  account.reads.first_look_until = first_look_until;
   refresh_rules(account);
   // What its functions may set is known before somebody calls one, and what its views are before
   // somebody reads them.
   const bool asks = account.limits.unknown_code == config::UnknownCode::kProbe;
   const bool needed = account.reads.balance != nullptr || asks;
-  if (needed && account.pools_transactions() && !account.reads.covered) want_catalogue(account);
+  if (needed && account.pools_transactions() && !account.reads.covered) {
+    if (first_look_until == 0) account.reads.first_look_until = turn_.now + kFirstLookUs;
+    want_catalogue(account);
+  }
   if (first) refresh_reads();
 }
 

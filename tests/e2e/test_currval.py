@@ -187,3 +187,19 @@ def test_a_server_that_is_lost_while_it_is_held(start_pgsaba, cluster, table):
             wait_until(lambda: daemon.admin("show pins") == [], 10, "the end of the hold")
             errors = [m.error_fields(frame)["C"] for frame in client.query(ask) if frame.tag == b"E"]
             assert errors == ([] if ask == "select 1" else [CAUGHT])
+
+
+def test_before_anybody_has_looked_at_the_functions(start_pgsaba, cluster):
+    """Any of them may draw or ask: a new process keeps a caller's server for a while, and shows it no
+    number of others."""
+    cluster.sql("create sequence early; create function early_draw() returns void language sql as"
+                " $$ select nextval('early') $$; create function early_last() returns bigint"
+                " language sql as $$ select currval('early') $$")
+    daemon = start(start_pgsaba, size=2, asked=False,
+                   clusters={"main": {"monitor": {"catalogue_user": "missing"}}})
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("select early_draw()")
+        drawn = cluster.value("select last_value from early")
+        for _ in range(3):
+            other.query("select early_draw()")
+        assert client.value("select early_last()") == str(drawn)

@@ -36,10 +36,15 @@ struct ReadRules {
   std::shared_ptr<routing::Definitions> definitions;
   std::optional<std::uint64_t> covered;  // by the last look; without: nobody has looked yet
   bool reads_sequences = false;          // functions of the database's ask currval or lastval
+  Micros first_look_until = 0;           // somebody is looking for the first time; not beyond this
   std::string cluster;
   std::string dbname;              // as servers know it
   std::vector<pool::Pool*> pools;  // by server, as far as used; as old as the account's route
 
+  // Until somebody has looked, any function may be one that asks.
+  bool may_read_sequences(Micros now) const {
+    return covered ? reads_sequences : now < first_look_until;
+  }
   // Nothing was defined since somebody has looked.
   bool objects_known() const { return !definitions || covered == definitions->count(); }
 };
