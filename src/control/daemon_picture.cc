@@ -110,6 +110,7 @@ void Daemon::publish() {
 // Workers hear at once of new addresses and that nothing is known of who is there.
 void Daemon::follow_addresses() {
   if (monitor_) monitor_->follow_addresses();
+  secrets_.follow_addresses();
   publish();
 }
 

@@ -77,6 +77,10 @@ void FateDesk::forget_all() {
 // One question at a time; without any, the witness is looked for.
 void FateDesk::proceed(Court& court) {
   if (court.link && court.link->busy()) return;
+  if (court.link && court.link->strayed()) {
+    court.link->hang_up();
+    court.witness.clear();
+  }
   drop_hopeless(court);
   if (!choose_server(court)) return retry(court);
   if (!court.questions.empty() || court.witness.empty()) ask_place(court);
@@ -133,7 +137,7 @@ void FateDesk::on_place(Court& court, const ServerLink::Answer& answer) {
   if (!answer.ok() || court.link->strayed()) {
     if (answer.sqlstate == kDenied) court.without_control_data = true;
     court.witness.clear();
-    return retry(court);
+    return court.link->strayed() ? proceed_later(court, 0) : retry(court);
   }
   if (court.witness != answer.row[0]) {
     court.witness = answer.row[0];

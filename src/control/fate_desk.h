@@ -25,7 +25,7 @@ class FateDesk {
 
   // The answer is worker::FateKnown.
   void ask(const worker::FateWanted& wanted);
-  // After each new picture: who is the primary.
+  // After each new picture: who is the primary, and where.
   void follow(std::shared_ptr<const routing::Topology> topology);
   // The configuration has changed: what is under way is asked anew.
   void forget_all();

@@ -140,6 +140,7 @@ void SecretDesk::answered(Source& source, const ServerLink::Answer& answer) {
   }
   if (told.error.empty()) remember({question.database, question.user}, told.secret);
   ask_next(source);
+  leave_if_strayed(source);
   question.done(told);
 }
 
@@ -157,6 +158,14 @@ void SecretDesk::forget_old() {
   const Micros ttl = controls_.picture().config->auth.query_ttl_us;
   std::erase_if(known_, [&](const auto& one) { return now - one.second.since >= ttl; });
   if (known_.empty()) sweep_.reset();
+}
+
+void SecretDesk::leave_if_strayed(Source& source) {
+  if (source.link && !source.link->busy() && source.link->strayed()) source.link->hang_up();
+}
+
+void SecretDesk::follow_addresses() {
+  for (auto& [name, source] : sources_) leave_if_strayed(source);
 }
 
 void SecretDesk::doubt(const std::string& database, const std::string& user) {

@@ -35,6 +35,8 @@ class SecretDesk {
   // The configuration has changed: nothing of what is known or connected is good any more. Not to
   // be called from a `Done`.
   void forget_all();
+  // A host may have other addresses: nothing stays connected to one that is not its own any more.
+  void follow_addresses();
 
  private:
   struct Known {
@@ -57,6 +59,7 @@ class SecretDesk {
   Source* source_for(const std::string& database, std::string& why);
   void ask_next(Source& source);
   void answered(Source& source, const ServerLink::Answer& answer);
+  static void leave_if_strayed(Source& source);
   void remember(const Who& who, const std::string& secret);
   void forget_old();
 

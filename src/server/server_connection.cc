@@ -52,6 +52,7 @@ void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
   has_failed_ = has_rolled_back_ = has_committed_ = has_defined_ = beginning_ = false;
   replies_asked_for_ = own_portal_ = false;
+  for (auto& [name, copy] : named_) copy.going = false;
   state_ = State::kLent;
 }
 
@@ -227,6 +228,7 @@ bool ServerConnection::need_names(const StatementsByName& own, const StatementsB
     pipeline_.expect({Request::kSync, Disposition::kSwallow});
   };
   const auto still_good = [&own](const auto& entry) {
+    if (entry.second.going) return true;
     const auto same = own.find(entry.first);
     return same != own.end() && same->second->id == entry.second.statement &&
            same->second->edition.load(std::memory_order_relaxed) == entry.second.edition;

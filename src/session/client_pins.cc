@@ -74,8 +74,13 @@ std::optional<ClientSession::Taken> ClientSession::reserve_pin(const Piece& piec
   foreseen_ = foresee(piece);
   if (!foreseen_.any() || take_lasting_place(false)) return std::nullopt;
   if (pipeline.owed_ready() > 0) return Taken::kNotYet;  // its lease may be over then
-  const bool between = pipeline.empty() && pipeline.status() == TransactionStatus::kIdle;
-  if (between && pins_.any() && !without_sequence(pins_).any()) {  // it waits like anybody else
+  // It waits like anybody else, also if what it is was found out only here, since it came in
+  // pieces. A read does not ask for a place.
+  const bool between = pipeline.owed() == 0 && !pipeline.batch_open() && !pipeline.skipping() &&
+                       !server_->beginning() && pipeline.status() == TransactionStatus::kIdle;
+  if (between && !without_sequence(pins_).any() && as_read(piece, piece.bytes).bytes == 0) {
+    // What restores the client's session is under way.
+    if (!pipeline.empty()) server_->taint(server::ServerConnection::Taint::kState);
     release_pin();
     return on_unlinked(piece, piece.bytes);
   }
@@ -90,7 +95,8 @@ std::optional<ClientSession::Taken> ClientSession::reserve_pin(const Piece& piec
 void ClientSession::refuse_statement(const Piece& piece, const wire::ErrorFields& error) {
   const bool query = piece.tag == 'Q';
   if (request_at_ == 0) request_at_ = turn().now;
-  if (piece.tag != 'B') drop_unnamed_statement();
+  const bool unnamed = piece.tag == 'P' && (piece.body().empty() || piece.body()[0] == 0);
+  if (query || unnamed) drop_unnamed_statement();
   if (query) ++batches_sent_;
   may_commit_ = false;
   body_ = Body::kForward;

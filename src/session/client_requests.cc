@@ -6,6 +6,7 @@
 #include "session/client_login_state.h"
 #include "session/commit_watch.h"
 #include "session/data_access.h"
+#include "session/deallocate.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
 #include "session/lesson.h"
@@ -205,6 +206,10 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
     }
     if (pipeline.owed_ready() > 0 && !pipeline.copying_in()) return Taken::kNotYet;
   }
+  // What is of that name behind it must not depend on how earlier batches end.
+  const bool name_goes = query_.command == Command::kDeallocate && query_.single && prepared_ &&
+                         piece.complete && !pipeline.copying_in();
+  if (name_goes && pipeline.owed_ready() > 0) return Taken::kNotYet;
   may_commit_ = query_.command == Command::kCommit ||
                 query_.command == Command::kPrepareTransaction ||
                 (query_.effects & sql::effect::kTransaction) != 0;
@@ -217,6 +222,8 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   if (query_.command == Command::kCreate)
     for (const std::string& name : sql::hidden_settings(text)) host_.custom_names().learn(name);
   note_statement(effects | match_names(query_.effects, text), text);
+  if (name_goes && pipeline.status() != TransactionStatus::kFailed)
+    if (const auto name = deallocated_name(text)) server_->name_goes(*name);
   if (touches_data(query_)) note_access(data_access(query_));
   drop_unnamed_statement();
   if (batches_sent_++ == batches_before_lease_ && piece.complete) begin_lesson(text);

@@ -322,8 +322,7 @@ sql::Effects ClientSession::effects_of_prepared(std::string_view name) const {
 // leave behind.
 sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view sql) {
   constexpr sql::Effects kByName = sql::effect::kPrepared | sql::effect::kUnknownCode;
-  const bool failed = server_->pipeline().status() == wire::TransactionStatus::kFailed;
-  if ((effects & kByName) == 0 || failed || pins_.has(PinReason::kPrepared)) return 0;
+  if ((effects & kByName) == 0 || pins_.has(PinReason::kPrepared)) return 0;
   server::StatementsByName own = prepared_ ? *prepared_ : server::StatementsByName();
   if (!dialect_.standard_strings)
     for (auto& [name, statement] : own)
@@ -337,9 +336,16 @@ sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view s
     needed.insert(*named);
     found |= named->second->effects.load(std::memory_order_relaxed);
   }
+  // Nothing can be made in a failed transaction. But what ends it may stand in front, and nobody
+  // else's statement may be found behind that.
+  if (server_->pipeline().status() == wire::TransactionStatus::kFailed) {
+    server_->need_names(own, {});
+    return 0;
+  }
   const auto command = sql::prepared_command(sql, dialect_);
-  if (command && command->verb == sql::PreparedCommand::Verb::kDeallocate &&
-      needed.contains(command->name) && !server_->has_name(command->name))
+  const bool goes = command && command->verb == sql::PreparedCommand::Verb::kDeallocate &&
+                    needed.contains(command->name);
+  if (goes && !server_->has_name(command->name))
     if (const auto nothing = host_.prepared_statements().intern(kEmptyStatement))
       own[command->name] = needed[command->name] = nothing;
   // What a plain EXECUTE does not name it cannot use; one that cannot be made any more must not
@@ -372,6 +378,11 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
     } else if (!one.by_sql && prepared_ && prepared_->contains(one.name)) {
       // As we parsed it. Its text is no proof: behind another pooler somebody else's may be listed.
       statement = prepared_->at(one.name);
+      if (!server_->holds_named(one.name, *statement)) {  // made for a DEALLOCATE that was skipped
+        there[one.name] = nullptr;
+        mine[one.name] = std::move(statement);
+        continue;
+      }
     } else if (!one.by_sql && find_statement(one.name)) {
       there[one.name] = find_statement(one.name);
       continue;

@@ -608,6 +608,13 @@ SQL_STATEMENTS = {
                f"prepare s (int) as insert into {OWN}.t values ($1) returning a", "execute s (1)",
                "execute s (2)", f"select * from {OWN}.t"],
     "in_a_block": ["begin", "prepare s as select 7", "execute s", "commit", "execute s"],
+    "deallocated_in_a_block": ["prepare s as select 7", "begin", "deallocate s", "execute s", "rollback",
+                               "execute s"],
+    "deallocated_twice_in_a_block": ["prepare s as select 7", "begin", "deallocate s", "deallocate s",
+                                     "rollback"],
+    "prepared_anew_in_a_block": ["prepare s as select 7", "begin", "deallocate s", "prepare s as select 8",
+                                 "execute s", "commit", "execute s"],
+    "nobody_elses_behind_a_failed_block": ["begin", "select 1/0", "rollback; execute s"],
     "several_in_a_string": ["prepare s as select 7; prepare t as select 8; execute t", "execute s",
                             "execute t; execute s; deallocate s; execute t", "execute s"],
     "case_of_names": ["prepare S as select 7", "execute s", 'execute "S"', 'prepare "S" as select 8',
@@ -660,6 +667,9 @@ MIXED_STATEMENTS = {
     "deallocate_all_keeps_unnamed": [parse("", "select 7"), prepared("deallocate all", name="d"), run("")],
     "discard_all_extended": [parse("s", "select 7"), prepared("discard all"), run("s")],
     "discard_all_in_a_block": [parse("s", "select 7"), "begin", "discard all", "rollback", run("s")],
+    "nobody_elses_behind_a_failed_block": [
+        "begin", "select 1/0",
+        extended(m.parse("", "rollback"), m.bind(), m.execute(), m.bind("", "s"), m.execute())],
 }
 
 COLUMNS = f"select * from {OWN}.t"

@@ -132,6 +132,68 @@ def test_coming_and_going(start_pgsaba, cluster, connections, disconnections):
         reload(daemon, log=wanted)
 
 
+@pytest.mark.parametrize("wanted_later", [True, False])
+def test_going_is_told_as_it_is_wanted_then(start_pgsaba, cluster, wanted_later):
+    """Also of who came before the reload."""
+    make_roles(cluster, "visitor")
+    daemon = start_pgsaba({"log": {"disconnections": not wanted_later}})
+    clients = [daemon.connect(user="visitor") for _ in range(3)]
+    begin(clients[1])
+    reload(daemon, log={"disconnections": wanted_later})
+    clients[0].close()
+    clients[1].socket.close()
+    clients[2].abandon()
+    wait_until(lambda: not any(row["user"] == "visitor" for row in daemon.admin("show clients")), 10,
+               "their ends")
+    events = [re.split(r"@\S+ ", line)[1] for line in lines_of(daemon, "visitor")]
+    ends = ["client closed the connection without saying so", "client disconnected",
+            "connection to the client broke"]
+    assert events[:3] == ["logged in"] * 3
+    assert sorted(events[3:]) == (ends if wanted_later else [])
+
+
+def refused_tls(_daemon, client):
+    client.send(m.ssl_request())
+    assert client.read_bytes(1) == b"N"
+
+
+def asked_for_a_password(_daemon, client):
+    client.send(m.startup({"user": client.user, "database": "postgres"}))
+    assert client.read().tag == b"R"
+
+
+def logged_in(_daemon, client):
+    client.login()
+
+
+def in_a_transaction(_daemon, client):
+    client.login()
+    begin(client)
+
+
+def with_a_statement(_daemon, client):
+    client.login()
+    client.send(m.query("select pg_sleep(60)"))
+    assert client.is_silent(0.1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("state", [refused_tls, asked_for_a_password, logged_in, in_a_transaction,
+                                   with_a_statement], ids=lambda state: state.__name__)
+def test_who_resets_is_named_with_its_address(start_pgsaba, directory, workers, state):
+    """The kernel does not know it any more; it was remembered from the beginning."""
+    users = directory.path / "resetting_users.txt"
+    users.write_text('"postgres" "p"\n')
+    daemon = start_pgsaba({"workers": workers, "log": QUIET, "auth": {"type": "md5", "file": str(users)}})
+    client = daemon.connect(login=False, password="p")
+    host, port = client.socket.getsockname()
+    state(daemon, client)
+    client.abandon()
+    daemon.wait_for_log(rf"C-\d+ \S*@{re.escape(host)}:{port} connection to the client broke\n")
+    if state is with_a_statement:
+        assert " postgres/postgres@" in daemon.log
+
+
 def test_coming_over_a_unix_socket(start_pgsaba):
     daemon = start_pgsaba()
     RawClient(daemon.unix_socket).close()

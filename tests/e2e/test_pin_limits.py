@@ -4,7 +4,7 @@
 import pytest
 from harness import messages as m
 from harness.client import ConnectionEnded
-from harness.conversations import backend, error_of, tags, wait_for_waiters, waiting_clients
+from harness.conversations import backend, begin, error_of, tags, wait_for_waiters, waiting_clients
 from harness.processes import wait_until
 
 MAKES = {"temporary objects": "create temp table t (a int)",
@@ -101,6 +101,32 @@ def test_the_wait_is_bounded_and_the_session_goes_on(start_pgsaba, extended, in_
         assert second.value("select 1") == "1"
         first.query("drop table t")
         assert error_of(second.query(MAKES["temporary objects"])) is None
+
+
+@pytest.mark.parametrize("extended", [False, True])
+@pytest.mark.parametrize("settings", ["", "set work_mem = '5MB'"])
+def test_one_that_comes_in_pieces_waits_as_well(start_pgsaba, extended, settings):
+    """What it is shows only when it has a server already; which it gives back, also where its settings
+    are under way to that."""
+    daemon = start(start_pgsaba, size=2)
+    holder, busy, client, other = (daemon.connect() for _ in range(4))
+    with holder, busy, client, other:
+        client.query(settings)
+        holder.query(MAKES["temporary objects"])
+        begin(busy)
+        long = MAKES["temporary objects"] + " -- " + "x" * 40_000
+        words = b"".join(batch(long)) if extended else m.query(long)
+        client.send(words[:100])
+        client.send(words[100:35_000])
+        wait_for_waiters(daemon, 1)
+        client.send(words[35_000:])
+        assert client.is_silent(0.1)
+        busy.query("commit")
+        assert client.is_silent(0.3)
+        assert other.value("select 1") == "1"
+        holder.query(ENDS["temporary objects"])
+        assert error_of(client.read_until_ready()) is None
+        assert client.rows("table t") == []
 
 
 def test_a_named_statement_waits_as_well(start_pgsaba):

@@ -1,6 +1,7 @@
 """Prepared statements of many clients: how much memory they may take, and what they read of it."""
 # ctest-labels: threads
 
+import pytest
 from harness import messages as m
 from harness.conversations import error_of, tags
 from harness.processes import wait_until
@@ -181,3 +182,25 @@ def test_a_lower_bound_of_statements_is_reached(start_pgsaba):
         assert known(client) == "2"
         assert [execute(client, f"bound{number}") for number in range(8)] == [str(n) for n in range(8)]
         assert known(client) == "2"
+
+
+# Behind what ends a failed transaction, in the same message or batch.
+BEHIND_A_ROLLBACK = {
+    "a string": [m.query("rollback; execute theirs")],
+    "a batch": [m.parse("", "rollback"), m.bind(), m.execute(), m.bind("", "theirs"), m.execute(), m.sync()],
+}
+
+
+@pytest.mark.parametrize("said", BEHIND_A_ROLLBACK.values(), ids=BEHIND_A_ROLLBACK)
+def test_nobody_elses_statement_is_found_there(start_pgsaba, said):
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}})
+    with daemon.connect() as other, daemon.connect() as client:
+        other.rows("prepare theirs as select 'a secret'")
+        assert other.rows("execute theirs") == [["a secret"]]
+        client.query("begin")
+        client.query("select 1/0")
+        client.send(*said)
+        frames = client.read_until_ready()
+        assert error_of(frames)["C"] == "26000"
+        assert b"D" not in tags(frames)
+        assert other.rows("execute theirs") == [["a secret"]]

@@ -2,6 +2,7 @@
 # ctest-labels: threads
 
 import json
+import signal
 import subprocess
 import threading
 import types
@@ -326,6 +327,52 @@ def test_userlist(start_pgsaba, directory):
     assert str(path) in daemon.log and ":2" in daemon.log
     assert accepts(daemon, "new") and not accepts(daemon, "newer")
     inside.close()
+
+
+@pytest.fixture
+def users(start_pgsaba, directory, cluster):
+    """A daemon with a list of users, and what makes that another one."""
+    make_roles(cluster, "alice", "bob")
+    path = directory.path / "users_of_a_reload.txt"
+
+    def are(**passwords):
+        path.write_text("".join(f'"{user}" "{password}"\n' for user, password in passwords.items()))
+
+    are(alice="a", bob="b")
+    daemon = start_pgsaba({"auth": {"type": "scram-sha-256", "file": str(path)}, "workers": 2,
+                           "databases": {"postgres": {"pool_size": 2}}})
+    daemon.users_are = are
+    return daemon
+
+
+def reload_users(daemon, **passwords):
+    daemon.users_are(**passwords)
+    before = daemon.log.count(DONE)
+    daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: daemon.log.count(DONE) > before, 10, "reload")
+
+
+LATER = {"is removed": {"bob": "b"}, "has another password": {"alice": "other", "bob": "b"}}
+
+
+@pytest.mark.parametrize("becomes", LATER)
+def test_servers_of_who_was_another_are_closed(users, cluster, becomes):
+    """Idle ones at once, one in a transaction behind it; nobody else gets them."""
+    of_alice = "usename = 'alice'"
+    with users.connect(user="alice", password="a") as idle, \
+            users.connect(user="alice", password="a") as busy:
+        busy_pid = begin(busy)
+        idle_pid = backend(idle)
+        assert server_count(cluster, of_alice) == 2
+        reload_users(users, **LATER[becomes])
+        wait_until(lambda: server_count(cluster, f"pid = {idle_pid}") == 0, 10, "the idle one's end")
+        assert (busy.value("select session_user"), backend(busy)) == ("alice", busy_pid)
+        with users.connect(user="bob", password="b") as bob:
+            assert bob.value("select session_user") == "bob"
+            assert backend(bob) not in (idle_pid, busy_pid)
+            busy.rows("commit")
+            wait_until(lambda: server_count(cluster, f"pid = {busy_pid}") == 0, 10, "the other's end")
+            assert (bob.value("select session_user"), backend(bob) in (idle_pid, busy_pid)) == ("bob", False)
 
 
 def accepts(daemon, password):

@@ -268,6 +268,51 @@ def test_a_name_that_moves_to_another_server(start_with_names, places):
     assert "is not used" not in daemon.log
 
 
+DESKS = ("pgsaba auth", "pgsaba fates")
+
+
+def connected(server, *names):
+    """Those of pgsaba's own connections that this server has."""
+    return sorted(row[0] for row in server.sql("select application_name from pg_stat_activity"
+                                               " where application_name like 'pgsaba%'")
+                  if row[0] in names)
+
+
+@pytest.fixture
+def asking(places):
+    """A configuration by which the control thread asks for secrets and for the fates of COMMITs."""
+    for server in (places[0], places[2]):
+        if not server.sql("select 1 from pg_roles where rolname = 'found'"):
+            server.sql("create role found login password 'p'")
+    return {"auth": {"type": "scram-sha-256", "user": SUPERUSER, "query":
+                     "select rolname, rolpassword from pg_authid where rolname = $1"},
+            "routing": {"xact_status": True}}
+
+
+def test_what_asks_servers_leaves_the_one_that_a_name_has_left(start_with_names, places, asking):
+    """Without being asked anything: else the old server waits for it when it is to stop."""
+    old, _, new = places
+    daemon, names_are = start_with_names(names_at(one=old), servers_called(["one"], old.port) | asking)
+    with daemon.connect(user="found", password="p") as client:
+        wait_until(lambda: connected(old, *DESKS) == sorted(DESKS), 10, "both connections")
+        names_are(names_at(one=new))
+        wait_until(lambda: connected(old, *DESKS) == [], 10, "their ends")
+        wait_until(lambda: connected(new, "pgsaba fates"), 10, "one where it is now")
+        assert name_of(client) == "new"
+
+
+def test_what_asks_servers_leaves_the_one_that_a_reload_replaces(start_with_names, places, asking):
+    old, _, new = places
+    daemon, _ = start_with_names(names_at(one=old, two=new), servers_called(["one"], old.port) | asking)
+    with daemon.connect(user="found", password="p"):
+        wait_until(lambda: connected(old, *DESKS) == sorted(DESKS), 10, "both connections")
+        moved = servers_called(["two"], old.port)
+        moved["clusters"]["main"]["servers"][0]["name"] = "one"
+        daemon.reload(moved)
+        wait_until(lambda: connected(old, *DESKS) == [], 10, "their ends")
+        wait_until(lambda: connected(new, "pgsaba fates"), 10, "one where it is now")
+
+
 def test_roles_are_those_of_where_the_names_lead(start_with_names, places):
     """A primary and its standby change names; whoever writes waits meanwhile."""
     primary, standby, _ = places

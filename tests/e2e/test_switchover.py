@@ -1,15 +1,19 @@
 """SWITCHOVER TO a standby: clients see a delay and no error; what cannot be done changes nothing."""
 
 import itertools
+import signal
 
 import pytest
 from harness import messages as m
+from harness.conversations import backend
 from harness.group import Group, split, wait_for_both, where, where_a_new_client_reads
 from harness.processes import wait_until
 from harness.wire_tap import WireTap
 from harness.workload import Readers, Writers, codes
 
 NAMES = itertools.count()
+OF_CLIENTS = """select count(*) from pg_stat_activity where backend_type = 'client backend'
+    and application_name not like 'pgsaba%' and pid <> pg_backend_pid()"""
 
 
 @pytest.fixture
@@ -165,10 +169,7 @@ def test_a_server_that_is_disabled_gets_nothing_new(short, lasting):
         assert where(client) == there
         client.query("commit")
         server = lasting.standbys[int(number) - 1]
-        wait_until(lambda: server.value(
-            "select count(*) from pg_stat_activity where backend_type = 'client backend' "
-            "and application_name not like 'pgsaba%' and pid <> pg_backend_pid()") == 0, 20,
-            "an end of its connections")
+        wait_until(lambda: server.value(OF_CLIENTS) == 0, 20, "an end of its connections")
     assert command(short, f"enable server lasting-{number} in main") == {}
     wait_for_both(short)
 
@@ -201,13 +202,42 @@ def test_a_promotion_that_nobody_confirms(group, unconfirmed):
     assert group.primary.value("select count(*) from w") == 0
 
 
-def test_resume_goes_on_without_that_promotion(group, unconfirmed):
+RESUMES = {"command": lambda daemon: command(daemon, "resume"),
+           "signal": lambda daemon: daemon.send_signal(signal.SIGUSR2)}
+
+
+@pytest.mark.parametrize("way", RESUMES)
+def test_resume_goes_on_without_that_promotion(group, unconfirmed, way):
+    """SIGUSR2 is RESUME, also of what a switchover has left paused."""
     with unconfirmed.connect(timeout=60) as client:
         client.send(m.query("insert into w values ('waits')"))
         assert client.is_silent(1)
-        assert command(unconfirmed, "resume") == {}
+        assert not RESUMES[way](unconfirmed)
         assert codes(client.read_until_ready()) == []
     assert group.primary.value("select count(*) from w") == 1
+
+
+def test_reconnect_and_pause_by_signal_afterwards(group, start_pgsaba):
+    """What administrators do goes to the new primary, as it did to the old one."""
+    daemon = start_pgsaba(split({"databases": {"postgres": {"route": "primary"}}}), servers=group.servers)
+    wait_until(lambda: sorted(roles(daemon).values()) == ["primary", "standby", "standby"], 20, "all of them")
+    new = group.standbys[0]
+    with daemon.connect(timeout=60) as client:
+        assert where(client) == "primary"
+        assert command(daemon, f"switchover to {new.name}") == {}
+        wait_until(lambda: roles(daemon)[new.name] == "primary", 20, "the new primary")
+        there, pid = where(client), backend(client)
+        assert there == "standby-1"
+        assert command(daemon, "reconnect") == {}
+        assert where(client) == there and backend(client) != pid
+        for stop, go_on in ((signal.SIGUSR1, signal.SIGUSR2), (signal.SIGUSR1, signal.SIGUSR2)):
+            daemon.send_signal(stop)
+            wait_until(lambda: new.value(OF_CLIENTS) == 0, 20, "the pause")
+            client.send(m.query("select pg_is_in_recovery()"))
+            assert client.is_silent(0.3)
+            daemon.send_signal(go_on)
+            assert m.row_values(client.read_until_ready()[1]) == [b"f"]
+        assert where(client) == there
 
 
 def test_back_again(group, start_pgsaba):

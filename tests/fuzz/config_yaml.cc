@@ -1,4 +1,5 @@
-// Any text at all: loading ends, and yields a Config exactly when there was no error.
+// Any text at all: loading ends, yields a Config exactly when there was no error, and the same one
+// with the same problems when it is done again.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -29,7 +30,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (problem.text().empty()) std::abort();
   }
   if (has_error == (loaded.config != nullptr)) std::abort();
-  if (loaded.config && !config::compare(*loaded.config, *loaded.config).empty()) std::abort();
+  const config::Loaded again = config::load_with_problems("fuzz.yaml", environment);
+  if (again.problems.size() != loaded.problems.size()) std::abort();
+  for (std::size_t i = 0; i < again.problems.size(); ++i)
+    if (again.problems[i].text() != loaded.problems[i].text()) std::abort();
+  if ((again.config == nullptr) != (loaded.config == nullptr)) std::abort();
+  if (loaded.config && !config::compare(*loaded.config, *again.config).empty()) std::abort();
   if (loaded.config) (void)config::show(*loaded.config);
   return 0;
 }

@@ -8,6 +8,12 @@
 
 namespace pgsaba::sim {
 
+namespace {
+
+bool is_own_query(std::string_view message) { return message[0] == 'Q' && !find_client(message); }
+
+}  // namespace
+
 ModelSettings default_settings() {
   return {{"application_name", ""},
           {"client_encoding", "UTF8"},
@@ -47,10 +53,11 @@ void BackEndProcess::start_up() {
   const auto cut = wire::cut_startup(bytes_of(startup_));
   if (!cut) return;
   if (const auto* cancel = std::get_if<wire::CancelRequest>(&cut->packet)) {
+    server_.cancel_comes(cancel->key);
     server_.kernel.at(server_.kernel.now + server_.kernel.random.between<Micros>(1, 500),
                       [this, key = cancel->key] {
                         server_.cancel(key);
-                        close(false);
+                        close(server_.kernel.random.chance(10));
                       });
     startup_.clear();
     return;
@@ -85,6 +92,8 @@ void BackEndProcess::work() {
   while (open_ && !busy_ && session_.has_message()) {
     inspect(session_.message());
     Micros cost = session_.cost();
+    // What pgsaba asks and sets takes its time, too, and a late cancel request may hit it.
+    if (is_own_query(session_.message())) cost = server_.kernel.random.below<Micros>(30);
     if (cost == 0) {
       finish(false);
       continue;
@@ -127,6 +136,12 @@ void BackEndProcess::inspect(std::string_view message) {
   Judge& judge = server_.judge;
   judge.progress(*client);
   const std::string who = "client " + std::to_string(*client);
+  const bool changes = served_ != client;
+  if (changes && cancels_coming_ > 0 && !judge.has_asked(*client))
+    judge.accuse(who + " gets a server that a cancel request of somebody else is under way to");
+  if (std::exchange(cancel_strayed_, false) && !judge.has_asked(*client))
+    judge.accuse("a cancel request that is not its own came to the server of " + who);
+  served_ = client;
   if (client_ && *client_ != *client)
     judge.accuse(who + " runs inside a transaction or batch of client " + std::to_string(*client_));
   client_ = client;
@@ -153,11 +168,18 @@ void BackEndProcess::heard(const Notification& one) {
 }
 
 void BackEndProcess::cancel() {
-  if (!busy_ || !open_) return;  // an idle process ignores it
+  --cancels_coming_;
+  if (!busy_ || !open_) {  // an idle process ignores it
+    // The statement it was sent for may be on its way yet.
+    cancel_strayed_ = !served_ || !server_.judge.has_asked(*served_);
+    return;
+  }
   const std::string run = session_.run_name();
-  const auto client = find_client(run);
-  if (!client) return;
-  server_.judge.cancel_hit(*client, run);
+  if (const auto client = find_client(run)) {
+    server_.judge.cancel_hit(*client, run);
+  } else {
+    ++server_.judge.own_cancelled;
+  }
   finish(true);
   work();
 }
@@ -178,9 +200,14 @@ Actor* BackEnd::accept(net::Socket socket) {
   return processes_.back().get();
 }
 
+void BackEnd::cancel_comes(const wire::CancelKey& key) {
+  for (const auto& process : processes_)
+    if (process->key() == key) process->cancel_comes();
+}
+
 void BackEnd::cancel(const wire::CancelKey& key) {
   for (const auto& process : processes_)
-    if (process->key() == key && process->open()) process->cancel();
+    if (process->key() == key) process->cancel();
 }
 
 void BackEnd::notify(const Notification& one, const BackEndProcess* from) {

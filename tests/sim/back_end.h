@@ -21,6 +21,8 @@ class BackEndProcess final : public Actor {
   BackEndProcess(BackEnd& server, net::Socket socket, std::uint32_t pid);
 
   void arrived(net::Socket socket) override;
+  // A request to cancel what it runs has come, and takes effect a moment later.
+  void cancel_comes() { ++cancels_coming_; }
   void cancel();
   void die(bool politely);
 
@@ -47,8 +49,11 @@ class BackEndProcess final : public Actor {
   std::string startup_;
   std::optional<int> client_;  // whose transaction or batch runs
   std::optional<int> owner_;   // whose belongings it has
-  bool listener_ = false;      // the connection that all who listen share
-  std::uint64_t job_ = 0;      // which finish is the valid one
+  std::optional<int> served_;  // whose message it took last
+  int cancels_coming_ = 0;
+  bool cancel_strayed_ = false;  // whoever was served last had not asked for it: the next one has
+  bool listener_ = false;        // the connection that all who listen share
+  std::uint64_t job_ = 0;        // which finish is the valid one
   bool open_ = true;
   bool serving_ = false;
   bool busy_ = false;
@@ -59,6 +64,7 @@ class BackEnd {
   BackEnd(SimKernel& of_kernel, Judge& of_judge) : kernel(of_kernel), judge(of_judge) {}
 
   Actor* accept(net::Socket socket);
+  void cancel_comes(const wire::CancelKey& key);
   void cancel(const wire::CancelKey& key);
   // Ends one process of those that serve, as an administrator or a crash would.
   void kill_one();

@@ -2,6 +2,7 @@
 // back ends report to it. One thread; one per run.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -14,6 +15,9 @@ namespace pgsaba::sim {
 
 class Judge {
  public:
+  // Longer no cancel request is under way, whatever it waits for.
+  static constexpr Micros kMostUnderWay = 50 * kMillisecond;
+
   explicit Judge(const Micros& now) : now_(now) {}
 
   void accuse(std::string what) {
@@ -29,13 +33,28 @@ class Judge {
     return found == progress_.end() ? now_ : found->second;
   }
 
-  // A cancel request never hits a statement of somebody who has not asked for it.
-  void cancel_sent(int client) { ++cancels_sent_[client]; }
+  // A cancel request hits a statement of whoever has just asked for it, once, and goes to no server
+  // that somebody else has.
+  void cancel_sent(int client) {
+    cancels_[client].push_back(now_);
+    asked_[client] = now_;
+  }
+  bool has_asked(int client) const {
+    const auto last = asked_.find(client);
+    return last != asked_.end() && now_ - last->second <= kMostUnderWay;
+  }
   void cancel_hit(int client, const std::string& run) {
     cancelled_.insert(run);
     ++cancels_hit;
-    if (++cancels_received_[client] > cancels_sent_[client])
-      accuse("cancel hit " + run + " of a client that did not ask for it");
+    if (!take_cancel(client)) accuse("cancel hit " + run + " of a client that did not ask for it");
+  }
+  // A request of this client is answered, be it by a server or before one had its statement.
+  bool take_cancel(int client) {
+    std::deque<Micros>& open = cancels_[client];
+    std::erase_if(open, [this](Micros sent) { return now_ - sent > kMostUnderWay; });
+    if (open.empty()) return false;
+    open.pop_front();
+    return true;
   }
   bool was_cancelled(const std::string& run) const { return cancelled_.contains(run); }
 
@@ -56,19 +75,20 @@ class Judge {
   std::size_t deaths = 0;
   bool reconnected = false;  // also the server that listens for all
   std::size_t cancels_hit = 0;
-  std::size_t runs = 0;          // statements executed by back ends
-  std::size_t transactions = 0;  // ended, as clients saw them
-  std::size_t refused = 0;       // batches refused after query_wait
-  std::size_t pins_refused = 0;  // statements that would have kept a server
-  std::size_t heard = 0;         // notifications
-  std::size_t given_up = 0;      // clients whose answers are not compared any more
+  std::size_t own_cancelled = 0;  // queries of pgsaba's
+  std::size_t runs = 0;           // statements executed by back ends
+  std::size_t transactions = 0;   // ended, as clients saw them
+  std::size_t refused = 0;        // batches refused after query_wait
+  std::size_t pins_refused = 0;   // statements that would have kept a server
+  std::size_t heard = 0;          // notifications
+  std::size_t given_up = 0;       // clients whose answers are not compared any more
 
  private:
   const Micros& now_;
   std::vector<std::string> findings_;
   std::map<int, Micros> progress_;
-  std::map<int, int> cancels_sent_;
-  std::map<int, int> cancels_received_;
+  std::map<int, std::deque<Micros>> cancels_;  // that have hit nothing yet
+  std::map<int, Micros> asked_;                // last
   std::set<std::string> cancelled_;
   std::set<int> bereaved_;
   std::map<std::string, std::vector<std::string>> notified_;

@@ -29,6 +29,7 @@ struct Sums {
   std::size_t runs = 0;
   std::size_t lent = 0;
   std::size_t cancels = 0;
+  std::size_t own_cancelled = 0;
   std::size_t refused = 0;
   std::size_t pins_refused = 0;
   std::size_t pinned = 0;
@@ -40,6 +41,7 @@ void play(std::uint64_t seed, Sums& sums) {
   sums.runs += outcome.runs;
   sums.lent += outcome.lent_servers;
   sums.cancels += outcome.cancels_hit;
+  sums.own_cancelled += outcome.own_cancelled;
   sums.refused += outcome.refused;
   sums.pins_refused += outcome.pins_refused;
   sums.pinned += outcome.pinned;
@@ -59,9 +61,10 @@ TEST_CASE("clients get what a direct connection gives, whatever happens") {
   Sums sums;
   for (std::uint64_t seed = first; seed <= last; ++seed) play(seed, sums);
   MESSAGE("seeds: " << (last - first + 1) << ", " << sums.runs << " statements, " << sums.lent
-                    << " servers lent, " << sums.cancels << " cancelled, " << sums.refused
-                    << " refused, " << sums.pinned << " pinned at once in sum, "
-                    << sums.pins_refused << " pins refused, " << sums.heard << " notifications");
+                    << " servers lent, " << sums.cancels << " cancelled and " << sums.own_cancelled
+                    << " of pgsaba's own, " << sums.refused << " refused, " << sums.pinned
+                    << " pinned at once in sum, " << sums.pins_refused << " pins refused, "
+                    << sums.heard << " notifications");
   if (last - first + 1 < kEnoughSeeds) return;
   // A run in which nothing of a kind happens shows nothing of it.
   for (const std::size_t kind : {sums.runs, sums.lent, sums.cancels, sums.refused, sums.pinned,

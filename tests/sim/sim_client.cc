@@ -237,7 +237,7 @@ bool SimClient::explained(std::string_view frame, const wire::ErrorFields& error
   const bool waited = error.sqlstate == "53300";
   const bool cancelled = error.sqlstate == "57014" && !error.detail.empty();
   if (!waited && !cancelled) return false;
-  if (cancelled && !cancels_) accuse("is cancelled without having asked for it");
+  if (cancelled && !judge_.take_cancel(id_)) accuse("is cancelled without having asked for it");
   if (waited) refused(error);
   if (direct_.status() != 'I' && !direct_.in_unsent_block())
     accuse("is refused inside a transaction: " + printable(frame));
@@ -405,10 +405,10 @@ void SimClient::say_now(const std::string& bytes) {
 
 void SimClient::maybe_cancel() {
   if (!kernel_.random.chance(habits_.cancel_percent)) return;
-  judge_.cancel_sent(id_);
-  cancels_ = true;
-  kernel_.at(kernel_.now + kernel_.random.between<Micros>(0, 8'000),
-             [this] { kernel_.keep(std::make_unique<CancelCaller>(kernel_, key_)); });
+  kernel_.at(kernel_.now + kernel_.random.between<Micros>(0, 8'000), [this] {
+    judge_.cancel_sent(id_);
+    kernel_.keep(std::make_unique<CancelCaller>(kernel_, key_));
+  });
 }
 
 }  // namespace pgsaba::sim

@@ -83,7 +83,6 @@ class SimClient final : public Actor {
   bool in_ = false;        // logged in
   bool leaving_ = false;   // said Terminate
   bool bereaved_ = false;  // lost a server: what it gets is not predictable any more
-  bool cancels_ = false;   // has sent a cancel request
   // Was refused a server for a transaction. Until its end pgsaba answers by itself, and refuses a
   // string that goes on behind its ROLLBACK.
   bool lost_block_ = false;

@@ -40,7 +40,7 @@ Scenario Scenario::random(std::uint64_t seed) {
   one.client.depth = chance.chance(50) ? 1 : chance.between(2, 6);
   one.client.think_us = chance.chance(50) ? 0 : chance.between<Micros>(100, 20'000);
   one.client.read_delay_us = chance.chance(80) ? 100 : 5'000;
-  one.client.cancel_percent = chance.chance(30) ? chance.between(1, 30) : 0;
+  one.client.cancel_percent = chance.chance(60) ? chance.between(1, 40) : 0;
   one.client.vanish_percent = chance.chance(40) ? chance.between(1, 5) : 0;
   one.workload.extended_percent = chance.between(0, 100);
   one.workload.failure_percent = chance.between(0, 15);
@@ -173,6 +173,8 @@ void World::add_clients() {
     habits.query_wait_us = scenario_.query_wait_us;
     habits.session_pooling = scenario_.session_pooling;
     habits.own_time_zone = kernel_.random.chance(10);
+    // Some never do: what hits them was meant for others.
+    if (kernel_.random.chance(50)) habits.cancel_percent = 0;
     clients_.push_back(std::make_unique<SimClient>(i, kernel_, judge_, habits, scenario_.workload));
     kernel_.at(kernel_.random.below<Micros>(scenario_.workload.plain ? 1 : 5'000),
                [client = clients_.back().get()] { client->begin(); });
@@ -194,6 +196,7 @@ Outcome World::run() {
   outcome.transactions = judge_.transactions;
   outcome.lent_servers = kernel_.moved_sockets;
   outcome.cancels_hit = judge_.cancels_hit;
+  outcome.own_cancelled = judge_.own_cancelled;
   outcome.refused = judge_.refused;
   outcome.pins_refused = judge_.pins_refused;
   outcome.pinned = static_cast<std::size_t>(most_pinned_);

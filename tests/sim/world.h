@@ -53,6 +53,7 @@ struct Outcome {
   std::size_t transactions = 0;
   std::size_t lent_servers = 0;
   std::size_t cancels_hit = 0;
+  std::size_t own_cancelled = 0;
   std::size_t refused = 0;
   std::size_t pins_refused = 0;
   std::size_t pinned = 0;  // the most at one time

@@ -252,6 +252,16 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   }
   bool has_name(std::string_view name) const { return named_.contains(name); }
   bool has_names() const { return !named_.empty(); }
+  // Its copy under that name is of this statement, as far as is known.
+  bool holds_named(std::string_view name, const PreparedStatement& statement) const {
+    const auto found = named_.find(name);
+    return found != named_.end() && found->second.statement == statement.id;
+  }
+  // The holder does away with a name, for certain: up to the end of its lease only what it does
+  // itself makes one of that name.
+  void name_goes(std::string_view name) {
+    if (const auto found = named_.find(name); found != named_.end()) found->second.going = true;
+  }
   // What it really has under such names, as it says itself.
   void names_are(const StatementsByName& names);
   // A statement made to be deallocated: its DEALLOCATE stands for that of any other.
@@ -365,6 +375,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
     std::uint32_t edition = 0;
     std::uint32_t number = 0;
     bool stray = false;  // some other client's, whose Close was skipped
+    bool going = false;  // the holder does away with it
   };
   std::map<std::string, Named, std::less<>> named_;
   std::uint32_t next_named_ = 0;
