@@ -137,7 +137,7 @@ constexpr std::array kPool = {
             .choices = kUnknownCodes,
             .help = "What to do after DO, CALL and functions that are not known to leave a session "
                     "as it is: probe (ask the server what changed), reset (give the client a clean "
-                    "session), or trust (nothing)."},
+                    "session, but for what its statements show), or trust (nothing)."},
     Setting{.name = "application_name_mode",
             .kind = Kind::kChoice,
             .access = kMember<&Config::pool, &PoolDefaults::application_name_mode>,

@@ -23,6 +23,10 @@ using sql::Command;
 using wire::Piece;
 using wire::TransactionStatus;
 
+static bool may_define_database(Command command) {
+  return command == Command::kCreate || command == Command::kAlter || command == Command::kDrop;
+}
+
 // Of a Query, or of a Parse that is whole: a broken one has none.
 std::string_view ClientSession::text_of_statement(const Piece& piece) {
   if (piece.tag == 'Q') return query_text(piece);
@@ -67,6 +71,9 @@ void ClientSession::read_query(const Piece& piece) {
     query_ = {Command::kOther, false, sql::effect::kAll, sql::Access::kWrite};
   } else {
     query_ = read(text_of_statement(piece));
+    if (may_define_database(query_.command) &&
+        sql::defines_database(text_of_statement(piece), dialect_))
+      host_.leave_databases();
   }
   foresees_ = foresees_ || (query_.effects & kForeseeable) != 0;
 }

@@ -117,16 +117,20 @@ void ClientSession::end_lease() {
   settled();
 }
 
+bool ClientSession::wipes_after(sql::Effects effects) const {
+  const bool wanted = account_->limits.unknown_code == config::UnknownCode::kReset || read_;
+  return wanted && (effects & effect::kUnknownCode) != 0 && !pins_.any();
+}
+
 // Code that nobody knows runs on a standby only if that was wished; nobody is kept there by it.
 void ClientSession::settle() {
   if (const sql::PlainSetting* plain = traces_->sole_setting(statements_in_lease_)) {
     keep_setting(plain->name, plain->value);
     return settled();
   }
-  if ((traces_->effects() & effect::kUnknownCode) != 0 &&
-      (account_->limits.unknown_code == config::UnknownCode::kReset || read_) && !pins_.any()) {
+  if (wipes_after(traces_->effects())) {
     server_->taint(ServerConnection::Taint::kState);
-    return settled();
+    if (traces_->effects() == effect::kUnknownCode) return settled();  // the rest is the client's
   }
   if (server_->has_failed()) traces_->failed();
   ask_state();

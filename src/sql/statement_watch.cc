@@ -301,6 +301,8 @@ bool StatementReader::is_call() const {
   if (names_no_function(before_) || (withs_ & depth_bit()) != 0) return false;
   if (before_ == Mark::kUsing) return !(index_ && depth_ == 0);
   if (before_ == Mark::kOn && index_ && depth_ == 0) return false;
+  // Windows have it in parentheses.
+  if (before_ == Mark::kBy && second_before_ == Mark::kPartition && depth_ == 0) return false;
   return last_ == Mark::kIdentifier || !is_clause();
 }
 

@@ -122,6 +122,7 @@ void Worker::tick() {
   forget_secrets();
   report_tls_failures();
   start_cancels();
+  if (turn_.now < leaves_databases_until_) close_unused_servers();
   peer_desk_->tick();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);
   match_pools();

@@ -95,9 +95,9 @@ void Worker::count_login(ClientSession& session) {
 std::uint32_t Worker::new_client_id() {
   std::uint32_t id = 0;
   do {
-    next_client_ = (next_client_ + 1) & kSequenceMask;
+    next_client_ = sequence_after(next_client_);
     id = (static_cast<std::uint32_t>(index_) << kWorkerShift) | next_client_;
-  } while (next_client_ == 0 || clients_.contains(id));
+  } while (clients_.contains(id));
   return id;
 }
 

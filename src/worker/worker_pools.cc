@@ -1,5 +1,6 @@
 // The part of Worker that keeps pools and their servers in step with the picture of the world.
 #include <algorithm>
+#include <set>
 
 #include "pgsaba/base/log.h"
 #include "pgsaba/routing/router.h"
@@ -299,6 +300,27 @@ void Worker::short_of_slots(pool::Pool& pool, pool::SlotRefusal refusal) {
       process_.mailboxes[i]->post(EvictIdle{pool.key(), refusal});
   EvictIdle own{pool.key(), refusal};
   on_mail(own);
+}
+
+// PostgreSQL itself waits this long for others to be gone; so may clients that are about to leave.
+static constexpr Micros kLeavingUs = 5 * kSecond;
+
+void Worker::leave_databases() {
+  for (std::size_t i = 0; i < process_.mailboxes.size(); ++i) post(i, LeaveDatabases{});
+}
+
+void Worker::on_mail(LeaveDatabases&) {
+  leaves_databases_until_ = turn_.now + kLeavingUs;
+  close_unused_servers();
+}
+
+void Worker::close_unused_servers() {
+  std::set<std::string_view> used;
+  for (const auto& [key, account] : accounts_)
+    if (account->clients > 0) used.insert(account->database);
+  for (const auto& [key, pool] : pools_)
+    while (!used.contains(key.database) && pool->evict_idle()) {
+    }
 }
 
 void Worker::send_server(pool::Pool& pool, std::size_t worker,

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +99,17 @@ def test_it_ends_the_wait_for_a_server(start_pgsaba):
         assert sqlstates(waiting.read_until_ready()) == ["57014"]
         holder.query("commit")
         assert waiting.value("select 3") == "3"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_its_number_is_no_server_process(start_pgsaba, workers):
+    """Clients take it for one: they end "their" server process by it, and leave out notifications that
+    come from it as their own."""
+    most = int(Path("/proc/sys/kernel/pid_max").read_text())
+    daemon = start_pgsaba({"workers": workers})
+    with daemon.connect() as client, daemon.connect() as other:
+        assert most <= 1 << 22 <= min(client.backend_pid, other.backend_pid)
+        assert other.value(f"select pg_terminate_backend({client.backend_pid})") == "f"
 
 
 def test_a_wrong_secret_is_ignored(start_pgsaba):

@@ -92,6 +92,34 @@ def test_a_name_that_the_statement_computes(start_pgsaba, functions, pool):
         assert other.value("show work_mem") == "4MB"
 
 
+@pytest.mark.parametrize("unknown_code", ["reset", "probe"])
+def test_what_a_statement_shows_is_kept(start_pgsaba, functions, unknown_code):
+    """Also if a function nobody knows runs in the same transaction."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 3}},
+                           "pool": {"unknown_code": unknown_code}})
+    with daemon.connect() as client, daemon.connect() as other:
+        def turn():
+            other.query("begin; select 1")
+            other.query("commit")
+
+        client.query("prepare mine as select set_made_up('x') is null")
+        turn()
+        assert client.value("execute mine") == "f"
+        client.query("begin; set work_mem = '5MB'; select set_made_up('secret'); commit")
+        turn()
+        assert client.value("show work_mem") == "5MB"
+        assert other.value(show("made.up")) == ""
+        client.query("create temp table own as select set_made_up('x')::text as nothing")
+        turn()
+        assert client.value("select count(*) from own") == "1"
+        client.query("drop table own")
+        turn()
+        assert client.value("show work_mem") == "5MB"
+        assert client.value("select to_regclass('own') is null") == "t"
+        for _ in range(3):
+            assert other.value(show("made.up")) == ""
+
+
 def test_the_same_settings_do_not_hide_others(start_pgsaba, functions):
     """The next client's settings are equal, so that nothing would have to be set for it."""
     daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}})

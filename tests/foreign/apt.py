@@ -1,5 +1,7 @@
 """Debian's packages as files: nothing is installed, and no setting of the machine is touched."""
 
+import subprocess
+from functools import cmp_to_key
 from pathlib import Path
 
 from suite import check
@@ -18,20 +20,34 @@ def installed_version(package):
 
 
 def fetch_source(package, version, directory):
-    """The source package, of another version if Debian has this one no longer."""
+    """The source package, of the newest other version if Debian has this one no longer."""
     state = directory / "apt"
     for name in ("lists/partial", "cache/archives/partial"):
         (state / name).mkdir(parents=True, exist_ok=True)
     (state / "sources.list").write_text("\n".join(SOURCES).format(codename()) + "\n")
-    apt = ["apt-get", "-o", f"Dir::Etc::sourcelist={state / 'sources.list'}",
-           "-o", "Dir::Etc::sourceparts=/dev/null", "-o", f"Dir::State::lists={state / 'lists'}",
-           "-o", f"Dir::Cache={state / 'cache'}", "-o", "APT::Sandbox::User=root"]
-    check([*apt, "update"])
-    fetch = [*apt, "source", "--download-only"]
-    try:
-        check([*fetch, f"{package}={version}"], cwd=directory)
-    except RuntimeError:
-        check([*fetch, package], cwd=directory)
+    options = ["-o", f"Dir::Etc::sourcelist={state / 'sources.list'}",
+               "-o", "Dir::Etc::sourceparts=/dev/null", "-o", f"Dir::State::lists={state / 'lists'}",
+               "-o", f"Dir::Cache={state / 'cache'}", "-o", "APT::Sandbox::User=root"]
+    check(["apt-get", *options, "update"])
+    offered = check(["apt-cache", *options, "madison", package]).splitlines()
+    others = sorted({line.split("|")[1].strip() for line in offered if "Sources" in line},
+                    key=cmp_to_key(compare_versions), reverse=True)
+    failures = []
+    for candidate in [version, *others]:
+        try:
+            check(["apt-get", *options, "source", "--download-only", f"{package}={candidate}"],
+                  cwd=directory)
+            return
+        except RuntimeError as failure:  # also: listed, but not to be had
+            failures.append(str(failure))
+    raise RuntimeError("\n".join(failures))
+
+
+def compare_versions(one, other):
+    for word, result in (("lt", -1), ("gt", 1)):
+        if subprocess.run(["dpkg", "--compare-versions", one, word, other]).returncode == 0:
+            return result
+    return 0
 
 
 def fetch_binary(package, version, directory):

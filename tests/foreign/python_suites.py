@@ -1,4 +1,4 @@
-"""Drivers whose source package on PyPI has their tests: psycopg2 and asyncpg."""
+"""Drivers, and what is built upon them, whose source packages on PyPI have their tests."""
 
 import os
 import shutil
@@ -10,10 +10,12 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 
 
 class PythonSuite(Suite):
-    """`requirement` is the package, `helpers` what its tests import besides."""
+    """`requirement` is the package, `helpers` what its tests import besides, `copied` what they need of
+    the source. The package beside the tests is not built, but installed."""
 
     requirement = ""
     helpers = ()
+    copied = ("tests",)
 
     @property
     def python(self):
@@ -29,17 +31,17 @@ class PythonSuite(Suite):
         check(["tar", "xzf", next(self.cache.glob("*.tar.gz")), "-C", self.cache])
 
     def run(self, target, directory):
-        # The tests alone: the package beside them is not built.
-        source = next(self.cache.glob("*/tests"))
-        shutil.copytree(source, directory / "tests")
+        for path in self.copied:
+            original = next(self.cache.glob(f"*/{path}"))
+            (shutil.copytree if original.is_dir() else shutil.copy)(original, directory / path)
         report = directory / "report.xml"
         record([self.python, "-m", "pytest", "-v", "-p", "no:cacheprovider", "--timeout=120",
-                f"--junitxml={report}", *self.arguments(), *self.options, "tests"],
+                f"--junitxml={report}", *self.arguments(target), *self.options],
                directory / "log", cwd=directory, env={**os.environ, **self.environment(target)})
         return junit.outcomes([report]) if report.exists() else {}
 
-    def arguments(self):
-        return []
+    def arguments(self, target):
+        return ["tests"]
 
     def environment(self, target):
         return target.environment()
@@ -72,13 +74,73 @@ class Asyncpg(PythonSuite):
         "TestListeners::test_listen": "a notification names the server process that sent it",
         "test_copy_records_to_table_no_stmt_cache":
             "pg_prepared_statements shows what that server process knows for other clients, too",
+        "test_executemany_server_failure_during_writes":
+            "the client may have written all of its 4 MB before it hears of the failure: they fit into"
+            " the sockets of two connections",
+        "test_pool_remote_close": "may end the server process that it runs on by itself",
+        "test_pool_config_persistence": "a connection may be given up while it is made, depending on how"
+                                        " long that takes",
         "test_execute_script_interrupted_by_server":
             "a client stays when its server process ends, and reads 08007 instead of 57P01",
         "test_pool_min_size_restored_after_idle_connection_loss":
             "ends the server process by the number that the client was told at login",
     }
 
-    def arguments(self):
-        # The first two are about sources that are not there.
+    def arguments(self, target):
+        # Two are about sources that are not there.
         return ["--import-mode=importlib", "--ignore=tests/test__sourcecode.py",
-                "--ignore=tests/test__environment.py"]
+                "--ignore=tests/test__environment.py", "tests"]
+
+
+class Pg8000(PythonSuite):
+    """Another implementation of the protocol."""
+
+    name = "pg8000"
+    requirement = "pg8000==1.31.6"
+    helpers = ("pytest-mock", "pytest-benchmark", "pytz")
+    copied = ("test",)
+    known = {
+        "test_broken_pipe": "a client stays when its server process ends, and reads an ERROR instead of a"
+                            " lost connection",
+        "test_close_prepared_statement":
+            "pg_prepared_statements shows what that server process knows for other clients, too",
+    }
+
+    def prepare(self, cluster):
+        super().prepare(cluster)  # but the tests use the database that is called as the user
+        cluster.sql("create extension if not exists hstore")
+
+    def arguments(self, target):
+        # Ways to log in that the server has to be made ready for, and the manual's examples.
+        return [*(f"--ignore=test/{kind}/auth" for kind in ("dbapi", "legacy", "native")),
+                "--ignore=test/legacy/stress.py", "--ignore=test/test_readme.py",
+                "--benchmark-disable", "test"]
+
+
+class PyGreSQL(PythonSuite):
+    name = "pygresql"
+    requirement = "PyGreSQL==6.2.3"
+    least_pool_size = 12  # connections are left in transactions until garbage is collected
+
+    def prepare(self, cluster):
+        super().prepare(cluster)
+        cluster.sql("create extension hstore", dbname=self.database)
+
+
+class SQLAlchemy(PythonSuite):
+    """By psycopg 3, whose own tests are not on PyPI."""
+
+    name = "sqlalchemy"
+    requirement = "SQLAlchemy==2.0.58"
+    helpers = ("psycopg==3.2.10", "greenlet", "typing-extensions")
+    copied = ("lib", "test", "setup.cfg", "pyproject.toml")
+
+    def prepare(self, cluster):
+        super().prepare(cluster)
+        for sql in ("create extension hstore", "create extension citext", "create schema test_schema",
+                    "create schema test_schema_2"):
+            cluster.sql(sql, dbname=self.database)
+
+    def arguments(self, target):
+        return [f"--dburi=postgresql+psycopg://postgres@{target.host}:{target.port}/{target.database}",
+                "test/dialect/postgresql", "test/dialect/test_suite.py", "test/engine"]

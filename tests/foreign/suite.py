@@ -24,6 +24,7 @@ class Suite:
 
     name = ""
     database = DATABASE
+    least_pool_size = 0  # what it cannot do with less than
     # Patterns of test names, and why these tests cannot pass through a transaction pooler.
     known = {}
 
@@ -42,6 +43,8 @@ class Suite:
 
     def prepare(self, cluster):
         """Makes its database anew, straight on PostgreSQL; nothing is left of an earlier run."""
+        for name, database in cluster.sql("select gid, database from pg_prepared_xacts"):
+            cluster.sql(f"rollback prepared '{name}'", dbname=database)
         others = "select datname from pg_database where datname <> 'postgres' and not datistemplate"
         for (name,) in cluster.sql(others):
             cluster.sql(f'drop database "{name}" with (force)')

@@ -444,6 +444,7 @@ class ClientSession final : public net::Connection,
   bool lease_is_over() const;
   void end_lease();
   void settle();
+  bool wipes_after(sql::Effects effects) const;
   void ask_state();
   void note_hidden_settings();
   void settled();

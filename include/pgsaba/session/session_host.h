@@ -111,6 +111,9 @@ class SessionHost {
   virtual void seek_fate(ClientSession& session, const routing::CommitMark& mark,
                          std::uint32_t server) = 0;
 
+  // A database is about to be dropped, renamed or copied, and nobody may be connected to it:
+  // servers of databases that no client is in are not kept.
+  virtual void leave_databases() = 0;
   virtual void cancel(const wire::CancelKey& key) = 0;
   // What its cancel key calls the client with this number.
   virtual std::uint32_t key_pid(std::uint32_t client) { return client; }

@@ -177,6 +177,10 @@ std::optional<PlainEnd> leading_end(std::string_view sql, const Dialect& dialect
 // Empty where it does not stand among the first words. Does not allocate.
 std::string_view inserted_table(std::string_view sql, const Dialect& dialect);
 
+// CREATE, ALTER or DROP DATABASE stands first: what PostgreSQL refuses, or may, while anybody is
+// connected to the database.
+bool defines_database(std::string_view sql, const Dialect& dialect);
+
 // What the string's UNLISTEN and DISCARD ALL name.
 struct Unlistened {
   bool all = false;

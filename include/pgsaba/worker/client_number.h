@@ -7,6 +7,7 @@
 // so that any process of a group sees whose it is. Numbers that end alike have different secrets.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -16,6 +17,14 @@ namespace pgsaba::worker {
 
 inline constexpr unsigned kWorkerShift = 25;
 inline constexpr std::uint32_t kSequenceMask = (1U << kWorkerShift) - 1;
+// Below it are the numbers of processes (Linux: PID_MAX_LIMIT). A client that takes its own number
+// for that of its server process must not end somebody else's, nor take a notification for its own.
+inline constexpr std::uint32_t kLeastSequence = 1U << 22;
+
+// The one that follows; they begin again behind the last.
+inline std::uint32_t sequence_after(std::uint32_t sequence) {
+  return std::max(kLeastSequence, (sequence + 1) & kSequenceMask);
+}
 
 inline std::size_t worker_of(std::uint32_t client) { return client >> kWorkerShift; }
 

@@ -153,18 +153,19 @@ struct EvictIdle {
   pool::PoolKey key;  // of the pool that is short
   pool::SlotRefusal refusal = pool::SlotRefusal::kNone;
 };
+struct LeaveDatabases {};  // SessionHost::leave_databases
 struct ServerArrives {
   pool::PoolKey key;
   std::unique_ptr<server::ServerConnection> server;
   net::Socket socket = net::kNoSocket;
 };
 
-using Mail =
-    std::variant<NewPicture, SecretFound, StandbyProgress, SnapshotRequest, FateKnown,
-                 ConsoleOutput, Reconnect, Kill, Shutdown, MoveOut, DepartureAnswered,
-                 ClientArrives, ArrivalDecided, Heirloom, KeysDerived, InquiryAnswered,
-                 PasswordJudged, HandshakeComputed, NewClient, CancelOrder, ListenOrder,
-                 ListenAnswer, Notification, ListenGap, WantServer, EvictIdle, ServerArrives>;
+using Mail = std::variant<NewPicture, SecretFound, StandbyProgress, SnapshotRequest, FateKnown,
+                          ConsoleOutput, Reconnect, Kill, Shutdown, MoveOut, DepartureAnswered,
+                          ClientArrives, ArrivalDecided, Heirloom, KeysDerived, InquiryAnswered,
+                          PasswordJudged, HandshakeComputed, NewClient, CancelOrder, ListenOrder,
+                          ListenAnswer, Notification, ListenGap, WantServer, EvictIdle,
+                          LeaveDatabases, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
 
 struct FateWanted {

@@ -89,6 +89,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   bool wait_for_route(session::ClientSession& session, Micros since) override;
   void seek_fate(session::ClientSession& session, const routing::CommitMark& mark,
                  std::uint32_t server) override;
+  void leave_databases() override;
   void cancel(const wire::CancelKey& key) override;
   std::uint32_t key_pid(std::uint32_t client) override;
   void stop_statement(const server::ServerConnection& server) override;
@@ -167,6 +168,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(ListenGap& mail);
   void on_mail(WantServer& mail);
   void on_mail(EvictIdle& mail);
+  void on_mail(LeaveDatabases& mail);
   void on_mail(ServerArrives& mail);
   void match_pools();
   void tick();
@@ -226,6 +228,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void send_heirlooms();
 
   // worker_pools.cc
+  void close_unused_servers();
   pool::Pool* pool_for(const pool::PoolKey& key);
   const std::vector<net::Address>* addresses_of(const pool::PoolKey& key) const;
   pool::Pool* find_pool(const pool::PoolKey& key);
@@ -318,6 +321,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   // Of this second: what anybody may bring about without a login must not fill the log.
   std::uint32_t tls_failures_ = 0;
   Micros tls_failures_since_ = 0;
+  Micros leaves_databases_until_ = 0;
   Micros next_tick_ = 0;
   Micros shortest_idle_us_ = 0;  // of the accounts' client_idle limits; 0: none has one
   bool stopping_ = false;

@@ -63,6 +63,7 @@ class LoginHost final : public session::SessionHost {
   void wait_for_spill(ClientSession&) override {}
   void spill_ended() override {}
   bool wait_for_route(ClientSession&, Micros) override { return false; }
+  void leave_databases() override {}
   void cancel(const wire::CancelKey&) override { ++cancels; }
   void stop_statement(const server::ServerConnection&) override {}
   void cancel_due(ClientSession&) override {}

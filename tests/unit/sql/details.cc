@@ -375,6 +375,16 @@ TEST_CASE("parameters that may be set out of sight") {
   CHECK(hidden_settings("offset a.b").size() == 1);  // suspicion is cheap
 }
 
+TEST_CASE("what defines a database") {
+  for (const char* sql : {"drop database a", "/* */; DROP DATABASE IF EXISTS \"b\" WITH (force)",
+                          "alter database a rename to b", "create database a template b"})
+    CHECK_MESSAGE(defines_database(sql, kPlain), sql);
+  for (const char* sql :
+       {"", "drop", "drop table database", "create table database (a int)",
+        "comment on database a is 'b'", "alter \"database\" a", "select 'drop database a'"})
+    CHECK_FALSE_MESSAGE(defines_database(sql, kPlain), sql);
+}
+
 TEST_CASE("channels that are given up") {
   struct Row {
     const char* sql;

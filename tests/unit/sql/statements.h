@@ -84,7 +84,12 @@ inline constexpr Row kStatements[] = {
     {"select 1 operator(pg_catalog.+) 2", Command::kSelect},
     {"select 1 as f, (2)", Command::kSelect},
     {"select json_build_object('a', 1) -> 'b'", Command::kSelect},
+    {"create table a (b int) partition by list (b)", Command::kCreate},
+    {"create table a partition of b for values in (1) partition by range (lower(c), d)",
+     Command::kCreate},
     // Calls of what we do not know
+    {"create table a (b int) partition by list (f(b))", Command::kCreate, effect::kUnknownCode},
+    {"select sum(x) over (partition by list(y)) from t", Command::kSelect, effect::kUnknownCode},
     {"select f()", Command::kSelect, effect::kUnknownCode},
     {"select f /* x */ -- y\n (1)", Command::kSelect, effect::kUnknownCode},
     {"select public.lower(x)", Command::kSelect, effect::kUnknownCode},

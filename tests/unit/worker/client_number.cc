@@ -28,6 +28,14 @@ TEST_CASE("with one it tells peer, worker and the number's end, and is no negati
   }
 }
 
+TEST_CASE("no client has the number of a process, and after the last comes the first") {
+  constexpr std::uint32_t kMostProcesses = 1U << 22;
+  CHECK(sequence_after(0) == kMostProcesses);
+  CHECK(sequence_after(kMostProcesses) == kMostProcesses + 1);
+  CHECK(sequence_after(kSequenceMask - 1) == kSequenceMask);
+  CHECK(sequence_after(kSequenceMask) == kMostProcesses);
+}
+
 TEST_CASE("a forwarded request is told by its length, and is the same without the mark") {
   for (const std::size_t size : {4U, 16U}) {
     const wire::CancelKey key{7, std::string(size, 'F')};
