@@ -183,8 +183,9 @@ constexpr std::array kLimits = {
             .kind = Kind::kInteger,
             .access = kMember<&Config::limits, &Limits::max_cancel_requests>,
             .minimum = 1,
-            .help = "Cancel requests that a worker has on their way to servers, sixteen at a time, "
-                    "or waiting for that. What comes beyond that is dropped; the log says so."},
+            .help = "Cancel requests that a worker has on their way at a time, no more than "
+                    "sixteen of them to one server. Others wait for that, each client with one, "
+                    "up to timeouts.cancel_wait."},
     Setting{.name = "max_message_size",
             .pgbouncer = "max_packet_size",
             .kind = Kind::kSize,
