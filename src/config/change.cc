@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cross_checks.h"
+#include "pgbouncer_keys.h"
 #include "pgsaba/config/problems.h"
 #include "setting_value.h"
 #include "settings_table.h"
@@ -12,6 +13,13 @@
 
 namespace pgsaba::config {
 namespace {
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
 
 struct Found {
   const Section* section = nullptr;
@@ -36,6 +44,7 @@ std::string hint_for(std::string_view key) {
       if (!setting.pgbouncer.empty()) names.emplace_back(setting.pgbouncer);
     }
   }
+  for (const PgbouncerKey& known : pgbouncer_keys()) names.emplace_back(known.name);
   const std::string_view near = nearest(key, {names.begin(), names.end()});
   return near.empty() ? "SHOW CONFIG lists them." : "did you mean " + std::string(near) + "?";
 }
@@ -69,11 +78,35 @@ Change refused(ChangeRefusal why, std::string message, std::string hint) {
   return {nullptr, why, Error{std::move(message), std::move(hint)}};
 }
 
+// What PgBouncer has under that name, and we under another or not at all.
+Change with_pgbouncer_key(const Config& config, const PgbouncerKey& key, std::string_view value) {
+  const std::string name(key.name);
+  const std::string source(key.source);
+  if (source.empty())
+    return refused(ChangeRefusal::kNotNow, "setting \"" + name + "\" cannot be changed",
+                   std::string(key.why));
+  if (key.translated == nullptr && key.changeable)
+    return refused(ChangeRefusal::kNotNow, "setting \"" + name + "\" is called otherwise here",
+                   "See " + source + " in SHOW CONFIG.");
+  if (key.translated == nullptr)
+    return refused(ChangeRefusal::kNotNow, "setting \"" + name + "\" is changed only at start",
+                   "Change " + source + " in " + config.path + " and start pgsaba anew.");
+  const auto word = key.translated(value);
+  if (!word)
+    return refused(ChangeRefusal::kBadValue,
+                   name + ": '" + std::string(value) + "' is not a number", "");
+  return with_setting(config, source, *word);
+}
+
 }  // namespace
 
-Change with_setting(const Config& config, std::string_view key, std::string_view value) {
+// Keys are all in small letters, and written in others by whoever is used to PostgreSQL.
+Change with_setting(const Config& config, std::string_view written, std::string_view value) {
+  const std::string key = lower_case(written);
+  if (const PgbouncerKey* known = find_pgbouncer_key(key))
+    return with_pgbouncer_key(config, *known, value);
   const Found place = find(key);
-  const std::string name(key);
+  const std::string& name = key;
   if (place.setting == nullptr)
     return refused(ChangeRefusal::kUnknown, "unrecognized setting \"" + name + "\"", hint_for(key));
   if (place.setting->changeable == Changeable::kStart)
@@ -86,7 +119,9 @@ Change with_setting(const Config& config, std::string_view key, std::string_view
     return refused(ChangeRefusal::kNotNow,
                    "setting \"" + name + "\" is a secret, not for a console",
                    "Change it in " + config.path + " and give RELOAD.");
-  const auto parsed = value_of(*place.setting, value);
+  const bool as_in_pgbouncer = key == place.setting->pgbouncer;
+  const auto parsed = value_of(
+      *place.setting, as_in_pgbouncer ? with_unit(*place.setting, value) : std::string(value));
   if (!parsed)
     return refused(ChangeRefusal::kBadValue, name + ": " + parsed.error().message,
                    parsed.error().hint);

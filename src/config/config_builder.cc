@@ -1,6 +1,7 @@
 #include "config_builder.h"
 
 #include "expansion.h"
+#include "pgbouncer_keys.h"
 #include "setting_value.h"
 #include "source_files.h"
 #include "suggestion.h"
@@ -35,6 +36,7 @@ std::string home_of(std::string_view key) {
       if (setting.name == key || setting.pgbouncer == key) return key_of(section, setting);
     }
   }
+  if (const PgbouncerKey* known = find_pgbouncer_key(key)) return std::string(known->source);
   return {};
 }
 

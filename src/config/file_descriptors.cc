@@ -38,7 +38,7 @@ FileDescriptors required_file_descriptors(const Config& config, std::int64_t kno
   }
   needed.listeners = static_cast<std::int64_t>(config.listen.size()) * workers;
   needed.reserve =
-      kReservePerProcess + kReservePerWorker * workers + config.limits.max_cancel_requests;
+      kReservePerProcess + (kReservePerWorker + config.limits.max_cancel_requests) * workers;
   for (const auto& [name, cluster] : config.clusters) {
     needed.reserve += static_cast<std::int64_t>(cluster.servers.size());
   }

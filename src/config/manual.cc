@@ -1,4 +1,5 @@
 #include "documents.h"
+#include "pgbouncer_keys.h"
 #include "setting_value.h"
 #include "settings_table.h"
 
@@ -140,7 +141,26 @@ void write_setting(const Section& section, const Setting& setting, std::string& 
          escaped(type_of(setting) + range_of(setting) + default_of(section, setting)) + ")\"\n";
   out += escaped(setting.help) + escaped(change_of(setting)) + "\n";
   if (!setting.pgbouncer.empty() && setting.pgbouncer != setting.name) {
-    out += "PgBouncer calls it " + escaped(setting.pgbouncer) + ".\n";
+    out += "PgBouncer calls it " + escaped(setting.pgbouncer);
+    if (setting.kind == Kind::kDuration && setting.pgbouncer_unit_us == kMillisecond)
+      out += ", in milliseconds";
+    out += ".\n";
+  }
+  for (const PgbouncerKey& key : pgbouncer_keys()) {
+    if (key.source == key_of(section, setting) && key.name != setting.pgbouncer)
+      out += "SHOW CONFIG also has it as PgBouncer's " + escaped(key.name) + ".\n";
+  }
+}
+
+void write_fixed_keys(std::string& out) {
+  out +=
+      ".SS PgBouncer's settings that are always the same here\n"
+      "SHOW CONFIG has them for those who look for them.\n";
+  for (const PgbouncerKey& key : pgbouncer_keys()) {
+    if (!key.source.empty() || key.value != nullptr) continue;
+    out += ".TP\n.BR " + escaped(key.name) +
+           (key.fixed.empty() ? std::string() : " \" (" + escaped(key.fixed) + ")\"") + "\n" +
+           escaped(key.why) + "\n";
   }
 }
 
@@ -153,6 +173,7 @@ std::string manual_text() {
     out += ".SS " + escaped(title) + "\n" + escaped(section.title) + "\n";
     for (const Setting& setting : section.settings) write_setting(section, setting, out);
   }
+  write_fixed_keys(out);
   return out.append(kTail);
 }
 

@@ -20,13 +20,6 @@ std::string join(const std::vector<std::string>& words, std::string_view separat
   return joined;
 }
 
-std::string octal(std::int64_t number) {
-  std::string digits;
-  for (; number > 0; number /= 8)
-    digits.insert(digits.begin(), static_cast<char>('0' + number % 8));
-  return "0" + digits;
-}
-
 std::string format_number(const Setting& setting, std::int64_t number) {
   switch (setting.kind) {
     case Kind::kDuration:
@@ -34,7 +27,7 @@ std::string format_number(const Setting& setting, std::int64_t number) {
     case Kind::kSize:
       return format_size(number);
     case Kind::kOctal:
-      return octal(number);
+      return format_mode(number);
     case Kind::kAutoInteger:
       return number == 0 ? "auto" : std::to_string(number);
     case Kind::kChoice:
@@ -157,11 +150,19 @@ std::string format_pgbouncer(const Setting& setting, const Value& value) {
   if (number == nullptr) return format_value(setting, value);
   if (setting.kind == Kind::kSize) return std::to_string(*number);
   if (setting.kind != Kind::kDuration) return format_number(setting, *number);
-  std::string seconds = std::to_string(*number / kSecond);
-  const Micros rest_us = *number % kSecond;
-  if (rest_us == 0) return seconds;
-  const std::string digits = std::to_string(rest_us + kSecond).substr(1);
-  return seconds + "." + digits.substr(0, digits.find_last_not_of('0') + 1);
+  const Micros unit_us = setting.pgbouncer_unit_us;
+  std::string whole = std::to_string(*number / unit_us);
+  const Micros rest_us = *number % unit_us;
+  if (rest_us == 0) return whole;
+  const std::string digits = std::to_string(rest_us + unit_us).substr(1);
+  return whole + "." + digits.substr(0, digits.find_last_not_of('0') + 1);
+}
+
+std::string with_unit(const Setting& setting, std::string_view text) {
+  const bool bare = text.find_first_not_of("0123456789.") == std::string_view::npos;
+  const bool of_milliseconds =
+      setting.kind == Kind::kDuration && setting.pgbouncer_unit_us == kMillisecond;
+  return std::string(text) + (bare && !text.empty() && of_milliseconds ? "ms" : "");
 }
 
 }  // namespace pgsaba::config

@@ -16,7 +16,9 @@ Result<Value> parse_value(const Setting& setting, std::string_view text, std::st
 // As the YAML would have it; "" for a value that is inherited, "***" for a secret.
 std::string format_value(const Setting& setting, const Value& value);
 
-// As PgBouncer's SHOW CONFIG has it: seconds, 0 and 1, comma lists.
+// As PgBouncer's SHOW CONFIG has it: numbers without a unit, 0 and 1, comma lists.
 std::string format_pgbouncer(const Setting& setting, const Value& value);
+// The other way: what a number without a unit means there.
+std::string with_unit(const Setting& setting, std::string_view text);
 
 }  // namespace pgsaba::config

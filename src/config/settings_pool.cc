@@ -34,6 +34,10 @@ constexpr std::array kTimeouts = {
             "A client idle in a transaction for longer is closed. 0: never."),
     timeout("transaction", "transaction_timeout", kTimeout<&Timeouts::transaction_us>,
             "How long a transaction may last, also one that is a single statement. 0: for ever."),
+    timeout("stalled_message", "", kTimeout<&Timeouts::stalled_message_us>,
+            "A client that has a server for a message of which only a part has come, outside of a "
+            "transaction, and says nothing for longer is closed. Not for the data of a COPY, which "
+            "may come as slowly as it likes. 0: never."),
     timeout("client_login", "client_login_timeout", kTimeout<&Timeouts::client_login_us>,
             "How long a login may take. 0: for ever."),
     timeout("password_check", "", kTimeout<&Timeouts::password_check_us>,
@@ -183,8 +187,9 @@ constexpr std::array kLimits = {
             .kind = Kind::kInteger,
             .access = kMember<&Config::limits, &Limits::max_cancel_requests>,
             .minimum = 1,
-            .help = "Cancel requests that a worker has on their way to servers, sixteen at a time, "
-                    "or waiting for that. What comes beyond that is dropped; the log says so."},
+            .help = "Cancel requests that a worker has on their way at a time, no more than "
+                    "sixteen of them to one server. Others wait for that, each client with one, "
+                    "up to timeouts.cancel_wait."},
     Setting{.name = "max_message_size",
             .pgbouncer = "max_packet_size",
             .kind = Kind::kSize,

@@ -62,7 +62,8 @@ constexpr Micros kMaxDuration = 10LL * 365 * 86'400 * kSecond;
 
 struct Setting {
   std::string_view name;
-  std::string_view pgbouncer = {};  // its name there, if the meaning is the same
+  std::string_view pgbouncer = {};     // its name there, if the meaning is the same
+  Micros pgbouncer_unit_us = kSecond;  // of a duration's number there
   Kind kind = Kind::kString;
   Access access = {};
   std::int64_t minimum = 0;

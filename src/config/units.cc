@@ -114,4 +114,10 @@ std::string format_size(std::int64_t size_bytes) {
   return format_with_unit(size_bytes, kSizeUnits);
 }
 
+std::string format_mode(std::int64_t mode) {
+  std::string digits;
+  for (; mode > 0; mode /= 8) digits.insert(digits.begin(), static_cast<char>('0' + mode % 8));
+  return "0" + digits;
+}
+
 }  // namespace pgsaba::config

@@ -19,5 +19,7 @@ std::optional<std::int64_t> parse_size(std::string_view text);
 // In the largest unit that divides the value: "90s", "2min", "1h".
 std::string format_duration(Micros duration_us);
 std::string format_size(std::int64_t size_bytes);
+// Of a file: "0770".
+std::string format_mode(std::int64_t mode);
 
 }  // namespace pgsaba::config

@@ -65,8 +65,22 @@ CurrentAddresses AddressBook::find(const std::string& host, std::uint16_t port) 
   return entry == entries_.end() ? nullptr : entry->second.addresses;
 }
 
+std::vector<AddressBook::Name> AddressBook::names() const {
+  std::vector<Name> all;
+  for (const auto& [place, entry] : entries_) {
+    if (net::Address::from_host(place.first, place.second)) continue;
+    if (all.empty() || all.back().host != place.first)
+      all.push_back({place.first, {}, entry.valid_until});
+    Name& name = all.back();
+    name.valid_until = std::min(name.valid_until, entry.valid_until);
+    for (const net::Address& address : *entry.addresses) name.addresses.insert(address.host());
+  }
+  return all;
+}
+
 // Entries stay where they are for as long as they are there, and their watches end with them.
 void AddressBook::look_up(const Place& place, Entry& entry) {
+  entry.valid_until = 0;
   entry.lookup = loop_.resolve(place.first, place.second,
                                [this, &place, &entry](const net::ControlLoop::Addresses& answer) {
                                  on_answer(place, entry, answer);
@@ -95,6 +109,7 @@ void AddressBook::on_answer(const Place& place, Entry& entry,
     log::warning("cannot look up server {}: {}", place.first, answer.error().message);
   }
   const Micros again = answer.ok() ? ttl_us_ : failure_ttl_us_;
+  entry.valid_until = monotonic_now() + again;
   entry.refresh = loop_.after(again, [this, &place, &entry] { look_up(place, entry); });
   if (news) on_change_();
 }

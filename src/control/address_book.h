@@ -39,12 +39,21 @@ class AddressBook {
   // Null: no server of the configuration is called so.
   CurrentAddresses find(const std::string& host, std::uint16_t port) const;
 
+  // What is known of a name, whatever ports it is used with.
+  struct Name {
+    std::string host;
+    std::set<std::string> addresses;  // empty: it could not be looked up, or not yet
+    Micros valid_until = 0;           // by the monotonic clock; 0: it is being looked up
+  };
+  std::vector<Name> names() const;
+
  private:
   using Place = std::pair<std::string, std::uint16_t>;  // host and port
   struct Entry {
     std::shared_ptr<std::vector<net::Address>> addresses;
     bool first = true;  // the first look-up since the configuration was read
     bool failed = false;
+    Micros valid_until = 0;  // 0: a look-up goes on
     net::Watch lookup;
     net::Watch refresh;
   };

@@ -183,6 +183,12 @@ void ConsoleDesk::send_output(Key key) {
 
 ConsoleFacts ConsoleDesk::facts() const {
   ConsoleFacts facts{version_, averages_.keeper(), {}};
+  const Micros now = monotonic_now();
+  for (const AddressBook::Name& name : controls_.addresses().names())
+    facts.dns_hosts.push_back({name.host,
+                               std::max<Micros>(0, name.valid_until - now),
+                               {name.addresses.begin(), name.addresses.end()},
+                               name.valid_until == 0});
   for (const auto& [key, console] : consoles_) facts.consoles.insert(key.client);
   return facts;
 }

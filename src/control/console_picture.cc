@@ -201,26 +201,6 @@ std::vector<admin::ConfigRow> config_infos(const Config& config) {
   return rows;
 }
 
-// Names only: an address that stands in the configuration was not looked up.
-std::vector<admin::DnsHost> dns_infos(const worker::Picture& picture) {
-  std::map<std::string, std::set<std::string>> found;
-  for (const auto& [name, addresses] : picture.addresses) {
-    const auto cluster = picture.config->clusters.find(name);
-    if (cluster == picture.config->clusters.end()) continue;
-    const auto& servers = cluster->second.servers;
-    for (std::size_t i = 0; i < std::min(servers.size(), addresses.size()); ++i) {
-      const std::string& host = servers[i].host;
-      if (net::Address::from_host(host, servers[i].port)) continue;
-      for (const net::Address& address : addresses[i]) found[host].insert(address.host());
-    }
-  }
-  std::vector<admin::DnsHost> hosts;
-  hosts.reserve(found.size());
-  for (const auto& [host, addresses] : found)
-    hosts.push_back({host, 0, {addresses.begin(), addresses.end()}});
-  return hosts;
-}
-
 std::uint16_t listen_port(const Config& config) {
   const auto tcp = std::ranges::find_if(config.listen, [](const auto& l) { return !l.is_unix(); });
   if (tcp != config.listen.end()) return tcp->port;
@@ -263,7 +243,7 @@ ConsolePicture make_console_picture(const worker::Picture& picture,
   result.topology = topology_rows(picture);
   result.users = user_infos(picture, workers);
   result.config = config_infos(config);
-  result.dns_hosts = dns_infos(picture);
+  result.dns_hosts = std::move(facts.dns_hosts);
   for (const auto& [id, peer] : config.peers) result.peers.push_back({id, peer.host, peer.port});
   result.averages = std::move(facts.averages);
   result.hba = std::move(facts.hba);

@@ -15,6 +15,7 @@ struct ConsoleFacts {
   std::string version;
   admin::AverageKeeper averages;
   std::set<std::uint32_t> consoles;  // client numbers
+  std::vector<admin::DnsHost> dns_hosts = {};
   std::vector<admin::HbaInfo> hba = {};
   std::vector<stats::PreparedRow> prepared = {};
   std::vector<stats::MemoryRow> memory = {};  // of the process

@@ -133,11 +133,31 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
     default:
       break;
   }
+  if (awaits_rest(ahead)) return Taken::kNotYet;
   const ReadRequest read = as_read(piece, ahead);
   const Pins keeps = read.bytes > 0 ? Pins() : foresee(piece);
   if (acquire(keeps, read) == Taken::kNotYet || state_ != State::kLinked) return Taken::kNotYet;
   if (read.bytes > 0) keep_request(read, ahead);
   return on_linked(piece, ahead);
+}
+
+static bool wants_answer(char tag) { return tag == 'Q' || tag == 'F' || tag == 'S' || tag == 'H'; }
+
+// What has come ends in the middle of a message, before any answer is due, and all of it fits into
+// what is kept of a client: it need not hold a server meanwhile. Behind whatever has ended with a
+// Sync, nobody has to look.
+bool ClientSession::awaits_rest(Bytes ahead) const {
+  constexpr std::string_view kSync("S\0\0\0\4", 5);
+  if (text_of(ahead).ends_with(kSync) || ended() || hung_up()) return false;
+  std::size_t at = 0;
+  while (ahead.size() - at >= wire::kHeaderBytes) {
+    const std::size_t next = at + 1 + load_be32(ahead.data() + at + 1);
+    if (next < at + wire::kHeaderBytes) return false;  // broken, as will be found out
+    if (next > ahead.size()) return next <= net::Turn::kCarryRoomBytes;
+    if (wants_answer(static_cast<char>(ahead[at]))) return false;
+    at = next;
+  }
+  return at < ahead.size() && at + wire::kHeaderBytes <= net::Turn::kCarryRoomBytes;
 }
 
 // Queries whose answer is known without a server.

@@ -270,10 +270,19 @@ void ClientSession::end(EndReason reason) {
 }
 
 // The server waits for the rest of a message, or of a batch of which it has answered all there is.
+// As long as nothing of it is read, its silence is ours.
 bool ClientSession::is_expected_to_go_on() const {
-  if (state_ != State::kLinked) return false;
+  if (state_ != State::kLinked || readable() || !wants_input()) return false;
   const server::Pipeline& pipeline = server_->pipeline();
   return is_halfway() || body_ == Body::kGather || (pipeline.batch_open() && pipeline.size() == 0);
+}
+
+// Who is in a transaction has the limits of one, and a server anyhow. Between two parts of COPY
+// data there is as much time as it takes to make them.
+bool ClientSession::stalls() const {
+  if (!is_halfway() && body_ != Body::kGather) return false;
+  return is_expected_to_go_on() && pools_transactions() &&
+         told_ == wire::TransactionStatus::kIdle && !server_->pipeline().copying_in();
 }
 
 void ClientSession::check_limits(Micros now) {
@@ -290,6 +299,8 @@ void ClientSession::check_limits(Micros now) {
     return end(EndReason::kIdleTransactionTimeout, errors::idle_transaction_timeout());
   if (is_expected_to_go_on() && over(heard_at_, limits.idle_transaction_us))
     return end(EndReason::kIdleTransactionTimeout, errors::idle_transaction_timeout());
+  if (over(heard_at_, host_.config().timeouts.stalled_message_us) && stalls())
+    return end(EndReason::kStalledMessage, errors::stalled_message());
   if (state_ == State::kDoubt) check_doubt(now);
   if (pins_.any() && at_rest()) check_pin_limits(now);
 }

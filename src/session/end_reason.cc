@@ -38,6 +38,8 @@ std::string_view describe(EndReason reason) {
       return "idle_transaction timeout";
     case EndReason::kTransactionTimeout:
       return "transaction timeout";
+    case EndReason::kStalledMessage:
+      return "stalled_message timeout";
     case EndReason::kServerLost:
       return "server lost";
     case EndReason::kPinTimeout:

@@ -146,6 +146,12 @@ ErrorFields idle_transaction_timeout() {
                "The setting is timeouts.idle_transaction.");
 }
 
+ErrorFields stalled_message() {
+  return fatal(sqlstate::kIdleSessionTimeout,
+               "terminating connection: the rest of a message did not come within stalled_message",
+               "The setting is timeouts.stalled_message.");
+}
+
 ErrorFields transaction_timeout() {
   return fatal(sqlstate::kTransactionTimeout,
                "terminating connection: transaction took longer than transaction",

@@ -39,6 +39,7 @@ wire::ErrorFields too_many_failures(std::string_view user);
 wire::ErrorFields startup_option(std::string_view option);
 wire::ErrorFields client_idle_timeout();
 wire::ErrorFields idle_transaction_timeout();
+wire::ErrorFields stalled_message();
 wire::ErrorFields transaction_timeout();
 wire::ErrorFields query_timeout();
 wire::ErrorFields statement_mode();

@@ -8,15 +8,16 @@
 #include "pgsaba/pool/pool_key.h"
 #include "pgsaba/server/outgoing_connection.h"
 #include "pgsaba/wire/frontend.h"
-#include "pgsaba/worker/worker.h"
+#include "worker/cancel_desk.h"
 
 namespace pgsaba::worker {
 
 class CancelConnection final : public server::OutgoingConnection {
  public:
-  CancelConnection(Worker& worker, pool::PoolKey key, std::uint64_t server_id, Micros deadline)
-      : OutgoingConnection(worker.turn()),
-        worker_(worker),
+  CancelConnection(CancelDesk& desk, net::Turn& turn, pool::PoolKey key, std::uint64_t server_id,
+                   Micros deadline)
+      : OutgoingConnection(turn),
+        desk_(desk),
         key_(std::move(key)),
         server_id_(server_id),
         deadline_(deadline) {}
@@ -24,16 +25,18 @@ class CancelConnection final : public server::OutgoingConnection {
   Status open(const net::Address& address, const net::SocketOptions& options,
               const server::TlsWish& wish, const wire::CancelKey& key) {
     cancel_key_ = key;
+    line_ = address.to_string();
     return begin_connecting(address, options, wish);
   }
   void step() override {
     if (!has_agreed()) return agree();
     retain(gather(true).size());
-    if (broken() || ended()) worker_.cancel_done(*this);
+    if (broken() || ended()) desk_.carried(*this);
   }
 
   const pool::PoolKey& pool() const { return key_; }
   std::uint64_t server_id() const { return server_id_; }
+  const std::string& line() const { return line_; }  // of the desk's
   Micros deadline() const { return deadline_; }
   // The request is on its way, and nobody knows what it will hit, or when.
   bool in_doubt() const { return sent_ && (broken() || !ended()); }
@@ -45,11 +48,12 @@ class CancelConnection final : public server::OutgoingConnection {
     send(request);
     sent_ = true;
   }
-  void not_agreed() override { worker_.cancel_done(*this); }
+  void not_agreed() override { desk_.carried(*this); }
 
-  Worker& worker_;
+  CancelDesk& desk_;
   pool::PoolKey key_;
   std::uint64_t server_id_;
+  std::string line_;
   wire::CancelKey cancel_key_;
   Micros deadline_;
   bool sent_ = false;

@@ -42,10 +42,10 @@ PeerDesk::~PeerDesk() = default;
 
 void PeerDesk::forward(std::uint32_t peer, const wire::CancelKey& key) {
   const config::Config& config = worker_.config();
-  const auto most = static_cast<std::size_t>(config.limits.max_cancel_requests);
+  const auto most = static_cast<std::size_t>(config.limits.max_client_connections);
   const bool known = config.peers.contains(peer);
   Line* line = known ? &lines_[peer] : nullptr;
-  if (line == nullptr || (most > 0 && line->waiting.size() + line->carriers.size() >= most)) {
+  if (line == nullptr || line->waiting.size() >= most) {
     ++dropped_;
     return;
   }

@@ -6,7 +6,7 @@
 #include "pgsaba/routing/access_lists.h"
 #include "pgsaba/wire/sqlstate.h"
 #include "worker/acceptor.h"
-#include "worker/cancel_connection.h"
+#include "worker/cancel_desk.h"
 #include "worker/cluster_reads.h"
 #include "worker/errors.h"
 #include "worker/found_secrets.h"
@@ -49,6 +49,7 @@ Worker::Worker(std::size_t index, net::Network& network, Process& process,
       mailbox_(network),
       scram_keys_(key_orders(process, index)),
       found_secrets_(std::make_unique<FoundSecrets>()),
+      cancel_desk_(std::make_unique<CancelDesk>(*this)),
       listen_desk_(std::make_unique<ListenDesk>(*this)),
       peer_desk_(std::make_unique<PeerDesk>(*this)) {
   turn_.now = now;
@@ -121,8 +122,8 @@ void Worker::tick() {
   look_for_clients();
   forget_secrets();
   report_tls_failures();
-  start_cancels();
   if (turn_.now < leaves_databases_until_) close_unused_servers();
+  cancel_desk_->tick();
   peer_desk_->tick();
   listen_desk_->tick(picture_->config->timeouts.server_connect_us);
   match_pools();
@@ -230,7 +231,7 @@ void Worker::end_all() {
     while (!sessions.empty())
       sessions.front().end(session::EndReason::kShutdown, errors::shutting_down());
   for (const auto& [key, pool] : pools_) pool->close_all(server::CloseReason::kShutdown);
-  cancels_.clear();
+  cancel_desk_->close_all();
   peer_desk_->close_all();
   listen_desk_ = std::make_unique<ListenDesk>(*this);
   turn_.sweep();

@@ -7,7 +7,7 @@
 #include "pgsaba/worker/client_number.h"
 #include "pgsaba/worker/worker.h"
 #include "worker/acceptor.h"
-#include "worker/cancel_connection.h"
+#include "worker/cancel_desk.h"
 #include "worker/errors.h"
 #include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
@@ -400,70 +400,17 @@ ClientSession* Worker::find_by_key(const CancelOrder& order) {
 }
 
 void Worker::cancel_here(const CancelOrder& order) {
-  const ClientSession* client = find_by_key(order);
+  ClientSession* client = find_by_key(order);
   if (client == nullptr) {
     if (!order.forwarded) process_.control->cancel_astray(order.key);
     return;
   }
   if (client->state() == ClientSession::State::kConsole)
     return process_.control->console_canceled(index_, client->id());
-  const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
-  if (most > 0 && cancels_.size() + waiting_cancels_.size() >= most) {
-    log::warning("cancel request for client {} dropped: limits.max_cancel_requests is {}",
-                 client->id(), most);
-    return;
-  }
-  waiting_cancels_.push_back({client->id(), turn_.now});
-  start_cancels();
+  cancel_desk_->ask(*client);
 }
 
-// The key is as worth hiding as what it is about, and as little.
-template <class Server>
-Worker::CancelAim Worker::aim_at(const Server& server) {
-  CancelAim aim{server.id(), server.address(), {}, server.login().cancel_key()};
-  if (server.tls() != nullptr) {
-    aim.tls = server.target().tls;
-    aim.tls.required = true;
-  }
-  return aim;
-}
-
-// The request goes to the server that runs the client's statement at this moment, and keeps that
-// server from everybody else until it is through.
-void Worker::start_cancels() {
-  constexpr std::size_t kAtOnce = 16;
-  const Micros limit = picture_->config->timeouts.cancel_wait_us;
-  while (!waiting_cancels_.empty() && cancels_.size() < kAtOnce) {
-    const WaitingCancel waiting = waiting_cancels_.front();
-    waiting_cancels_.pop_front();
-    if (limit > 0 && turn_.now - waiting.since >= limit) continue;
-    if (ClientSession* client = find_client(waiting.client)) start_cancel(*client);
-  }
-  for (std::size_t i = cancels_.size(); limit > 0 && i-- > 0;)
-    if (turn_.now >= cancels_[i]->deadline()) cancel_done(*cancels_[i]);
-}
-
-void Worker::start_cancel(ClientSession& client) {
-  if (client.state() == ClientSession::State::kParked) return client.refused(errors::canceled());
-  if (client.state() == ClientSession::State::kWaiting) {  // no server has its statement yet
-    client.lease_pool()->leave(client);
-    return client.refused(errors::canceled());
-  }
-  if (const server::DedicatedConnection* own = client.dedicated()) {
-    send_cancel({}, aim_at(*own));
-    return;
-  }
-  if (client.holds_cancel()) return;
-  server::ServerConnection* server = client.cancel_target();
-  if (server == nullptr || server->cancels_in_flight > 0) return;
-  pool::Pool& pool = *client.lease_pool();
-  if (send_cancel(pool.key(), aim_at(*server))) pool.cancel_began(*server);
-}
-
-void Worker::cancel_due(ClientSession& client) {
-  waiting_cancels_.push_back({client.id(), turn_.now});
-  start_cancels();
-}
+void Worker::cancel_due(ClientSession& client) { cancel_desk_->ask(client); }
 
 void Worker::listen(ClientSession& session, std::uint32_t ticket,
                     std::optional<std::vector<std::string>> channels) {
@@ -471,31 +418,6 @@ void Worker::listen(ClientSession& session, std::uint32_t ticket,
                        std::move(channels)});
 }
 
-void Worker::stop_statement(const server::ServerConnection& server) {
-  const auto most = static_cast<std::size_t>(picture_->config->limits.max_cancel_requests);
-  if (most > 0 && cancels_.size() >= most) return;
-  send_cancel({}, aim_at(server));
-}
-
-bool Worker::send_cancel(const pool::PoolKey& pool, const CancelAim& aim) {
-  const config::Config& config = *picture_->config;
-  const Micros deadline = turn_.now + config.timeouts.cancel_wait_us;
-  auto connection = std::make_unique<CancelConnection>(*this, pool, aim.server_id, deadline);
-  if (!connection->open(aim.address, socket_options(config.tcp), aim.tls, aim.key).ok())
-    return false;
-  cancels_.push_back(std::move(connection));
-  return true;
-}
-
-void Worker::cancel_done(CancelConnection& connection) {
-  if (pool::Pool* pool = find_pool(connection.pool()))
-    if (server::ServerConnection* server = pool->find(connection.server_id()))
-      pool->cancel_ended(*server, connection.in_doubt());
-  const auto mine =
-      std::ranges::find_if(cancels_, [&](const auto& held) { return held.get() == &connection; });
-  (*mine)->close();
-  turn_.dead.push_back(std::move(*mine));
-  cancels_.erase(mine);
-}
+void Worker::stop_statement(const server::ServerConnection& server) { cancel_desk_->stop(server); }
 
 }  // namespace pgsaba::worker

@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "pgsaba/worker/worker.h"
-#include "worker/cancel_connection.h"
+#include "worker/cancel_desk.h"
 #include "worker/found_secrets.h"
 #include "worker/listen_desk.h"
 #include "worker/listing.h"
@@ -287,17 +287,12 @@ void Worker::count_cancels(stats::WorkerSnapshot& shot) {
     });
     return found == shot.pools.end() ? nullptr : &*found;
   };
-  for (const auto& request : cancels_)
-    if (stats::PoolRow* row = row_of(find_pool(request->pool()))) {
-      ++row->cl_active_cancel_req;
-      ++row->sv_active_cancel;
-    }
-  for (const WaitingCancel& waiting : waiting_cancels_) {
-    const ClientSession* client = find_client(waiting.client);
-    const session::Account* account = client == nullptr ? nullptr : client->account();
-    if (stats::PoolRow* row = row_of(account == nullptr ? nullptr : account->pool))
-      ++row->cl_waiting_cancel_req;
-  }
+  cancel_desk_->visit([&](const pool::PoolKey& key, bool on_its_way) {
+    stats::PoolRow* row = row_of(find_pool(key));
+    if (row == nullptr) return;
+    (on_its_way ? row->cl_active_cancel_req : row->cl_waiting_cancel_req) += 1;
+    if (on_its_way) ++row->sv_active_cancel;
+  });
 }
 
 void Worker::on_mail(SnapshotRequest& mail) {

@@ -3,6 +3,7 @@
 import threading
 import time
 
+import pytest
 from harness import fake_postgres as fake_server
 from harness import messages as m
 from harness.conversations import error_of, refusal, tags, wait_for_waiters
@@ -118,32 +119,113 @@ def test_cancel_wait_bounds_a_request_without_an_end(before_fake):
     release.set()
 
 
-def test_cancel_requests_at_once_are_bounded(before_fake):
-    """Ten clients cancel, two requests may be under way, the log names the other eight."""
-    release = threading.Event()
+@pytest.fixture
+def canceling(before_fake):
+    """A server that keeps cancel requests until it is told to let some through; a statement ends with the
+    one that is meant for it, or with `over`."""
+    through, over = threading.Semaphore(0), threading.Event()
+    ends = {}
 
     def sleepy(connection):
         connection.welcome()
         while True:
             sql = connection.query()
-            release.wait(20)
+            if sql in ("sleep", "another"):
+                ends[connection.pid] = threading.Event()
+                wait_until(lambda: over.is_set() or ends[connection.pid].is_set(), 30, "the end of a statement")
             connection.answer(sql)
 
-    daemon, fake = before_fake(sleepy, on_cancel=lambda *_: release.wait(20), changes={
-        "databases": {"postgres": {"pool_size": 10}}, "limits": {"max_cancel_requests": 2}})
-    clients = [daemon.connect() for _ in range(10)]
-    for client in clients:
-        client.send(m.query("sleep"))
-    wait_until(lambda: len(fake.connections) == 10, 10, "ten servers")
+    def hold(_, pid, __):
+        through.acquire(timeout=30)
+        ends[pid].set()
+
+    def start(clients, **limits):
+        daemon, fake = before_fake(sleepy, on_cancel=hold, changes={
+            "databases": {"postgres": {"pool_size": clients}}, **limits})
+        sessions = [daemon.connect() for _ in range(clients)]
+        for session in sessions:
+            session.send(m.query("sleep"))
+        wait_until(lambda: len(fake.connections) == clients == len(ends), 10, "all statements")
+        return daemon, fake, sessions
+
+    yield start, through.release, over
+    through.release(1000)
+    over.set()
+
+
+def requests(daemon):
+    """On their way, and waiting."""
+    pool = daemon.admin("show pools")[-1]
+    assert pool["cl_active_cancel_req"] == pool["sv_active_cancel"]
+    return int(pool["cl_active_cancel_req"]), int(pool["cl_waiting_cancel_req"])
+
+
+def test_cancel_requests_wait_for_their_turn(canceling):
+    """Ten clients cancel, two requests may be under way: all reach their statements, two at a time."""
+    start, let_through, _ = canceling
+    daemon, fake, clients = start(10, limits={"max_cancel_requests": 2})
     for client in clients:
         cancel(daemon, client)
-    wait_until(lambda: daemon.log.count("max_cancel_requests is 2") == 8, 10, "eight lines")
-    pool = daemon.admin("show pools")[-1]
-    assert [pool[name] for name in ("cl_active_cancel_req", "sv_active_cancel",
-                                    "cl_waiting_cancel_req")] == ["2", "2", "0"]
-    time.sleep(0.2)
-    assert len(fake.cancels) <= 2
-    release.set()
+    wait_until(lambda: requests(daemon) == (2, 8), 10, "two on their way")
+    wait_until(lambda: len(fake.cancels) == 2, 10, "two there")
+    for done in range(1, 9):
+        let_through()
+        wait_until(lambda: requests(daemon) == (2, 8 - done), 10, "the next one's turn")
+    let_through(2)
     for client in clients:
         assert tags(client.read_until_ready())[-1:] == b"Z"
         client.close()
+    assert len(fake.cancels) == 10
+
+
+def test_a_client_waits_with_one_cancel_request(canceling):
+    start, let_through, _ = canceling
+    daemon, fake, clients = start(2, limits={"max_cancel_requests": 1})
+    cancel(daemon, clients[0])
+    wait_until(lambda: len(fake.cancels) == 1, 10, "the first one")
+    for _ in range(5):
+        for client in clients:
+            cancel(daemon, client)
+    assert requests(daemon) == (1, 1)
+    let_through(10)
+    for client in clients:
+        client.read_until_ready()
+        client.close()
+    assert len(fake.cancels) == 2
+
+
+def test_one_whose_statement_is_over_is_not_sent(canceling):
+    """The client's next statement is not what it was meant for."""
+    start, let_through, over = canceling
+    daemon, fake, clients = start(2, limits={"max_cancel_requests": 1})
+    cancel(daemon, clients[0])
+    wait_until(lambda: len(fake.cancels) == 1, 10, "the first one")
+    cancel(daemon, clients[1])
+    assert requests(daemon) == (1, 1)
+    over.set()
+    clients[1].read_until_ready()
+    over.clear()
+    clients[1].send(m.query("another"))
+    wait_for_running(daemon)
+    let_through(10)
+    clients[0].read_until_ready()
+    wait_until(lambda: requests(daemon) == (0, 0), 10, "the end of both")
+    assert len(fake.cancels) == 1
+    over.set()
+    clients[1].read_until_ready()
+    for client in clients:
+        client.close()
+
+
+def wait_for_running(daemon):
+    wait_until(lambda: "1" in [row["sv_active"] for row in daemon.admin("show pools")[-1:]], 10, "a statement")
+
+
+def test_cancel_wait_bounds_the_waiting(canceling):
+    start, _, __ = canceling
+    daemon, fake, clients = start(2, limits={"max_cancel_requests": 1}, timeouts={"cancel_wait": "1s"})
+    for client in clients:
+        cancel(daemon, client)
+    daemon.wait_for_log(r"cancel request for client \d+ dropped: it waited for timeouts\.cancel_wait")
+    wait_until(lambda: requests(daemon) == (0, 0), 10, "the end of both")
+    assert len(fake.cancels) <= 2

@@ -153,6 +153,15 @@ def test_moving_name_is_followed(start_named):
             assert server_address(other) == "::1"  # nor is a reload
 
 
+def test_names_are_listed_with_the_time_they_are_valid(start_named):
+    daemon, _ = start_named("127.0.0.1", "::1", dns={"max_ttl": "1h"})
+    with daemon.connect() as client:
+        assert server_address(client) in ("127.0.0.1", "::1")
+    [row] = daemon.admin("show dns_hosts")
+    assert (row["hostname"], row["addrs"]) == ("db.moving.test", "127.0.0.1,::1")
+    assert 3500 < int(row["ttl"]) <= 3600
+
+
 def clients_in_transactions(daemon, count):
     """Clients that have a server each, and the servers' addresses."""
     clients = [daemon.connect() for _ in range(count)]

@@ -264,6 +264,7 @@ struct Timeouts {
   Micros client_idle_us = 0;
   Micros idle_transaction_us = 0;
   Micros transaction_us = 0;
+  Micros stalled_message_us = 60 * kSecond;
   Micros client_login_us = 60 * kSecond;
   Micros password_check_us = 10 * kSecond;
   Micros server_connect_us = 15 * kSecond;

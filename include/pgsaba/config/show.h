@@ -1,6 +1,7 @@
 // The rows of SHOW CONFIG. A setting that PgBouncer has too appears under PgBouncer's name and in
 // its notation (times as seconds, booleans as 0 and 1), because exporters read them; the others are
-// called section.name. Secrets are no global settings and never appear. Pure; any thread.
+// called section.name. What PgBouncer has and we say otherwise appears as well, in front. A secret
+// is shown as ***. Pure; any thread.
 #pragma once
 
 #include <string>

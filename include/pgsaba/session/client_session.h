@@ -24,6 +24,9 @@
 //   let go of it.
 //   Every state can end in kClosed; the session is destroyed when the turn ends.
 //
+// A server is asked for once a message is there as a whole, or so much of it that it has to be
+// passed on in pieces.
+//
 // Owned by a worker; one thread. Bounded: what a waiting client may have sent ahead, what the
 // ledger may hold, what may lie unsent.
 #pragma once
@@ -309,6 +312,7 @@ class ClientSession final : public net::Connection,
   void reply(std::string_view frames);
   void count_own_answer(std::size_t bytes);
   wire::TransactionStatus own_status() const;
+  bool awaits_rest(Bytes ahead) const;
 
   // client_departure.cc
   void lost_peer();
@@ -441,6 +445,7 @@ class ClientSession final : public net::Connection,
   void greet_anew(const server::ServerConnection& server);
   bool is_halfway() const;
   bool is_expected_to_go_on() const;
+  bool stalls() const;
   bool lease_is_over() const;
   void end_lease();
   void settle();

@@ -23,6 +23,7 @@ enum class EndReason : std::uint8_t {
   kIdleTimeout,
   kIdleTransactionTimeout,
   kTransactionTimeout,
+  kStalledMessage,
   kServerLost,
   kPinTimeout,
   kModeViolation,  // a transaction block under statement pooling

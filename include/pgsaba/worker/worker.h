@@ -29,7 +29,7 @@
 namespace pgsaba::worker {
 
 class Acceptor;
-class CancelConnection;
+class CancelDesk;
 class FoundSecrets;
 class ListenDesk;
 class PeerDesk;
@@ -134,8 +134,9 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   // The account of clients that may all be other workers'.
   session::Account& account_of(const std::string& database, const std::string& user);
 
-  // A cancel request has reached its server, or could not.
-  void cancel_done(CancelConnection& connection);
+  // What cancel requests need.
+  session::ClientSession* find_client(std::uint32_t id);
+  pool::Pool* find_pool(const pool::PoolKey& key);
 
  private:
   using Sessions = IntrusiveList<session::ClientSession, &session::ClientSession::phase_hook>;
@@ -196,7 +197,6 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void add_client(net::Socket socket);
   bool crowded() const;
   void end_slowest_login();
-  session::ClientSession* find_client(std::uint32_t id);
   std::uint32_t new_client_id();
   Sessions& sessions_in(session::Phase phase) { return sessions_[static_cast<std::size_t>(phase)]; }
   void log_line(const session::ClientSession& session, std::string_view event) const;
@@ -204,19 +204,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   session::ClientSession* find_by_key(const CancelOrder& order);
   void cancel_ours(const wire::CancelKey& key);
   void cancel_here(const CancelOrder& order);
-  void start_cancels();
   void count_cancels(stats::WorkerSnapshot& shot);
-  void start_cancel(session::ClientSession& client);
-  // What a cancel request has to know of the connection that it is about.
-  struct CancelAim {
-    std::uint64_t server_id = 0;
-    net::Address address;
-    server::TlsWish tls;
-    wire::CancelKey key;
-  };
-  template <class Server>
-  static CancelAim aim_at(const Server& server);
-  bool send_cancel(const pool::PoolKey& pool, const CancelAim& aim);
 
   // worker_moves.cc
   void look_for_departures();
@@ -231,7 +219,6 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void close_unused_servers();
   pool::Pool* pool_for(const pool::PoolKey& key);
   const std::vector<net::Address>* addresses_of(const pool::PoolKey& key) const;
-  pool::Pool* find_pool(const pool::PoolKey& key);
   std::shared_ptr<const server::ServerTarget> target_of(const pool::PoolKey& key) const;
   pool::PoolPolicy policy_of(const pool::PoolKey& key) const;
   routing::Route server_for(const config::DatabaseSettings& database,
@@ -305,12 +292,7 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   std::unordered_map<std::uint32_t, std::unique_ptr<session::ClientSession>> clients_;
   std::array<Sessions, 6> sessions_;  // by Phase
   std::uint32_t next_client_ = 0;
-  std::vector<std::unique_ptr<CancelConnection>> cancels_;
-  struct WaitingCancel {
-    std::uint32_t client = 0;
-    Micros since = 0;
-  };
-  std::deque<WaitingCancel> waiting_cancels_;
+  std::unique_ptr<CancelDesk> cancel_desk_;
   struct Listing;
   std::deque<Listing> listings_;  // clients being listed, some per turn
   std::unique_ptr<ListenDesk> listen_desk_;

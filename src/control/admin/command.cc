@@ -197,12 +197,15 @@ Parsed parse_process_word(Tokens statement) {
 }
 
 // What client-side pools send before they reuse a connection: RESET ALL, DISCARD ALL, UNLISTEN *,
-// CLOSE ALL, DEALLOCATE ALL.
+// CLOSE ALL, DEALLOCATE ALL. A setting of ours that was SET is not among it: it stays until RELOAD.
 Parsed parse_tidy(Tokens statement) {
   if (statement.size() != 2) return std::nullopt;
   if (is_word(statement[0], "UNLISTEN")) return Tidy{"UNLISTEN"};
-  if (is_word(statement[0], "RESET")) return Tidy{"RESET"};
+  const bool of_session =
+      is_word(statement[1], "ROLE") || parameter_named(statement[1].text) != nullptr;
+  if (is_word(statement[0], "RESET") && of_session) return Tidy{"RESET"};
   if (!is_word(statement[1], "ALL")) return std::nullopt;
+  if (is_word(statement[0], "RESET")) return Tidy{"RESET"};
   if (is_word(statement[0], "DISCARD")) return Tidy{"DISCARD ALL"};
   if (is_word(statement[0], "CLOSE")) return Tidy{"CLOSE CURSOR ALL"};
   if (is_word(statement[0], "DEALLOCATE")) return Tidy{"DEALLOCATE ALL"};

@@ -1,9 +1,11 @@
 #include "command_hint.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <vector>
 
+#include "pgsaba/config/show.h"
 #include "subject.h"
 #include "text.h"
 
@@ -93,10 +95,40 @@ const Usage* nearest(const std::vector<Usage>& all, Statement statement,
   return best;
 }
 
+bool begins_with(Statement statement, std::string_view word) {
+  return statement[0].kind == Token::Kind::kWord && same_word(statement[0].text, word);
+}
+
+bool is_setting(std::string_view name) {
+  const std::vector<config::ShowRow> rows = config::show(config::Config());
+  return std::ranges::any_of(rows,
+                             [&](const config::ShowRow& row) { return same_word(row.key, name); });
+}
+
+// What was meant is no command of ours at all; empty: it may be one that was mistyped.
+std::string_view hint_about_others(Statement statement) {
+  constexpr std::array kSql = {"SELECT", "WITH",   "TABLE",  "VALUES",  "INSERT", "UPDATE",
+                               "DELETE", "CREATE", "DROP",   "ALTER",   "COPY",   "DECLARE",
+                               "LISTEN", "NOTIFY", "VACUUM", "ANALYZE", "GRANT",  "REVOKE"};
+  for (const Token& token : statement)
+    if (token.is_symbol('$'))
+      return "Console commands take no parameters: write the value into the command.";
+  if (std::ranges::any_of(kSql, [&](const char* word) { return begins_with(statement, word); }))
+    return "This is the admin console, which has commands and no tables: SHOW HELP lists them.";
+  if (begins_with(statement, "RESET"))
+    return "What SET has changed lasts until RELOAD, which reads the file again.";
+  if (begins_with(statement, "SHOW") && statement.size() == 2 &&
+      (same_word(statement[1].text, "ALL") || is_setting(statement[1].text)))
+    return "SHOW CONFIG lists all settings.";
+  return {};
+}
+
 }  // namespace
 
 // Two words explain more of what was written than one, so they are tried first.
 std::string hint_for(Statement statement) {
+  if (const std::string_view hint = hint_about_others(statement); !hint.empty())
+    return std::string(hint);
   const std::vector<Usage> all = usages();
   const Usage* best = statement.size() > 1 ? nearest(all, statement, 2) : nullptr;
   if (best == nullptr) best = nearest(all, statement, 1);

@@ -101,6 +101,7 @@ struct DnsHost {
   std::string hostname;
   Micros ttl_us = 0;  // what is left of it
   std::vector<std::string> addresses;
+  bool looked_up_now = false;
 };
 
 enum class ProcessState : std::uint8_t { kActive, kPaused, kSuspended };

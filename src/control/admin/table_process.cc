@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "table_rows.h"
 
 namespace pgsaba::admin {
@@ -42,7 +44,8 @@ Rows list_rows(const ConsolePicture& picture) {
       {cell("used_servers"), cell(counts.servers)},
       {cell("dns_names"), cell(picture.dns_hosts.size())},
       {cell("dns_zones"), cell(0)},
-      {cell("dns_queries"), cell(0)},
+      {cell("dns_queries"),
+       cell(std::ranges::count(picture.dns_hosts, true, &DnsHost::looked_up_now))},
       {cell("dns_pending"), cell(0)},
       {cell("workers"), cell(counts.workers)},
   };
@@ -78,7 +81,8 @@ Rows dns_host_rows(const ConsolePicture& picture) {
     for (const std::string& address : host.addresses) {
       addresses += (addresses.empty() ? "" : ",") + address;
     }
-    rows.push_back({cell(host.hostname), cell(host.ttl_us / kSecond), cell(addresses)});
+    rows.push_back(
+        {cell(host.hostname), cell((host.ttl_us + kSecond - 1) / kSecond), cell(addresses)});
   }
   return rows;
 }

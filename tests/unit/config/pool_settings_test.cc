@@ -98,8 +98,8 @@ TEST_CASE("file descriptors add up") {
   CHECK(needed.clients == 1000);
   CHECK(needed.servers == 120 + 50 + 7);
   CHECK(needed.listeners == 8);
-  CHECK(needed.reserve == 32 + 32 + 100 + 2);
-  CHECK(needed.total() == 1000 + 177 + 8 + 166);
+  CHECK(needed.reserve == 32 + 4 * (8 + 100) + 2);
+  CHECK(needed.total() == 1000 + 177 + 8 + 466);
 
   config.databases["d"].max_connections.reset();
   config.databases["d"].pool_size = 0;  // no limit: the clients are

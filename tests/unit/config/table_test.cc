@@ -11,6 +11,7 @@
 #include "config/setting_value.h"
 #include "config/settings_table.h"
 #include "fake_world.h"
+#include "pgsaba/config/change.h"
 #include "pgsaba/config/compare.h"
 #include "pgsaba/config/show.h"
 
@@ -140,7 +141,8 @@ TEST_CASE("the sample loads, and its comments are the defaults") {
   CHECK(full.config->clusters.at("main").servers.size() == 2);
   const auto before = rows_of(*plain.config);
   for (const ShowRow& row : show(*full.config)) {
-    if (row.key == "unix_socket_dir") continue;  // an example of one more listener
+    // Examples of one more listener, and of secrets.
+    if (row.key.starts_with("unix_socket_") || row.value == "***") continue;
     CAPTURE(row.key);
     CHECK(row.value == before.at(row.key).value);
   }
@@ -178,4 +180,72 @@ TEST_CASE("SHOW CONFIG") {
   is("workers", "auto", "auto", false);
   is("routing.causal_wait", "20ms", "20ms", true);
   is("conffile", "p.yaml", "", false);
+}
+
+TEST_CASE("SHOW CONFIG has what PgBouncer says otherwise") {
+  Config config;
+  config.listen = {
+      {.address = "127.0.0.1", .port = 6400},
+      {.address = "::1", .port = 6401},
+      {.port = 6402, .unix_directory = "/run/p", .unix_mode = 0770, .unix_group = "g"}};
+  config.tls.settings.minimum_version = TlsVersion::k13;
+  config.server_tls.settings.maximum_version = TlsVersion::k12;
+  config.pool.application_name_mode = ApplicationName::kAddHost;
+  config.log.level = LogLevel::kDebug;
+  config.tcp.user_timeout_us = 1'500 * kMillisecond;
+  config.auth.options = "ldapbindpasswd=secret";
+  const auto rows = rows_of(config);
+  const auto is = [&](const char* key, const char* value, const char* initial, bool changeable) {
+    CAPTURE(key);
+    REQUIRE(rows.contains(key));
+    CHECK(rows.at(key).value == value);
+    CHECK(rows.at(key).default_value == initial);
+    CHECK(rows.at(key).changeable == changeable);
+  };
+  is("listen_addr", "127.0.0.1,::1", "", false);
+  is("listen_port", "6400", "6432", false);
+  is("unix_socket_dir", "/run/p", "", false);
+  is("unix_socket_mode", "0770", "0777", false);
+  is("unix_socket_group", "g", "", false);
+  is("client_tls_protocols", "tlsv1.3", "secure", true);
+  is("server_tls_protocols", "tlsv1.2", "secure", true);
+  is("application_name_add_host", "1", "0", true);
+  is("verbose", "1", "0", true);
+  is("tcp_user_timeout", "1500", "0", true);
+  is("pidfile", "", "", false);
+  is("server_check_query", "", "", false);
+  is("auth_ldap_options", "***", "", true);
+}
+
+TEST_CASE("SET takes PgBouncer's words and numbers") {
+  Config config;
+  config.auth.type = AuthType::kTrust;
+  const auto changed = [&](const char* key, const char* value) {
+    CAPTURE(key);
+    const Change change = with_setting(config, key, value);
+    REQUIRE(change.config);
+    return *change.config;
+  };
+  CHECK(changed("verbose", "2").log.level == LogLevel::kDebug);
+  CHECK(changed("application_name_add_host", "1").pool.application_name_mode ==
+        ApplicationName::kAddHost);
+  CHECK(changed("tcp_user_timeout", "1500").tcp.user_timeout_us == 1'500 * kMillisecond);
+  CHECK(changed("tcp_user_timeout", "2s").tcp.user_timeout_us == 2 * kSecond);
+  CHECK(changed("tcp.user_timeout", "2").tcp.user_timeout_us == 2 * kSecond);
+  CHECK(changed("Query_Timeout", "3").timeouts.query_us == 3 * kSecond);
+  CHECK(changed("query_timeout", "1.5").timeouts.query_us == 1'500 * kMillisecond);
+  const auto refusal = [&](const char* key, const char* value) {
+    const Change change = with_setting(config, key, value);
+    CHECK_FALSE(change.config);
+    return change.error.message + "; " + change.error.hint;
+  };
+  CHECK(refusal("verbose", "loud") == "verbose: 'loud' is not a number; ");
+  CHECK(refusal("pidfile", "/p") == "setting \"pidfile\" cannot be changed; None is written.");
+  CHECK(
+      refusal("client_tls_protocols", "all") ==
+      "setting \"client_tls_protocols\" is called otherwise here; See tls.minimum_version in SHOW "
+      "CONFIG.");
+  CHECK(refusal("unix_socket_mode", "0700")
+            .starts_with(
+                "setting \"unix_socket_mode\" is changed only at start; Change listen[].mode in "));
 }

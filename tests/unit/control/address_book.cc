@@ -46,7 +46,13 @@ TEST_CASE("a name is being looked up until it is known, and then it stays so") {
   const CurrentAddresses current = book.find("localhost", 5432);
   REQUIRE(current);
   CHECK(current->empty());
+  REQUIRE(book.names().size() == 1);
+  CHECK(book.names()[0].valid_until == 0);
   loop.run();
+  REQUIRE(book.names().size() == 1);
+  CHECK(book.names()[0].host == "localhost");
+  CHECK_FALSE(book.names()[0].addresses.empty());
+  CHECK(book.names()[0].valid_until > monotonic_now());
   CHECK(book.complete());
   CHECK(book.looking_up().empty());
   CHECK_FALSE(current->empty());

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
+#include "pgsaba/auth/scram_keys.h"
+
 using namespace pgsaba;
 using namespace pgsaba::control;
 using routing::PrimaryState;
@@ -95,4 +99,14 @@ TEST_CASE("a server that the monitor has not heard of yet") {
   REQUIRE(rows.size() == 3);
   CHECK(rows[1].server == "b");
   CHECK(rows[1].state == "not reached so far");
+}
+
+TEST_CASE("SHOW CONFIG says what is made of a plain password") {
+  World world;
+  worker::Picture picture;
+  picture.config = std::make_shared<const config::Config>(world.config);
+  const admin::ConsolePicture console = make_console_picture(picture, {}, {});
+  const auto row = std::ranges::find(console.config, "scram_iterations", &admin::ConfigRow::key);
+  REQUIRE(row != console.config.end());
+  CHECK(row->value == std::to_string(auth::kDefaultScramIterations));
 }

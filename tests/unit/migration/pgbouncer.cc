@@ -7,6 +7,7 @@
 #include "migration/draft.h"
 #include "migration/ini_file.h"
 #include "migration/template_text.h"
+#include "pgsaba/config/show.h"
 #include "pgsaba/migration/migration.h"
 
 using namespace pgsaba;
@@ -71,6 +72,25 @@ TEST_CASE("every setting of PgBouncer's has a counterpart or a reason") {
     CHECK(known.contains(name));
   }
   CHECK(count >= 100);
+}
+
+TEST_CASE("SHOW CONFIG has each of them, but for what would be made up") {
+  const std::set<std::string> left_out = {"cleanup_server_connections",
+                                          "job_name",
+                                          "pkt_buf",
+                                          "pool_idle_timeout",
+                                          "sbuf_loopcnt",
+                                          "service_name",
+                                          "suspend_timeout",
+                                          "server_check_delay",
+                                          "track_extra_parameters"};
+  std::set<std::string> shown;
+  for (const config::ShowRow& row : config::show(config::Config())) shown.insert(row.key);
+  for (const Counterpart& setting : pgbouncer_settings()) {
+    CAPTURE(setting.name);
+    CHECK(shown.contains(std::string(setting.name)) !=
+          left_out.contains(std::string(setting.name)));
+  }
 }
 
 TEST_CASE("what has no counterpart is named with its line and why") {

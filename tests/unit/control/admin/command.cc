@@ -165,6 +165,9 @@ TEST_CASE("what drivers send by themselves is tolerated") {
       Case{"DISCARD ALL", "tidy DISCARD ALL"},
       Case{"UNLISTEN *", "tidy UNLISTEN"},
       Case{"RESET ALL", "tidy RESET"},
+      Case{"RESET role", "tidy RESET"},
+      Case{"RESET TimeZone", "tidy RESET"},
+      Case{"RESET query_timeout", "error"},
       Case{"CLOSE ALL", "tidy CLOSE CURSOR ALL"},
   };
   for (const Case& one : kCases) {
@@ -190,7 +193,16 @@ TEST_CASE("a wrong command is told what is nearest") {
       Case{"SHUTDOWN NOW",
            "The nearest command is: SHUTDOWN [WAIT_FOR_SERVERS | WAIT_FOR_CLIENTS];"},
       Case{"SET x", "The nearest command is: SET key = value;"},
-      Case{"VACUUM FULL users", "SHOW HELP lists the commands."},
+      Case{"FROB FULL users", "SHOW HELP lists the commands."},
+      Case{"SELECT * FROM users",
+           "This is the admin console, which has commands and no tables: SHOW "
+           "HELP lists them."},
+      Case{"pause $1", "Console commands take no parameters: write the value into the command."},
+      Case{"SHOW query_timeout", "SHOW CONFIG lists all settings."},
+      Case{"show Max_Client_Conn", "SHOW CONFIG lists all settings."},
+      Case{"show all", "SHOW CONFIG lists all settings."},
+      Case{"RESET query_timeout",
+           "What SET has changed lasts until RELOAD, which reads the file again."},
       Case{"PAUSE \"shop", "unterminated quoted text"},
   };
   for (const Case& one : kCases) {

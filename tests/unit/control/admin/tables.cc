@@ -16,6 +16,13 @@ std::string at(const ResultTable& table, std::size_t row, std::string_view name)
   return "no such column";
 }
 
+// In a table of names and values.
+std::string value_of(const ResultTable& table, std::string_view name) {
+  for (const Row& row : table.rows)
+    if (row[0] == name) return row[1].value_or("NULL");
+  return "none";
+}
+
 stats::PoolRow pool(std::string database, std::string user, std::string server) {
   stats::PoolRow row;
   row.database = std::move(database);
@@ -481,6 +488,11 @@ TEST_CASE("SHOW MEM, DNS_HOSTS, STATE and VERSION") {
   const ResultTable hosts = build_table(Subject::kDnsHosts, picture);
   CHECK(at(hosts, 0, "ttl") == "15");
   CHECK(at(hosts, 0, "addrs") == "10.0.0.11,fd00::1");
+  picture.dns_hosts.push_back({"rdb-02", kSecond / 2, {}, true});
+  CHECK(at(build_table(Subject::kDnsHosts, picture), 1, "ttl") == "1");
+  const ResultTable lists = build_table(Subject::kLists, picture);
+  CHECK(value_of(lists, "dns_names") == "2");
+  CHECK(value_of(lists, "dns_queries") == "1");
   const ResultTable state = build_table(Subject::kState, picture);
   CHECK(at(state, 0, "key") == "active");
   CHECK(at(state, 0, "value") == "no");
