@@ -461,8 +461,11 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   commit_.reset();
   // What lived in the server's session is gone, and the client has to hear of it.
   const bool in_flight = was == State::kLinked && !pipeline.only_asks();
+  // A batch that has failed already only waits for its Sync.
+  const bool has_failed = in_flight && pipeline.skipping() && pipeline.owed_ready() == 0;
   const std::string state = lost_state();
-  ErrorFields error = errors::server_lost(what, in_flight, in_transaction && !may_commit_);
+  ErrorFields error =
+      errors::server_lost(what, in_flight && !has_failed, in_transaction && !may_commit_);
   if (!state.empty()) error.detail = "With it went what only that server had: " + state + ".";
   const bool linked = was == State::kLinked || was == State::kSettling || was == State::kMatching;
   if (!linked || mid_frame || !pools_transactions()) {
@@ -474,7 +477,6 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const bool gathering = body_ == Body::kGather;
   const bool batch_open = owed == 0 && (in_flight || gathering);
   std::string out;
-  // A batch that has failed already only waits for its Sync.
   const bool first_word = batch_open && !pipeline.skipping();
   for (std::size_t i = 0; i < std::max<std::size_t>(owed, first_word ? 1 : 0); ++i) {
     wire::append_error(out, 'E', error);
@@ -489,7 +491,8 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
     return end_when_sent();
   }
   if (in_transaction || batch_open || (!in_flight && !state.empty())) {
-    orphan_ = std::make_unique<OrphanedTransaction>(error, in_flight, batch_open, in_transaction);
+    const bool told = in_flight && (in_transaction || !has_failed || state.empty());
+    orphan_ = std::make_unique<OrphanedTransaction>(error, told, batch_open, in_transaction);
     transition(State::kOrphaned);
   } else {
     transition(State::kIdle);

@@ -76,11 +76,11 @@ void OrphanedTransaction::fail(std::string& out) {
                       "block"});
 }
 
-// ReadyForQuery; true if no transaction is open any more.
+// ReadyForQuery; true if no transaction is open any more, and nothing is left to be told.
 bool OrphanedTransaction::ready(std::string& out) const {
   wire::append_ready(out,
                      in_block_ ? wire::TransactionStatus::kFailed : wire::TransactionStatus::kIdle);
-  return !in_block_;
+  return !in_block_ && (told_ || !must_tell_);
 }
 
 // Whether the text may be answered with ROLLBACK.

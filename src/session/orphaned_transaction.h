@@ -2,8 +2,9 @@
 // inside a transaction, that is surely rolled back; until the client ends it, every statement
 // fails, as in any failed transaction; COMMIT and ROLLBACK both answer ROLLBACK. Outside of a
 // transaction one statement (or batch up to its Sync) fails, and that is all. Pure: frames in,
-// bytes out. Source: what PostgreSQL answers in TBLOCK_ABORT (exec_simple_query and its siblings in
-// src/backend/tcop/postgres.c). Owned by one session.
+// bytes out; an empty query does not fail, so that the next one does. Source: what PostgreSQL
+// answers in TBLOCK_ABORT (exec_simple_query and its siblings in src/backend/tcop/postgres.c).
+// Owned by one session.
 #pragma once
 
 #include <string>
@@ -25,7 +26,11 @@ class OrphanedTransaction {
   // Without `in_block` the failure of one statement ends it all. A COMMIT fails unless the client
   // knows of the loss: it must not take the answer for a success.
   OrphanedTransaction(wire::ErrorFields loss, bool told, bool skipping, bool in_block)
-      : loss_(std::move(loss)), told_(told), skipping_(skipping), in_block_(in_block) {}
+      : loss_(std::move(loss)),
+        told_(told),
+        skipping_(skipping),
+        must_tell_(!told && !in_block),
+        in_block_(in_block) {}
 
   // Answers one frame. `named` is the text of the named statement that it refers to, empty if there
   // is none: a Parse of that name is a duplicate. True: the client has ended the transaction, but
@@ -50,6 +55,7 @@ class OrphanedTransaction {
   wire::ErrorFields loss_;
   bool told_;
   bool skipping_;
+  bool must_tell_;       // before it is over: the loss of more than a transaction
   std::string unnamed_;  // the text of the unnamed statement
   std::string bound_;    // of what Execute will run
   bool in_block_;        // until the client ends it; the next ReadyForQuery says so

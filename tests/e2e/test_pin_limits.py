@@ -357,3 +357,51 @@ def test_what_happens_is_counted(start_pgsaba):
         assert (now["pinned"], now["total_pins"], now["total_waits"]) == (1, 2, 1)
         assert now["total_wait_time"] > 0
         assert totals(daemon, "advisory locks")["total_pins"] == 1
+
+
+# What a server keeps for its client is lost with it, and the client hears of that.
+
+UNTOLD = {"an empty query": (m.query(" -- nothing"), b"IZ"), "a Sync": (m.sync(), b"Z"),
+          "a Close": (m.close_statement("s") + m.sync(), b"3Z")}
+
+
+def loses_its_server(daemon, cluster, pid):
+    cluster.sql(f"select pg_terminate_backend({pid})")
+    wait_until(lambda: pins(daemon) == [], 10, "the end of the pin")
+
+
+def check_loss(frames):
+    assert tags(frames) == b"EZ" and frames[-1].body == b"I"
+    error = error_of(frames)
+    assert error["C"] == "08006"
+    assert error["D"] == "With it went what only that server had: temporary objects."
+
+
+@pytest.mark.parametrize("untold", UNTOLD)
+def test_what_cannot_fail_does_not_hide_a_loss(start_pgsaba, cluster, untold):
+    daemon = start(start_pgsaba)
+    with daemon.connect() as client:
+        client.query(MAKES["temporary objects"])
+        wait_for_pins(daemon, "temporary objects")
+        loses_its_server(daemon, cluster, backend(client))
+        said, answer = UNTOLD[untold]
+        for _ in range(2):
+            client.send(said)
+            assert tags(client.read_until_ready()) == answer
+        check_loss(client.query("select 1"))
+        assert client.value("select 1") == "1"
+
+
+def test_nor_does_a_batch_that_has_failed_already(start_pgsaba, cluster):
+    daemon = start(start_pgsaba)
+    with daemon.connect() as client:
+        client.query(MAKES["temporary objects"])
+        wait_for_pins(daemon, "temporary objects")
+        pid = backend(client)
+        client.send(m.parse("", "select 1/0"), m.bind(), m.execute(), m.flush())
+        client.read_until(b"E")
+        loses_its_server(daemon, cluster, pid)
+        client.send(m.sync())
+        assert tags(client.read_until_ready()) == b"Z"
+        check_loss(client.query("select 1"))
+        assert client.value("select 1") == "1"

@@ -283,6 +283,27 @@ TEST_CASE("outside of a transaction one failure is all") {
   CHECK(unnamed.parse("rollback") == "08006");
 }
 
+TEST_CASE("what cannot fail does not hide a loss") {
+  Orphan outside(false, false, false);
+  CHECK(outside.query(" -- nothing") == "I ZI");
+  CHECK_FALSE(outside.over);
+  CHECK(outside.say('S') == "ZI");
+  CHECK(outside.say('C', std::string("Ss\0", 3)) == "3");
+  CHECK(outside.say('S') == "ZI");
+  CHECK_FALSE(outside.over);
+  CHECK(outside.query("select 1") == "08006 ZI");
+  CHECK(outside.over);
+
+  Orphan known(true, false, false);
+  CHECK(known.query("") == "I ZI");
+  CHECK(known.over);
+
+  Orphan in_block;  // rolled back it is as it was, whether anybody knows or not
+  CHECK(in_block.query("") == "I ZE");
+  CHECK(in_block.query("rollback") == "C:ROLLBACK ZI");
+  CHECK(in_block.over);
+}
+
 TEST_CASE("a statement that cannot be remembered is refused like any that fails") {
   Orphan orphan;
   std::string out;
