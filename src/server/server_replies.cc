@@ -238,7 +238,7 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     last_error_ = error;
     return lost(of_ours ? CloseReason::kNotClean : CloseReason::kServerError);
   }
-  has_failed_ = true;
+  has_failed_ = has_failed_ || !asked;  // a late cancel request may have met a question of ours
   if (verdict.entry.disposition == Disposition::kBegin && holder_ != nullptr) {
     forget_skipped();
     swallow(run, piece);
