@@ -154,8 +154,9 @@ void BackEndProcess::inspect(std::string_view message) {
   const std::string own = "c" + std::to_string(*client) + "x";
   for (const char* name : {"search_path", "application_name", "work_mem"}) {
     const std::string value = setting(name);
-    if (!value.empty() && !value.starts_with(own))
-      judge.accuse(who + " runs with " + name + " " + value);
+    if (value.empty() || value.starts_with(own)) continue;
+    std::string what = who;
+    judge.accuse(what.append(" runs with ").append(name).append(" ").append(value));
   }
 }
 

@@ -38,6 +38,7 @@ class Judge {
   void cancel_sent(int client) {
     cancels_[client].push_back(now_);
     asked_[client] = now_;
+    ++unanswered_[client];
   }
   bool has_asked(int client) const {
     const auto last = asked_.find(client);
@@ -46,16 +47,14 @@ class Judge {
   void cancel_hit(int client, const std::string& run) {
     cancelled_.insert(run);
     ++cancels_hit;
-    if (!take_cancel(client)) accuse("cancel hit " + run + " of a client that did not ask for it");
-  }
-  // A request of this client is answered, be it by a server or before one had its statement.
-  bool take_cancel(int client) {
     std::deque<Micros>& open = cancels_[client];
     std::erase_if(open, [this](Micros sent) { return now_ - sent > kMostUnderWay; });
-    if (open.empty()) return false;
+    if (open.empty()) return accuse("cancel hit " + run + " of a client that did not ask for it");
     open.pop_front();
-    return true;
+    --unanswered_[client];
   }
+  // It was answered before a server had the statement; the client may read that much later.
+  bool takes_answer(int client) { return unanswered_[client]-- > 0; }
   bool was_cancelled(const std::string& run) const { return cancelled_.contains(run); }
 
   // What was notified, by channel, in the order of commits.
@@ -89,6 +88,7 @@ class Judge {
   std::map<int, Micros> progress_;
   std::map<int, std::deque<Micros>> cancels_;  // that have hit nothing yet
   std::map<int, Micros> asked_;                // last
+  std::map<int, int> unanswered_;
   std::set<std::string> cancelled_;
   std::set<int> bereaved_;
   std::map<std::string, std::vector<std::string>> notified_;

@@ -237,7 +237,7 @@ bool SimClient::explained(std::string_view frame, const wire::ErrorFields& error
   const bool waited = error.sqlstate == "53300";
   const bool cancelled = error.sqlstate == "57014" && !error.detail.empty();
   if (!waited && !cancelled) return false;
-  if (cancelled && !judge_.take_cancel(id_)) accuse("is cancelled without having asked for it");
+  if (cancelled && !judge_.takes_answer(id_)) accuse("is cancelled without having asked for it");
   if (waited) refused(error);
   if (direct_.status() != 'I' && !direct_.in_unsent_block())
     accuse("is refused inside a transaction: " + printable(frame));
@@ -292,6 +292,9 @@ void SimClient::on_error(std::string_view body) {
   farewell_ = true;
   if (error.sqlstate == "53300" && error.detail.ends_with("for: PREPARE.")) {
     ++judge_.pins_refused;  // that it cannot be moved was not foreseen
+  } else if (error.sqlstate == "53300" && error.detail.ends_with("for: LISTEN.") &&
+             (judge_.deaths > 0 || judge_.reconnected)) {
+    ++judge_.pins_refused;  // nor that the connection that listens for all is lost
   } else if (error.sqlstate == "53300" || error.sqlstate == "57P03") {
     refused(error);
   } else if (error.sqlstate.starts_with("08") && (!in_ || habits_.session_pooling)) {
