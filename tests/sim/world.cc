@@ -286,12 +286,12 @@ void World::check_limits() {
 }
 
 // Pins are counted, and the last server is never kept, unless by clients of session pooling that
-// has ended.
+// has ended. Those do not keep others from a place with which they wait for a server.
 void World::check_pins() {
   const std::int32_t pins = slots_->pins.lasting();
   most_pinned_ = std::max(most_pinned_, pins);
-  const std::int32_t most =
-      scenario_.session_pooling ? most_servers_ : std::max(1, most_servers_ - 1);
+  const std::int32_t places = std::max(1, most_servers_ - 1);
+  const std::int32_t most = scenario_.session_pooling ? most_servers_ + places : places;
   if (pins > most)
     judge_.accuse(std::to_string(pins) + " servers are kept of " + std::to_string(most_servers_));
 }
