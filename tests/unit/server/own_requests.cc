@@ -126,6 +126,7 @@ TEST_CASE("an error that answers a question is an answer; the server stays") {
   CHECK(lease.listener.answers == 1);
   CHECK(lease.listener.lost == 0);
   CHECK(lease.listener.bytes.empty());
+  CHECK_FALSE(lease.server.has_failed());  // of what the client says nothing has
 }
 
 TEST_CASE("a notification that the holder does not want is kept from it, wherever it is cut") {
@@ -323,6 +324,23 @@ TEST_CASE("the server has the names that are needed, each once") {
   CHECK(lease.listener.bytes.empty());
   CHECK(lease.listener.ready == 0);
   CHECK(lease.server.at_rest());
+}
+
+TEST_CASE("a name that goes is what the holder makes of it, up to the end of the lease") {
+  Lease lease;
+  const auto one = std::make_shared<const PreparedStatement>(1, rest_one);
+  const auto nothing = std::make_shared<const PreparedStatement>(2, rest_two);
+  CHECK(lease.server.need_names({{"a", nothing}}, {{"a", nothing}}));
+  CHECK(lease.server.holds_named("a", *nothing));
+  CHECK_FALSE(lease.server.holds_named("a", *one));
+  lease.server.name_goes("a");
+  lease.say(frame('1') + frame('Z', "I"));
+  CHECK_FALSE(lease.server.need_names({{"a", one}}, {{"a", one}}));
+  lease.sent();
+  lease.server.release();
+  lease.server.lend(lease.listener);
+  CHECK(lease.server.need_names({{"a", one}}, {{"a", one}}));
+  CHECK(lease.sent() == close("a") + parse("a", rest_one) + frame('S'));
 }
 
 TEST_CASE("inside of a batch names are made without a Sync") {
