@@ -595,6 +595,8 @@ bool ModelSession::run_session_command(const std::vector<std::string>& words, st
   } else if (verb == "DEALLOCATE") {
     statements_.clear();
     tag = "DEALLOCATE ALL";
+  } else if (verb == "DISCARD" && words[1] == "SEQUENCES") {  // there are none
+    tag = "DISCARD SEQUENCES";
   } else if (verb == "DISCARD") {
     statements_.clear();
     portals_.clear();

@@ -7,7 +7,7 @@
 //   SELECT rows bytes | SELECT SLEEP microseconds | SELECT FAIL | SELECT SYNTAX
 //   UPDATE n | DROP NOTICE | COPY COPYIN bad_line | COPY COPYOUT rows bytes
 //   BEGIN | COMMIT | ROLLBACK | SET name TO value | RESET name | RESET ALL | SHOW name
-//   DEALLOCATE ALL | DEALLOCATE name | DISCARD ALL
+//   DEALLOCATE ALL | DEALLOCATE name | DISCARD ALL | DISCARD SEQUENCES
 //   CREATE TEMP TABLE name | DROP TABLE name | LISTEN channel | UNLISTEN channel | NOTIFY channel,
 //   tag
 // and, by the simple protocol only:
