@@ -179,6 +179,9 @@ DIFFERENT = {
     "client_tls_ciphers", "server_tls_ciphers", "client_tls_ecdhcurve",  # words for lists of them
     "server_tls_sslmode", "server_tls_protocols", "client_tls_sslmode",  # by cluster here
     "listen_backlog",
+    "pidfile", "ignore_startup_parameters", "server_check_query", "server_reset_query_always",  # always the same here
+    "client_tls_protocols",  # older ones are not spoken
+    "unix_socket_mode",  # in octal here
 }
 
 

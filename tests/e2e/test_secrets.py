@@ -168,7 +168,7 @@ def test_they_are_not_shown(start_pgsaba):
     assert all(tables.values())
     shown = {row["key"]: row for row in tables["config"]}
     for name in SHOWN_AS:
-        assert (shown[name]["value"], shown[name]["default"]) == ("***", "***")
+        assert (shown[name]["value"], shown[name]["default"]) == ("***", "")  # by default there is none
     for word in "former", "latter":
         assert word not in str(tables) + daemon.log
 

@@ -41,6 +41,7 @@ TEST_CASE("unknown keys name the nearest one") {
        {"databses: {}\n", "unknown key 'databses' (pgsaba.yaml:2); did you mean 'databases'?"},
        {"users:\n  x: {query_wiat: 1}\n",
         "unknown key 'query_wiat' in users.x (pgsaba.yaml:3); did you mean 'query_wait'?"},
+       {"verbose: 1\n", "unknown key 'verbose' (pgsaba.yaml:2); did you mean 'log.level'?"},
        {"timeouts:\n  query_wait_timeout: 1\n",
         "unknown key 'query_wait_timeout' in timeouts (pgsaba.yaml:3); did you mean "
         "'timeouts.query_wait'?"},
