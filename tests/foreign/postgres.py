@@ -77,7 +77,8 @@ class Postgres(PostgresSuite):
         "^plancache$": "after one cached plan did not fit its table, all statements of the client are"
                        " planned anew, so that its retry succeeds",
         "^prepare$": "pg_prepared_statements shows the text without PREPARE … AS",
-        "^sequence$": "where servers are scarce, none is kept for currval()",
+        "^advisory_lock$|^sequence$": "where servers are scarce, no more of them are kept while others keep"
+                                      " theirs",
         "^stats$": "each server process counts for itself, and reports it when it comes to it",
         "^temp$": "PREPARE TRANSACTION is refused where a transaction made the temporary schema;"
                   " another client may have had one made there",
@@ -111,6 +112,7 @@ class Isolation(PostgresSuite):
     database = "isolation_regression"
     least_pool_size = 12  # each of up to nine sessions holds a transaction
     known = {
+        "^stats$": "each server process counts for itself, and reports it when it comes to it",
         "^detach-partition-concurrently-[34]$":
             "cancels by the number of the server process that a session had a statement before",
         "^temp-schema-cleanup$": "a client stays when its server process ends, and reads an ERROR"
