@@ -27,6 +27,18 @@ namespace effect = sql::effect;
 
 using wire::TransactionStatus;
 
+namespace {
+
+// Outside of a transaction: what was notified before that has come by now, and is told, as on a
+// direct connection, where it would have come at once.
+bool gave_up_at_once(const LeaseTraces* traces) {
+  return traces != nullptr &&
+         std::ranges::all_of(traces->given_up(),
+                             [](const LeaseTraces::GivenUp& text) { return text.marker.empty(); });
+}
+
+}  // namespace
+
 bool ClientSession::holds_ready() {
   if (state_ != State::kLinked) return false;
   constexpr sql::Effects kSettings = effect::kSetting | effect::kAnySetting;
@@ -120,6 +132,7 @@ void ClientSession::listens(std::uint32_t ticket, bool in_force) {
   if (!waits || ticket != listen_ticket_) return;
   const auto channels = std::move(wanted_channels_);
   if (channels && in_force) {
+    if (gave_up_at_once(traces_.get())) deliver_notifications();
     listens_elsewhere(std::move(*channels));
     if (!pins_.has(PinReason::kListen)) {
       settling_ = Settling::kUnlisten;

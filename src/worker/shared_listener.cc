@@ -1,6 +1,7 @@
 #include "worker/shared_listener.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "pgsaba/session/portable_session.h"
 #include "pgsaba/wire/backend.h"
@@ -77,6 +78,9 @@ void SharedListener::order(std::uint32_t client, std::uint32_t ticket,
     if (known != clients_.end()) order.before = known->second;
     const Channels wanted(channels->begin(), channels->end());
     order.adds = ticket != 0 && !std::ranges::includes(order.before, wanted);
+    if (ticket != 0)
+      std::ranges::set_difference(order.before, wanted,
+                                  std::inserter(order.gives_up, order.gives_up.end()));
     sql = change(client, wanted);
   }
   if (!mark.empty()) sql += notify(mark);
@@ -155,10 +159,21 @@ void SharedListener::answer_complete() {
 void SharedListener::server_sent(Bytes bytes) {
   take_messages(bytes, [this](const wire::Piece& piece) {
     if (piece.tag != 'A') return;
-    const auto found = listeners_.find(wire::read_channel(piece.body()));
-    if (found == listeners_.end()) return;
-    host_.notify({found->second.begin(), found->second.end()}, piece.bytes);
+    const auto clients = hearers(std::string(wire::read_channel(piece.body())));
+    if (!clients.empty()) host_.notify(clients, piece.bytes);
   });
+}
+
+// Also who gives the channel up, but has not yet been told that this is in force.
+std::vector<std::uint32_t> SharedListener::hearers(const std::string& channel) const {
+  std::vector<std::uint32_t> clients;
+  const auto found = listeners_.find(channel);
+  if (found != listeners_.end()) clients.assign(found->second.begin(), found->second.end());
+  for (const Order& order : orders_)
+    if (order.gives_up.contains(channel) &&
+        std::ranges::find(clients, order.client) == clients.end())
+      clients.push_back(order.client);
+  return clients;
 }
 
 void SharedListener::server_closed(ServerConnection&, CloseReason) { connection_lost(); }

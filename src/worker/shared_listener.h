@@ -76,10 +76,12 @@ class SharedListener final : private server::LeaseHolder, private server::Server
     std::uint32_t ticket = 0;
     bool adds = false;  // channels that were not in force for the client
     Channels before = {};
+    Channels gives_up = {};  // and hears until it is answered
     Micros sent_at = 0;
     bool failed = false;
   };
 
+  std::vector<std::uint32_t> hearers(const std::string& channel) const;
   std::string change(std::uint32_t client, const Channels& wanted);
   void refuse(const Order& order);
   void connect();

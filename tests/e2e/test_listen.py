@@ -118,6 +118,31 @@ def test_its_own_come_before_its_ready(start_pgsaba):
         assert b"".join(frame.tag for frame in client.query("notify news")) == b"CZ"
 
 
+def by_batch(client, sql):
+    client.send(m.parse("", sql) + m.bind() + m.execute() + m.sync())
+    return client.read_until_ready()
+
+
+@pytest.mark.parametrize("unlisten", [
+    lambda client: client.query("unlisten *"), lambda client: client.query("unlisten news"),
+    lambda client: by_batch(client, "unlisten news"), lambda client: client.query("discard all"),
+], ids=["all", "one", "batch", "discard"])
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_was_notified_before_an_unlisten_is_told(start_pgsaba, cluster, unlisten, others):
+    """PostgreSQL tells a client that is idle at once; ours may still be on its way."""
+    daemon = start(start_pgsaba, workers=2, size=4)
+    for where in ((cluster.host, cluster.port), daemon.where):
+        with RawClient(where) as client, RawClient(where) as other, RawClient(where) as third:
+            for _ in range(others):
+                third.query("listen news")
+            for _ in range(60):
+                client.query("listen news")
+                assert other.query("notify news")[-1].tag == b"Z"
+                assert [frame.tag for frame in unlisten(client)].count(b"A") == 1
+                other.query("notify news")
+            assert client.is_silent(0.2)
+
+
 def test_the_warning_waits_for_the_end_of_what_is_being_sent(start_pgsaba, cluster):
     """A client that reads slowly has a part of a row when the connection is lost."""
     daemon = start(start_pgsaba)
