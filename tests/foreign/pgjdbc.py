@@ -1,5 +1,6 @@
 """PgJDBC, from the source archive that its makers publish for distributions on Maven Central."""
 
+import re
 import shutil
 
 import junit
@@ -36,7 +37,19 @@ class Pgjdbc(Suite):
     def run(self, target, directory):
         source = directory / "source"
         shutil.copytree(next(self.cache.glob("postgresql-*-jdbc-src")), source)
+        self.leave_out(next(source.glob("src/test/java/**/jdbc2/CopyTest.java")),
+                       "testLockReleaseOnCancelFailure")
         (source / "build.local.properties").write_text(PROPERTIES.format(target))
         record(["mvn", "-B", "test", "-Dmaven.test.failure.ignore=true", *self.options],
                directory / "log", cwd=source)
         return junit.outcomes(sorted(source.glob("target/surefire-reports/TEST-*.xml")))
+
+    @staticmethod
+    def leave_out(path, test):
+        """It ends its server process by the number that it was told at login, and sends rows until
+        that has happened: through pgsaba until the disk is full."""
+        text = path.read_text()
+        without = re.sub(rf"@Test\s+public void {test}\(", f"public void {test}(", text)
+        if without == text:
+            raise RuntimeError(f"{path} has no {test}")
+        path.write_text(without)
