@@ -52,7 +52,7 @@ void ClientSession::note_sequence_read(sql::Effects effects) {
 // of the database's, nobody may meet what others drew; and what a client that asks may have drawn
 // from a sequence keeps its server for a while.
 bool ClientSession::reads_sequences() const {
-  return reads_sequences_ || account_->reads.may_read_sequences(turn().now) ||
+  return reads_sequences_ || account_->reads.reads_sequences ||
          (lease_pool_ != nullptr && lease_pool_->sequences_read_lately());
 }
 
@@ -72,11 +72,11 @@ sql::Effects ClientSession::guard_sequences(sql::Effects effects, std::string_vi
   if (unread || (effects & (effect::kSequenceRead | kMayDraw)) == 0) return effects;
   note_sequence_read(effects);
   if ((effects & effect::kInsert) != 0) note_insert(text);
-  if (draws_ != Draws::kNone || reads_sequences()) forget_foreign_draws();
+  const bool may_ask =
+      (effects & effect::kUnknownCode) != 0 && account_->reads.may_read_sequences(turn().now);
+  if (draws_ != Draws::kNone || may_ask || reads_sequences()) forget_foreign_draws();
   drew_in_lease_ = drew_in_lease_ || (effects & kMayDraw) != 0;
-  const bool keeps =
-      (reads_sequences_ && (effects & effect::kInsert) != 0) ||
-      ((effects & effect::kUnknownCode) != 0 && account_->reads.may_read_sequences(turn().now));
+  const bool keeps = may_ask || (reads_sequences_ && (effects & effect::kInsert) != 0);
   return keeps ? effects | effect::kSequence : effects;
 }
 

@@ -76,7 +76,8 @@ void Worker::refresh_reads(session::Account& account, const config::DatabaseSett
   const bool asks = account.limits.unknown_code == config::UnknownCode::kProbe;
   const bool needed = account.reads.balance != nullptr || asks;
   if (needed && account.pools_transactions() && !account.reads.covered) {
-    if (first_look_until == 0) account.reads.first_look_until = turn_.now + kFirstLookUs;
+    if (first_look_until == 0 && account.reads.definitions)
+      account.reads.first_look_until = turn_.now + kFirstLookUs;
     want_catalogue(account);
   }
   if (first) refresh_reads();
