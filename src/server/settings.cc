@@ -58,8 +58,8 @@ void append_reset(std::string& sql, std::string_view name) {
   sql += "RESET " + quoted_name(name) + ";";
 }
 
-bool is_identity(std::string_view name) {
-  return name == "role" || name == "session_authorization";
+bool is_guarded(std::string_view name) {
+  return !is_identity(name) && !is_custom(name) && !sql::is_session_setting(name);
 }
 
 constexpr std::string_view kEncoding = "client_encoding";
@@ -107,10 +107,10 @@ bool needs_rights(const SettingsRef& from, const SettingsRef& to) {
   return differs(from, to) || differs(to, from);
 }
 
-bool sets_guarded(const SettingsRef& from, const SettingsRef& to) {
+bool sets_what_may_be_refused(const SettingsRef& from, const SettingsRef& to) {
   return to && std::ranges::any_of(*to, [&](const Setting& setting) {
            const std::string* current = find_setting(from, setting.name);
-           return is_guarded(setting.name) && (!current || *current != setting.value);
+           return may_be_refused(setting.name) && (!current || *current != setting.value);
          });
 }
 
@@ -120,7 +120,7 @@ Restoration turn(const SettingsRef& from, const SettingsRef& to) {
   const bool stays = same_identity(from, to) && !(acts_as_another(from) && needs_rights(from, to));
   if (!stays && acts_as_another(from)) out.sql += "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;";
   append_plain(out, from, to);
-  out.may_be_refused = !stays || sets_guarded(from, to);
+  out.may_be_refused = !stays || sets_what_may_be_refused(from, to);
   if (stays) return out;
   for (const char* name : {"session_authorization", "role"})
     if (const std::string* value = find_setting(to, name)) append_set(out.sql, {name, *value});
@@ -199,8 +199,32 @@ Restoration restore(const SettingsRef& to) {
   return out;
 }
 
-bool is_guarded(std::string_view name) {
-  return !is_identity(name) && !is_custom(name) && !sql::is_session_setting(name);
+bool is_identity(std::string_view name) {
+  return name == "role" || name == "session_authorization";
+}
+
+bool may_be_refused(std::string_view name) {
+  static constexpr std::string_view kOfCircumstances[] = {"temp_buffers",
+                                                          "default_tablespace",
+                                                          "temp_tablespaces",
+                                                          "lc_monetary",
+                                                          "default_text_search_config",
+                                                          "lc_numeric",
+                                                          "lc_time",
+                                                          "default_table_access_method",
+                                                          "local_preload_libraries",
+                                                          "effective_io_concurrency",
+                                                          "maintenance_io_concurrency"};
+  // Loaded when first used, with parameters for superusers or of few values: until then anybody may
+  // have given these any value.
+  static constexpr std::string_view kModules[] = {
+      "plpgsql", "plperl",       "pltcl",   "pltclu",       "auto_explain", "pg_stat_statements",
+      "pgaudit", "postgres_fdw", "pg_trgm", "pg_hint_plan", "plv8",         "pljava",
+      "postgis", "timescaledb",  "citus",   "hnsw",         "ivfflat",      "age"};
+  if (is_custom(name))
+    return std::ranges::find(kModules, name.substr(0, name.find('.'))) != std::end(kModules);
+  return is_identity(name) || is_guarded(name) ||
+         std::ranges::find(kOfCircumstances, name) != std::end(kOfCircumstances);
 }
 
 bool has_guarded(const SettingsRef& settings) {

@@ -132,7 +132,8 @@ void ClientSession::listens(std::uint32_t ticket, bool in_force) {
   if (!waits || ticket != listen_ticket_) return;
   const auto channels = std::move(wanted_channels_);
   if (channels && in_force) {
-    if (gave_up_at_once(traces_.get())) deliver_notifications();
+    // Its own notification in the same string would not have come before the UNLISTEN.
+    if (!may_notify_ && gave_up_at_once(traces_.get())) deliver_notifications();
     listens_elsewhere(std::move(*channels));
     if (!pins_.has(PinReason::kListen)) {
       settling_ = Settling::kUnlisten;

@@ -141,7 +141,10 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
   return on_linked(piece, ahead);
 }
 
-static bool wants_answer(char tag) { return tag == 'Q' || tag == 'F' || tag == 'S' || tag == 'H'; }
+// What stands in a batch before it asks for an answer.
+static bool belongs_to_batch(char tag) {
+  return std::string_view("PBDEC").find(tag) != std::string_view::npos;
+}
 
 // What has come ends in the middle of a message, before any answer is due, and all of it fits into
 // what is kept of a client: it need not hold a server meanwhile. Behind whatever has ended with a
@@ -153,11 +156,14 @@ bool ClientSession::awaits_rest(Bytes ahead) const {
   while (ahead.size() - at >= wire::kHeaderBytes) {
     const std::size_t next = at + 1 + load_be32(ahead.data() + at + 1);
     if (next < at + wire::kHeaderBytes) return false;  // broken, as will be found out
-    if (next > ahead.size()) return next <= net::Turn::kCarryRoomBytes;
-    if (wants_answer(static_cast<char>(ahead[at]))) return false;
+    if (next > ahead.size()) break;
+    if (!belongs_to_batch(static_cast<char>(ahead[at]))) return false;
     at = next;
   }
-  return at < ahead.size() && at + wire::kHeaderBytes <= net::Turn::kCarryRoomBytes;
+  if (at == ahead.size()) return false;
+  const bool known = ahead.size() - at >= wire::kHeaderBytes;
+  const std::size_t size = known ? 1 + load_be32(ahead.data() + at + 1) : wire::kHeaderBytes;
+  return at + size <= net::Turn::kCarryRoomBytes;
 }
 
 // Queries whose answer is known without a server.

@@ -26,12 +26,20 @@ namespace {
 
 constexpr std::uint8_t kMostQuestions = 3;  // in a row, each of them canceled
 
-server::SettingsRef without_guarded(server::SettingsTable& table, server::SettingsRef settings) {
+// Of who the session acts as nothing is forgotten: it would act as somebody who may more.
+server::SettingsRef without_refused(server::SettingsTable& table, server::SettingsRef settings) {
   const server::SettingsRef all = settings;
   if (!all) return all;
   for (const server::Setting& setting : *all)
-    if (server::is_guarded(setting.name)) settings = table.without(settings, setting.name);
+    if (server::may_be_refused(setting.name) && !server::is_identity(setting.name))
+      settings = table.without(settings, setting.name);
   return settings;
+}
+
+// Something about what was to be set, and not a cancel request or a server in trouble.
+bool is_refusal(const wire::ErrorFields& error) {
+  return error.sqlstate.starts_with("42") || error.sqlstate.starts_with("22") ||
+         error.sqlstate.starts_with("55");
 }
 
 }  // namespace
@@ -200,12 +208,10 @@ bool ClientSession::is_forced(std::string_view parameter) const {
 }
 
 // The server could not become what the client's session is: its statement must not run there. What
-// was set by somebody who may more than the client's user is lost, and the client knows: it would
-// not get out of this otherwise.
+// may have been refused is lost, and the client knows: it would not get out of this otherwise.
 void ClientSession::match_answered(Bytes frames) {
   if (const auto error = error_in(frames)) {
-    if (error->sqlstate == wire::sqlstate::kInsufficientPrivilege)
-      settings_ = without_guarded(host_.settings(), settings_);
+    if (is_refusal(*error)) settings_ = without_refused(host_.settings(), settings_);
     ServerConnection* server = std::exchange(server_, nullptr);
     server->settings_unknown();
     lease_pool_->give_back(*server);
@@ -323,8 +329,7 @@ void ClientSession::restored(Bytes frames) {
 // What only a superuser may set was set under a role by a user who is none, and who could not set
 // it on another server.
 bool ClientSession::was_set_as_another(sql::Effects effects) const {
-  if ((effects & (effect::kSetting | effect::kAnySetting)) == 0 ||
-      !server::has_guarded(settings_) || server::find_setting(settings_, "role") == nullptr)
+  if ((effects & (effect::kSetting | effect::kAnySetting)) == 0 || !server::has_guarded(settings_))
     return false;
   return std::ranges::any_of(server_->login().parameters(), [](const auto& parameter) {
     return parameter.first == "is_superuser" && parameter.second == "off";
@@ -339,7 +344,8 @@ void ClientSession::finish_lease() {
   // What could not be read is not taken for the rare things that no question finds.
   const bool unread = (effects & kLasting) == kLasting;
   keep_draws(unread ? effect::kNone : effects);
-  if (((effects & effect::kIrreversible) != 0 && !unread) || was_set_as_another(effects)) {
+  if (was_set_as_another(effects)) pins_.set(PinReason::kUnknown);  // and is asked for again
+  if ((effects & effect::kIrreversible) != 0 && !unread) {
     pins_.set(PinReason::kIrreversible);
     server_->taint(ServerConnection::Taint::kForGood);
   }

@@ -32,21 +32,37 @@ void CancelDesk::ask(ClientSession& client) {
     client.lease_pool()->leave(client);
     return client.refused(errors::canceled());
   }
-  if (in_line_.contains(client.id())) return;
+  if (is_in_line(client)) return;
   const Micros now = worker_.turn().now;
   if (const server::DedicatedConnection* own = client.dedicated())
-    return enqueue({client.id(), now, {}, aim_at(*own)});
+    return enqueue({client.id(), now, 0, {}, aim_at(*own)});
   if (client.holds_cancel()) return;
   const server::ServerConnection* server = client.cancel_target();
   if (server == nullptr || server->cancels_in_flight > 0) return;
-  enqueue({client.id(), now, client.lease_pool()->key(), aim_at(*server)});
+  enqueue(
+      {client.id(), now, client.batches_answered(), client.lease_pool()->key(), aim_at(*server)});
+}
+
+// With a request that still has its statement. One that came for an earlier one makes room.
+bool CancelDesk::is_in_line(const ClientSession& client) {
+  if (!in_line_.contains(client.id())) return false;
+  for (auto& [address, line] : lines_) {
+    const auto mine = std::ranges::find(line.waiting, client.id(), &Request::client);
+    if (mine == line.waiting.end()) continue;
+    if (is_meant_still(*mine)) return true;
+    line.waiting.erase(mine);
+    --waiting_;
+    in_line_.erase(client.id());
+    return false;
+  }
+  return false;
 }
 
 // Bounded as clients are, whatever becomes of them.
 void CancelDesk::stop(const server::ServerConnection& server) {
   const auto most = static_cast<std::size_t>(worker_.config().limits.max_client_connections);
   if (waiting_ >= most) return;
-  enqueue({0, worker_.turn().now, {}, aim_at(server)});
+  enqueue({0, worker_.turn().now, 0, {}, aim_at(server)});
 }
 
 void CancelDesk::enqueue(Request request) {
@@ -86,7 +102,8 @@ bool CancelDesk::is_meant_still(const Request& request) const {
     return own->id() == request.aim.server_id;
   const server::ServerConnection* server = client->cancel_target();
   return server != nullptr && server->id() == request.aim.server_id &&
-         server->cancels_in_flight == 0 && client->request_at() <= request.since;
+         server->cancels_in_flight == 0 && client->request_at() <= request.since &&
+         client->batches_answered() == request.batch;
 }
 
 // The server is kept from everybody else until the request is through.

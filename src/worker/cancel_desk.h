@@ -52,6 +52,7 @@ class CancelDesk {
   struct Request {
     std::uint32_t client = 0;  // 0: nobody's any more
     Micros since = 0;
+    std::uint64_t batch = 0;  // that was to be answered next
     pool::PoolKey pool;
     Aim aim;
   };
@@ -68,6 +69,7 @@ class CancelDesk {
   bool is_meant_still(const Request& request) const;
   void send(Line& line, const Request& request);
   Request take(Line& line);
+  bool is_in_line(const session::ClientSession& client);
   void drop_late(Line& line);
 
   Worker& worker_;

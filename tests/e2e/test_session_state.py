@@ -131,13 +131,57 @@ def test_what_was_set_under_a_role_that_may_more(start_pgsaba, cluster):
         assert other.value("show log_min_messages") == "warning"
 
 
-def test_what_was_set_under_a_role_in_between(start_pgsaba, cluster):
-    """Only the one who did that may have trouble with it."""
-    cluster.sql("create role cook superuser; create role waiter login in role cook")
-    daemon = start_pgsaba({"pool": {"pool_size": 1}})
+@pytest.mark.parametrize("way", [
+    ["set role cook; set log_min_messages = 'error'; reset role"],
+    ["begin", "set local role cook", "set log_min_messages = 'error'", "commit"],
+])
+def test_what_was_set_under_a_role_in_between(start_pgsaba, cluster, way):
+    """It is kept as well, until it is gone."""
+    if cluster.value("select count(*) from pg_roles where rolname = 'cook'") == 0:
+        cluster.sql("create role cook superuser; create role waiter login in role cook")
+    daemon = start_pgsaba({"pool": {"pool_size": 2}})
     with daemon.connect(user="waiter") as risen, daemon.connect(user="waiter") as other:
-        risen.query("set role cook; set log_min_messages = 'error'; reset role")
+        for sql in way:
+            risen.query(sql)
         for _ in range(2):
             assert other.value("show log_min_messages") == "warning"
-        assert error_of(risen.query("show log_min_messages"))["C"] == "42501"  # as it was told
+            assert risen.value("show log_min_messages") == "error"
+        assert [row["reason"] for row in daemon.admin("show pins")] == ["pinned: unknown state"]
+        risen.query("reset all")
+        wait_until(lambda: daemon.admin("show pins") == [], 10, "the end of the pin")
         assert risen.value("show log_min_messages") == "warning"
+
+
+@pytest.mark.parametrize("setting", ["temp_buffers = '4MB'", "plpgsql.variable_conflict = 'error'",
+                                     "default_text_search_config = 'passing'"])
+@pytest.mark.parametrize("extended", [False, True])
+def test_no_statement_runs_where_a_setting_is_refused(start_pgsaba, cluster, setting, extended):
+    """It would run with what another client has set. The server's own error is told, once."""
+    cluster.sql("create table if not exists tenants (tenant text)")
+    cluster.sql("truncate tenants")
+    if "passing" in setting:
+        cluster.sql("create text search configuration passing (copy = simple)")
+    if "plpgsql" in setting:
+        cluster.sql("do $$ begin if not exists (select from pg_roles where rolname = 'ordinary') then"
+                    " create role ordinary login; end if; end $$; grant all on tenants to ordinary")
+    user = {"user": "ordinary"} if "plpgsql" in setting else {}
+    daemon = start_pgsaba({"pool": {"pool_size": 1}})
+    with daemon.connect(**user) as client, daemon.connect(**user) as other:
+        client.query(f"set {setting}")
+        client.query("set app.tenant = 'mine'")
+        other.query("set app.tenant = 'other'; create temp table t (a int); insert into t values (1);"
+                    " drop table t")
+        other.query("do $$ begin null; end $$")
+        if "passing" in setting:
+            cluster.sql("drop text search configuration passing")
+        insert = "insert into tenants values (current_setting('app.tenant'))"
+        for _ in range(3):
+            if extended:
+                client.send(m.parse("", insert), m.bind(), m.execute(), m.sync())
+                failed = error_of(client.read_until_ready())
+            else:
+                failed = error_of(client.query(insert))
+            assert failed is None or failed["C"] in ("22023", "42501", "42704"), failed
+            other.query("select 1")
+        assert failed is None
+        assert set(row[0] for row in client.rows("select tenant from tenants")) == {"mine"}

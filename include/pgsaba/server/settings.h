@@ -45,7 +45,8 @@ const std::string* find_setting(const SettingsRef& settings, std::string_view na
 struct Restoration {
   std::string encoding_sql;  // goes first, as a query of its own; may be empty
   std::string sql;           // empty if nothing differs
-  // The server may say no: role, session_authorization or what not everybody may set is among it.
+  // The server may say no: then what comes behind must not run, and is not sent before it has said
+  // yes.
   bool may_be_refused = false;
 };
 Restoration difference(const SettingsRef& from, const SettingsRef& to);
@@ -55,8 +56,11 @@ Restoration restore(const SettingsRef& to);
 // "a.b": the server lets anybody set it, and lists it nowhere.
 inline bool is_custom(std::string_view name) { return name.find('.') != std::string_view::npos; }
 
-// Whether it is a built-in parameter that not everybody may set, and whether there is one.
-bool is_guarded(std::string_view name);
+// Whether a value that one server has taken may be refused by another, or later: for want of a
+// right, or since it depends on what is there. Source: the check hooks of PostgreSQL 15's guc.c.
+bool may_be_refused(std::string_view name);
+bool is_identity(std::string_view name);  // role, session_authorization
+// Whether there is a built-in parameter among them that not everybody may set.
 bool has_guarded(const SettingsRef& settings);
 
 // Parameters of the server or of the session's history that no client can set.

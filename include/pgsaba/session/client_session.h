@@ -124,6 +124,7 @@ class ClientSession final : public net::Connection,
   // Where it comes from, also when its connection is broken already.
   const net::Address& peer() const { return peer_; }
   Micros request_at() const { return request_at_; }
+  std::uint64_t batches_answered() const { return batches_answered_; }
   Micros idle_since() const { return idle_since_; }
   bool accepts_key(std::string_view secret) const;
   // A cancel request with our key: the server that runs a statement of ours now, or null.

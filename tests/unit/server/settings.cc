@@ -156,6 +156,12 @@ TEST_CASE("a role stays while a parameter changes that everybody may set, and no
   CHECK(difference(role({}), all).sql == as_user + change + as_role);
   CHECK(text_of(difference(all, role({}))) ==
         "SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;|" + as_role);
+  // What depends on rights or on what is there is waited for, and nothing else.
+  CHECK(difference(nullptr, table.intern({{"temp_buffers", "1"}})).may_be_refused);
+  CHECK(difference(nullptr, table.intern({{"plpgsql.variable_conflict", "1"}})).may_be_refused);
+  CHECK(difference(nullptr, table.intern({{"log_statement", "all"}})).may_be_refused);
+  CHECK_FALSE(difference(nullptr, table.intern({{"app.tenant", "1"}})).may_be_refused);
+  CHECK_FALSE(difference(table.intern({{"temp_buffers", "1"}}), nullptr).may_be_refused);
   // Extensions reserve names of their own for superusers.
   CHECK(difference(role({}), role({{"a.b", "1"}})).may_be_refused);
 }
