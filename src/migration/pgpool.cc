@@ -115,7 +115,7 @@ class Pgpool {
     write_functions("white_function_list", "allow_functions");
     write_functions("read_only_function_list", "allow_functions");
     if (lines_.contains("num_init_children"))
-      draft_.set("limits", "max_client_connections", value("num_init_children", "32"),
+      draft_.set("limits", "max_client_connections", scalar(value("num_init_children", "32")),
                  place("num_init_children"));
     used_.insert("num_init_children");
     draft_.set("auth", "type", "scram-sha-256", "");

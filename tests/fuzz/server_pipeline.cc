@@ -26,7 +26,8 @@ bool pgsaba_sends(Request request) {
 
 // As ServerConnection does after each step.
 void follow_up(Pipeline& pipeline) {
-  while (const auto skipped = pipeline.take_skipped()) require(skipped->statement != 0);
+  while (const auto skipped = pipeline.take_skipped())
+    require(skipped->statement != 0 || skipped->change != 0 || server::alters_statements(*skipped));
   while (const auto answer = pipeline.take_synthesis())
     require(answer->disposition == Disposition::kSynthesize);
   require(!pipeline.synthesis_due());
