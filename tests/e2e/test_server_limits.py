@@ -203,12 +203,12 @@ def test_one_whose_statement_is_over_is_not_sent(canceling):
     cancel(daemon, clients[1])
     assert requests(daemon) == (1, 1)
     over.set()
-    clients[1].read_until_ready()
+    for client in clients:
+        client.read_until_ready()
     over.clear()
     clients[1].send(m.query("another"))
     wait_for_running(daemon)
     let_through(10)
-    clients[0].read_until_ready()
     wait_until(lambda: requests(daemon) == (0, 0), 10, "the end of both")
     assert len(fake.cancels) == 1
     over.set()
