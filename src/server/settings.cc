@@ -1,6 +1,7 @@
 #include "pgsaba/server/settings.h"
 
 #include <algorithm>
+#include <span>
 
 #include "pgsaba/sql/session_setting.h"
 
@@ -58,6 +59,10 @@ void append_reset(std::string& sql, std::string_view name) {
   sql += "RESET " + quoted_name(name) + ";";
 }
 
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
 bool is_guarded(std::string_view name) {
   return !is_identity(name) && !is_custom(name) && !sql::is_session_setting(name);
 }
@@ -110,7 +115,7 @@ bool needs_rights(const SettingsRef& from, const SettingsRef& to) {
 bool sets_what_may_be_refused(const SettingsRef& from, const SettingsRef& to) {
   return to && std::ranges::any_of(*to, [&](const Setting& setting) {
            const std::string* current = find_setting(from, setting.name);
-           return may_be_refused(setting.name) && (!current || *current != setting.value);
+           return (!current || *current != setting.value) && may_be_refused(setting.name);
          });
 }
 
@@ -188,7 +193,7 @@ SettingsRef SettingsTable::without(const SettingsRef& base, std::string_view nam
 // ResetAllOptions.
 Restoration difference(const SettingsRef& from, const SettingsRef& to) {
   const bool drops = from && std::ranges::any_of(*from, [&](const Setting& setting) {
-                       return is_guarded(setting.name) && !find_setting(to, setting.name);
+                       return !find_setting(to, setting.name) && is_guarded(setting.name);
                      });
   return drops ? restore(to) : turn(from, to);
 }
@@ -221,10 +226,8 @@ bool may_be_refused(std::string_view name) {
       "plpgsql", "plperl",       "pltcl",   "pltclu",       "auto_explain", "pg_stat_statements",
       "pgaudit", "postgres_fdw", "pg_trgm", "pg_hint_plan", "plv8",         "pljava",
       "postgis", "timescaledb",  "citus",   "hnsw",         "ivfflat",      "age"};
-  if (is_custom(name))
-    return std::ranges::find(kModules, name.substr(0, name.find('.'))) != std::end(kModules);
-  return is_identity(name) || is_guarded(name) ||
-         std::ranges::find(kOfCircumstances, name) != std::end(kOfCircumstances);
+  if (is_custom(name)) return is_one_of(name.substr(0, name.find('.')), kModules);
+  return is_identity(name) || is_guarded(name) || is_one_of(name, kOfCircumstances);
 }
 
 bool has_guarded(const SettingsRef& settings) {
@@ -239,7 +242,7 @@ bool is_settable(std::string_view name) {
                                                 "server_version_num",     "server_encoding",
                                                 "transaction_isolation",  "transaction_read_only",
                                                 "transaction_deferrable", "seed"};
-  return std::ranges::find(kFixed, name) == std::end(kFixed);
+  return !is_one_of(name, kFixed);
 }
 
 bool is_name_list(std::string_view name) {
@@ -249,7 +252,7 @@ bool is_name_list(std::string_view name) {
                                                 "session_preload_libraries",
                                                 "shared_preload_libraries",
                                                 "unix_socket_directories"};
-  return std::ranges::find(kLists, name) != std::end(kLists);
+  return is_one_of(name, kLists);
 }
 
 }  // namespace pgsaba::server

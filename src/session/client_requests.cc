@@ -23,6 +23,7 @@ using sql::Command;
 using wire::Piece;
 using wire::TransactionStatus;
 
+// What nearly every statement is told from by its first word, before its text is read once more.
 static bool may_define_database(Command command) {
   return command == Command::kCreate || command == Command::kAlter || command == Command::kDrop;
 }

@@ -114,7 +114,9 @@ void CancelDesk::send(Line& line, const Request& request) {
                                                        request.aim.server_id, deadline);
   const Status opened = connection->open(request.aim.address, socket_options(config.tcp),
                                          request.aim.tls, request.aim.key);
-  if (!opened.ok()) return;
+  if (!opened.ok())
+    return log::warning("cancel request dropped: {}: {}", request.aim.address.to_string(),
+                        opened.error().message);
   line.carriers.push_back(std::move(connection));
   ++on_their_way_;
   if (pool::Pool* pool = worker_.find_pool(request.pool))

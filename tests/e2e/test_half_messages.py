@@ -173,3 +173,10 @@ def test_a_server_that_does_not_read_is_no_silence_of_the_client(before_fake):
         go_on.set()
         sender.join()
         assert tags(client.read_until_ready()) == b"TDCZ"
+
+
+def test_what_is_decided_does_not_wait(start_pgsaba):
+    """Behind a Terminate there is nothing to wait for."""
+    with start_pgsaba().connect() as client:
+        client.send(m.parse("", "select 1") + m.terminate() + m.bind()[:3])
+        assert client.read_to_end() == []

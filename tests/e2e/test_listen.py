@@ -236,3 +236,13 @@ def test_the_shared_connection_is_shown(start_pgsaba, cluster):
         two.query("unlisten *")
         wait_until(lambda: not [row for row in daemon.admin("show servers")
                                 if row["application_name"] == "pgsaba listener"], 10, "its end")
+
+
+def test_a_notification_in_the_string_that_gives_its_channel_up(start_pgsaba):
+    """It comes when the transaction has ended, and nobody listens then."""
+    with start(start_pgsaba).connect() as client:
+        for number in range(30):
+            client.query("listen given_up")
+            frames = client.query(f"notify given_up, '{number}'; unlisten given_up")
+            assert b"A" not in [frame.tag for frame in frames]
+        assert client.is_silent(0.3)

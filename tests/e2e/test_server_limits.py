@@ -122,7 +122,7 @@ def test_cancel_wait_bounds_a_request_without_an_end(before_fake):
 @pytest.fixture
 def canceling(before_fake):
     """A server that keeps cancel requests until it is told to let some through; a statement ends with the
-    one that is meant for it, or with `over`."""
+    one that is meant for it, or, unless it is stubborn, with `over`."""
     through, over = threading.Semaphore(0), threading.Event()
     ends = {}
 
@@ -130,9 +130,10 @@ def canceling(before_fake):
         connection.welcome()
         while True:
             sql = connection.query()
-            if sql in ("sleep", "another"):
+            if sql in ("sleep", "another", "stubborn"):
                 ends[connection.pid] = threading.Event()
-                wait_until(lambda: over.is_set() or ends[connection.pid].is_set(), 30, "the end of a statement")
+                wait_until(lambda: ends[connection.pid].is_set() or (sql != "stubborn" and over.is_set()),
+                           30, "the end of a statement")
             connection.answer(sql)
 
     def hold(_, pid, __):
@@ -212,6 +213,47 @@ def test_one_whose_statement_is_over_is_not_sent(canceling):
     wait_until(lambda: requests(daemon) == (0, 0), 10, "the end of both")
     assert len(fake.cancels) == 1
     over.set()
+    clients[1].read_until_ready()
+    for client in clients:
+        client.close()
+
+
+def test_one_that_came_for_an_earlier_statement_makes_room(canceling):
+    start, let_through, over = canceling
+    daemon, fake, clients = start(2, limits={"max_cancel_requests": 1})
+    cancel(daemon, clients[0])
+    wait_until(lambda: len(fake.cancels) == 1, 10, "the first one")
+    cancel(daemon, clients[1])
+    over.set()
+    for client in clients:
+        client.read_until_ready()
+    clients[1].send(m.query("stubborn"))
+    wait_for_running(daemon)
+    cancel(daemon, clients[1])
+    assert requests(daemon) == (1, 1)
+    let_through(10)
+    clients[1].read_until_ready()
+    assert len(fake.cancels) == 2
+    for client in clients:
+        client.close()
+
+
+def test_the_next_statement_of_a_pipeline_is_not_hit(canceling):
+    start, let_through, over = canceling
+    daemon, fake, clients = start(2, limits={"max_cancel_requests": 1})
+    clients[1].send(m.query("stubborn"))
+    cancel(daemon, clients[0])
+    wait_until(lambda: len(fake.cancels) == 1, 10, "the first one")
+    cancel(daemon, clients[1])
+    assert requests(daemon) == (1, 1)
+    over.set()
+    for client in clients:
+        client.read_until_ready()
+    let_through(1)
+    wait_until(lambda: requests(daemon) == (0, 0), 10, "the end of both")
+    assert len(fake.cancels) == 1
+    cancel(daemon, clients[1])
+    let_through(1)
     clients[1].read_until_ready()
     for client in clients:
         client.close()
