@@ -51,7 +51,8 @@ constexpr std::array kTimeouts = {
     timeout("server_idle", "server_idle_timeout", kTimeout<&Timeouts::server_idle_us>,
             "A server connection idle for longer is closed. 0: never."),
     timeout("cancel_wait", "cancel_wait_timeout", kTimeout<&Timeouts::cancel_wait_us>,
-            "How long a cancel request may wait to be forwarded. 0: for ever."),
+            "How long a cancel request may wait to be forwarded. 0: for ever, and server_connect "
+            "for one that is on its way."),
     timeout("autodb_idle", "autodb_idle_timeout", kTimeout<&Timeouts::autodb_idle_us>,
             "A database that came from the entry '*' is forgotten when unused for longer. "
             "0: never."),
@@ -187,9 +188,10 @@ constexpr std::array kLimits = {
             .kind = Kind::kInteger,
             .access = kMember<&Config::limits, &Limits::max_cancel_requests>,
             .minimum = 1,
-            .help = "Cancel requests that a worker has on their way at a time, no more than "
-                    "sixteen of them to one server. Others wait for that, each client with one, "
-                    "up to timeouts.cancel_wait."},
+            .help =
+                "Cancel requests that a worker has on their way at a time, no more than half "
+                "of them, or sixteen, to one server. Others wait for that, each client with one, "
+                "up to timeouts.cancel_wait."},
     Setting{.name = "max_message_size",
             .pgbouncer = "max_packet_size",
             .kind = Kind::kSize,

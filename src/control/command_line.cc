@@ -1,5 +1,7 @@
 #include "pgsaba/control/command_line.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -60,7 +62,15 @@ int serve(int count, const char* const* arguments, std::string_view version) {
       return wrong("unknown argument '" + std::string(argument) + "'");
     }
   }
-  return Daemon({path, std::string(version)}).run();
+  int status = 0;
+  bool left_alone = true;
+  {
+    Daemon daemon({path, std::string(version)});
+    status = daemon.run();
+    left_alone = daemon.left_alone();
+  }
+  if (left_alone) return status;
+  ::_exit(status);
 }
 
 bool usable(const Error* error) {

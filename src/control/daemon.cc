@@ -87,6 +87,7 @@ int Daemon::run() {
   }
   loop_.run();
   for (const auto& worker : workers_) worker->stop();
+  left_alone_ = !passwords_ || passwords_->stop();
   log::info("pgsaba has ended");
   return status_;
 }

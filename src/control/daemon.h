@@ -47,6 +47,10 @@ class Daemon final : public DaemonControls {
 
   // Serves until told to stop. The exit status: 0, or 1 with the reason in the log.
   int run();
+  // Once it has run: nothing goes on that somebody else's code does not let go of. Otherwise the
+  // process must end at once when the daemon is gone: what libraries do at exit would pull the
+  // ground from under it, or wait for it.
+  bool left_alone() const { return left_alone_; }
 
   // DaemonControls
   const worker::Picture& picture() const override { return *picture_; }
@@ -117,6 +121,7 @@ class Daemon final : public DaemonControls {
   std::unique_ptr<KeyWorkshop> keys_;
   std::unique_ptr<InquiryWorkshop> inquiries_;
   std::unique_ptr<PasswordWorkshop> passwords_;
+  bool left_alone_ = true;
   std::unique_ptr<HandshakeWorkshop> handshakes_;
   WorkerNetworks networks_;  // the workers', once there are any
   std::vector<std::unique_ptr<WorkerThread>> workers_;

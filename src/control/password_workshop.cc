@@ -20,12 +20,12 @@ void PasswordWorkshop::work(const Judge& judge, Door& door, const Order& order) 
   if (door.answer) door.answer(order.worker, {order.client, why.empty()});
 }
 
-void PasswordWorkshop::stop() {
+bool PasswordWorkshop::stop() {
   {
     const std::lock_guard lock(door_->mutex);
     door_->answer = nullptr;
   }
-  workshop_.leave();
+  return workshop_.leave();
 }
 
 }  // namespace pgsaba::control

@@ -4,7 +4,7 @@
 // is gone is not asked about.
 //
 // A module of PAM may take as long as it likes: `stop` does not wait for it, and what it says then
-// reaches nobody.
+// reaches nobody. False: there is one that goes on.
 #pragma once
 
 #include <memory>
@@ -26,7 +26,7 @@ class PasswordWorkshop final : public worker::PasswordJudge {
   ~PasswordWorkshop() override { stop(); }
 
   void start() { workshop_.start(kThreads); }
-  void stop();
+  bool stop();
 
   // worker::PasswordJudge
   void check_password(std::size_t worker, std::uint32_t client, auth::PasswordCheck check,

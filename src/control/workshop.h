@@ -47,11 +47,15 @@ class Workshop {
   }
 
   // The same without waiting: for work that may take for ever, and must not touch anything of ours
-  // afterwards.
-  void leave() {
-    bench_->close();
+  // afterwards. False: some is still being done, by threads of nobody's.
+  bool leave() {
+    if (bench_->close() == 0) {
+      stop();
+      return true;
+    }
     for (std::thread& thread : threads_)
       if (thread.joinable()) thread.detach();
+    return threads_.empty();
   }
 
   void take(Order order) { bench_->take(std::move(order)); }
@@ -73,14 +77,18 @@ class Workshop {
       changed_.notify_one();
     }
 
-    void close() {
+    // How many orders are being worked at.
+    std::size_t close() {
       std::deque<Order> dropped;
+      std::size_t working = 0;
       {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
         dropped.swap(orders_);
+        working = working_;
       }
       changed_.notify_all();
+      return working;
     }
 
     void run() {
@@ -93,9 +101,11 @@ class Workshop {
         if (stopping_) return;
         Order order = std::move(orders_.front());
         orders_.pop_front();
+        ++working_;
         lock.unlock();
         work_(std::move(order));
         lock.lock();
+        --working_;
       }
     }
 
@@ -104,6 +114,7 @@ class Workshop {
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Order> orders_;
+    std::size_t working_ = 0;
     bool stopping_ = false;
   };
 

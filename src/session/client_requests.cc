@@ -60,8 +60,10 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
     return Taken::kYes;
   }
   if (state_ == State::kIdle && mode_ != account_->limits.pool_mode) follow_mode(piece);
+  const bool linked = state_ == State::kLinked;
+  if (!linked && !batch_answer_ && awaits_rest(ahead)) return Taken::kNotYet;
   if (piece.tag == 'Q' || piece.tag == 'P') read_query(piece);
-  return state_ == State::kLinked ? on_linked(piece, ahead) : on_unlinked(piece, ahead);
+  return linked ? on_linked(piece, ahead) : on_unlinked(piece, ahead);
 }
 
 // A query is read once, here; a text that did not arrive in one piece may be anything.
@@ -134,7 +136,6 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
     default:
       break;
   }
-  if (awaits_rest(ahead)) return Taken::kNotYet;
   const ReadRequest read = as_read(piece, ahead);
   const Pins keeps = read.bytes > 0 ? Pins() : foresee(piece);
   if (acquire(keeps, read) == Taken::kNotYet || state_ != State::kLinked) return Taken::kNotYet;

@@ -14,6 +14,7 @@
 #include "session/listening.h"
 #include "session/orphaned_transaction.h"
 #include "session/pin_foresight.h"
+#include "session/set_batch.h"
 #include "session/unnamed_statement.h"
 
 namespace pgsaba::session {
@@ -23,6 +24,9 @@ using server::ServerConnection;
 namespace effect = sql::effect;
 
 namespace {
+
+constexpr std::string_view kRole = "role";
+constexpr std::string_view kSessionAuthorization = "session_authorization";
 
 constexpr std::uint8_t kMostQuestions = 3;  // in a row, each of them canceled
 
@@ -211,15 +215,53 @@ bool ClientSession::is_forced(std::string_view parameter) const {
 // may have been refused is lost, and the client knows: it would not get out of this otherwise.
 void ClientSession::match_answered(Bytes frames) {
   if (const auto error = error_in(frames)) {
-    if (is_refusal(*error)) settings_ = without_refused(host_.settings(), settings_);
     ServerConnection* server = std::exchange(server_, nullptr);
     server->settings_unknown();
+    const bool lets_go = is_refusal(*error) && may_shed_identity(*server);
+    if (is_refusal(*error)) settings_ = without_refused(host_.settings(), settings_);
     lease_pool_->give_back(*server);
-    return refused(*error);
+    if (!lets_go) return refused(*error);
+    transition(State::kIdle);
+    return schedule();
   }
   matched();
   resume();
   deliver_cancel();
+}
+
+// Its role may be gone, or not be its own any more. A statement by which it stops acting as anybody
+// needs nobody's leave; the server that runs it will have nothing to report of that.
+bool ClientSession::may_shed_identity(const ServerConnection& server) {
+  if (!begin_sql_.empty() || pins_.any()) return false;
+  const sql::IdentityReset reset = waiting_reset();
+  const bool all = reset == sql::IdentityReset::kAll;
+  const bool of_another = server::find_setting(settings_, kSessionAuthorization) != nullptr;
+  const bool acts = server::find_setting(settings_, kRole) != nullptr || (all && of_another);
+  if (reset == sql::IdentityReset::kNone || !acts) return false;
+  std::string out;
+  for (const auto& [name, value] : server.login().parameters())
+    if ((name == kSessionAuthorization && all && of_another) || name == "is_superuser")
+      wire::append_parameter_status(out, name, value);
+  settings_ = host_.settings().without(settings_, kRole);
+  if (all) settings_ = host_.settings().without(settings_, kSessionAuthorization);
+  send(out);
+  return true;
+}
+
+// Of the statement that waits, if nothing may undo what it does.
+sql::IdentityReset ClientSession::waiting_reset() {
+  const Bytes ahead = gather(false);
+  wire::FrameReader reader(wire::Direction::kFromClient);
+  const wire::Piece piece = reader.next(ahead, 0);
+  std::string_view text;
+  if (piece.kind == wire::Piece::Kind::kFrame && piece.complete && piece.tag == 'Q') {
+    text = text_of_statement(piece);
+  } else if (const auto batch = read_set_batch(ahead)) {
+    text = batch->text;
+  }
+  const sql::IdentityReset reset = sql::identity_reset(text, dialect_);
+  retain(0);
+  return reset;
 }
 
 // A parameter that the server reports is followed by its reports.

@@ -12,7 +12,7 @@ namespace {
 // What DISCARD ALL does: see the manual.
 constexpr Effects kDiscardAll = effect::kSetting | effect::kAnySetting | effect::kTemporary |
                                 effect::kAdvisoryLock | effect::kHeldCursor | effect::kListen |
-                                effect::kPrepared | effect::kSequence;
+                                effect::kPrepared;
 
 bool is_transaction(Command command) {
   switch (command) {
@@ -267,8 +267,7 @@ Command StatementReader::read_discard() {
     case Mark::kTemp:
     case Mark::kTemporary:
       return leave(Command::kDiscard, effect::kTemporary);
-    case Mark::kSequences:
-      return leave(Command::kDiscard, effect::kSequence);
+    case Mark::kSequences:  // what is forgotten need not be kept
     case Mark::kPlans:
       return Command::kDiscard;
     default:

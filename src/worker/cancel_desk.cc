@@ -1,6 +1,7 @@
 #include "worker/cancel_desk.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "pgsaba/base/log.h"
 #include "pgsaba/session/client_session.h"
@@ -81,16 +82,31 @@ CancelDesk::Request CancelDesk::take(Line& line) {
   return request;
 }
 
+// A server that does not answer leaves the others half of what there is.
+bool CancelDesk::may_start(const Line& line) const {
+  const auto most = static_cast<std::size_t>(worker_.config().limits.max_cancel_requests);
+  const std::size_t of_one_server = std::clamp<std::size_t>(most / 2, 1, kAtOnce);
+  return !line.waiting.empty() && line.carriers.size() < of_one_server && on_their_way_ < most;
+}
+
+// The server with the fewest on their way is the next.
 void CancelDesk::start_all() {
-  for (auto& [address, line] : lines_) start(line);
+  for (;;) {
+    Line* next = nullptr;
+    for (auto& [address, line] : lines_)
+      if (may_start(line) && (!next || line.carriers.size() < next->carriers.size())) next = &line;
+    if (next == nullptr) return;
+    start_one(*next);
+  }
 }
 
 void CancelDesk::start(Line& line) {
-  const auto most = static_cast<std::size_t>(worker_.config().limits.max_cancel_requests);
-  while (!line.waiting.empty() && line.carriers.size() < kAtOnce && on_their_way_ < most) {
-    const Request request = take(line);
-    if (is_meant_still(request)) send(line, request);
-  }
+  while (may_start(line)) start_one(line);
+}
+
+void CancelDesk::start_one(Line& line) {
+  const Request request = take(line);
+  if (is_meant_still(request)) send(line, request);
 }
 
 // Another client may have the server by now, or the client may be at its next statement.
@@ -109,7 +125,10 @@ bool CancelDesk::is_meant_still(const Request& request) const {
 // The server is kept from everybody else until the request is through.
 void CancelDesk::send(Line& line, const Request& request) {
   const config::Config& config = worker_.config();
-  const Micros deadline = worker_.turn().now + config.timeouts.cancel_wait_us;
+  const Micros limit = config.timeouts.cancel_wait_us != 0 ? config.timeouts.cancel_wait_us
+                                                           : config.timeouts.server_connect_us;
+  const Micros deadline =
+      limit == 0 ? std::numeric_limits<Micros>::max() : worker_.turn().now + limit;
   auto connection = std::make_unique<CancelConnection>(*this, worker_.turn(), request.pool,
                                                        request.aim.server_id, deadline);
   const Status opened = connection->open(request.aim.address, socket_options(config.tcp),
@@ -141,8 +160,7 @@ void CancelDesk::carried(CancelConnection& connection) {
 void CancelDesk::drop_late(Line& line) {
   const Micros limit = worker_.config().timeouts.cancel_wait_us;
   const Micros now = worker_.turn().now;
-  if (limit == 0) return;
-  while (!line.waiting.empty() && now - line.waiting.front().since >= limit) {
+  while (limit != 0 && !line.waiting.empty() && now - line.waiting.front().since >= limit) {
     const Request late = take(line);
     if (is_meant_still(late) && late.client != 0)
       log::warning("cancel request for client {} dropped: it waited for timeouts.cancel_wait",

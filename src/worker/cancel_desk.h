@@ -1,8 +1,9 @@
-// CancelDesk: carries cancel requests of clients to PostgreSQL. At most kAtOnce are on their way to
-// a server at a time, so that one that does not answer holds up nobody else's, and
-// max_cancel_requests in all. The others wait in line, each client once, up to
-// timeouts.cancel_wait. A request goes out only if the statement that it came for still runs where
-// it ran then. Owned by a worker.
+// CancelDesk: carries cancel requests of clients to PostgreSQL. At most max_cancel_requests are on
+// their way at a time, and no more than half of these, or kAtOnce, to one server, so that one that
+// does not answer holds up nobody else's. The others wait in line, each client once, up to
+// timeouts.cancel_wait; without that limit, what is on its way has the time that a connection has
+// (timeouts.server_connect). A request goes out only if the statement that it came for still runs
+// where it ran then. Owned by a worker.
 #pragma once
 
 #include <deque>
@@ -64,8 +65,10 @@ class CancelDesk {
   template <class Server>
   static Aim aim_at(const Server& server);
   void enqueue(Request request);
+  bool may_start(const Line& line) const;
   void start_all();
   void start(Line& line);
+  void start_one(Line& line);
   bool is_meant_still(const Request& request) const;
   void send(Line& line, const Request& request);
   Request take(Line& line);

@@ -203,3 +203,17 @@ def test_before_anybody_has_looked_at_the_functions(start_pgsaba, cluster):
         for _ in range(3):
             other.query("select early_draw()")
         assert client.value("select early_last()") == str(drawn)
+
+
+@pytest.mark.parametrize("statement", ["discard all", "discard sequences"])
+def test_what_is_discarded_keeps_no_server(start_pgsaba, table, statement):
+    daemon = start(start_pgsaba, asked=False)
+    with daemon.connect() as client:
+        client.query(statement)
+        assert holds(daemon) == 0
+        client.query(f"select nextval('{table}_id_seq')")
+        client.query(statement)
+        with pytest.raises(ServerError) as refused:
+            client.value(f"select currval('{table}_id_seq')")
+        assert refused.value.sqlstate == CAUGHT
+        assert holds(daemon) == 1

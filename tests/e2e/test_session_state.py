@@ -103,7 +103,7 @@ def test_pins_are_shown_and_end_with_their_reason(start_pgsaba, leave):
 def test_the_same_role_with_other_settings(start_pgsaba, cluster):
     """What only a superuser may set is not changed under the role of an ordinary one."""
     cluster.sql("create role guest")
-    daemon = start_pgsaba({"pool": {"pool_size": 1}})
+    daemon = start(start_pgsaba, 1)
     with daemon.connect() as quiet, daemon.connect() as loud:
         for client in quiet, loud:
             client.query("set role guest")
@@ -117,7 +117,7 @@ def test_what_was_set_under_a_role_that_may_more(start_pgsaba, cluster):
     """The user could not set it anew on another server: the session keeps its own, and nobody else
     gets that."""
     cluster.sql("create role chef superuser; create role helper login in role chef")
-    daemon = start_pgsaba({"pool": {"pool_size": 2}})
+    daemon = start(start_pgsaba, 2)
     with daemon.connect(user="helper") as risen, daemon.connect(user="helper") as other:
         risen.query("set role chef; set log_min_messages = 'error'")
         for _ in range(2):
@@ -139,7 +139,7 @@ def test_what_was_set_under_a_role_in_between(start_pgsaba, cluster, way):
     """It is kept as well, until it is gone."""
     if cluster.value("select count(*) from pg_roles where rolname = 'cook'") == 0:
         cluster.sql("create role cook superuser; create role waiter login in role cook")
-    daemon = start_pgsaba({"pool": {"pool_size": 2}})
+    daemon = start(start_pgsaba, 2)
     with daemon.connect(user="waiter") as risen, daemon.connect(user="waiter") as other:
         for sql in way:
             risen.query(sql)
@@ -165,7 +165,7 @@ def test_no_statement_runs_where_a_setting_is_refused(start_pgsaba, cluster, set
         cluster.sql("do $$ begin if not exists (select from pg_roles where rolname = 'ordinary') then"
                     " create role ordinary login; end if; end $$; grant all on tenants to ordinary")
     user = {"user": "ordinary"} if "plpgsql" in setting else {}
-    daemon = start_pgsaba({"pool": {"pool_size": 1}})
+    daemon = start(start_pgsaba, 1)
     with daemon.connect(**user) as client, daemon.connect(**user) as other:
         client.query(f"set {setting}")
         client.query("set app.tenant = 'mine'")
@@ -185,3 +185,48 @@ def test_no_statement_runs_where_a_setting_is_refused(start_pgsaba, cluster, set
             other.query("select 1")
         assert failed is None
         assert set(row[0] for row in client.rows("select tenant from tenants")) == {"mine"}
+
+
+@pytest.mark.parametrize("way_out", ["reset role", "set role none", "discard all", "set session authorization default"])
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_role_that_is_gone_can_be_left(start_pgsaba, cluster, way_out, extended):
+    """Every statement would run as somebody else; only what ends that is let through, as by a
+    server of its own."""
+    for sql in "drop role if exists passing_by", "create role passing_by":
+        cluster.sql(sql)
+    daemon = start(start_pgsaba, 1)
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("set app.mine = 'kept'")
+        client.query("set role passing_by")
+        assert client.parameters["is_superuser"] == "off"
+        other.query("select 1 from pg_am limit 1")
+        cluster.sql("drop role passing_by")
+        for sql in "select current_user from pg_am limit 1", "reset all", "set role passing_by", way_out + "; select 1":
+            failed = error_of(client.query(sql))
+            assert failed["C"] == "22023", (sql, failed)
+        if extended:
+            client.send(m.parse("", way_out), m.bind(), m.execute(), m.sync())
+            failed = error_of(client.read_until_ready())
+        else:
+            failed = error_of(client.query(way_out))
+        assert failed is None
+        assert client.parameters["is_superuser"] == "on"
+        seen = client.rows("select current_user, coalesce(current_setting('app.mine', true), '') from pg_am limit 1")
+        assert [tuple(row) for row in seen] == [("postgres", "" if way_out == "discard all" else "kept")]
+
+
+def test_a_session_authorization_that_is_gone(start_pgsaba, cluster):
+    """Its role does not become the one of whoever has logged in."""
+    for sql in "drop role if exists passing_by", "create role passing_by":
+        cluster.sql(sql)
+    daemon = start(start_pgsaba, 1)
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("set session authorization passing_by")
+        other.query("select 1 from pg_am limit 1")
+        cluster.sql("drop role passing_by")
+        for sql in "select 1 from pg_am limit 1", "reset role":
+            failed = error_of(client.query(sql))
+            assert failed["C"] == "22023", (sql, failed)
+        assert error_of(client.query("reset session authorization")) is None
+        assert client.parameters["session_authorization"] == "postgres"
+        assert [tuple(row) for row in client.rows("select current_user from pg_am limit 1")] == [("postgres",)]

@@ -506,6 +506,8 @@ class ClientSession final : public net::Connection,
   void check_pin_limits(Micros now);
 
   void match_answered(Bytes frames);
+  bool may_shed_identity(const server::ServerConnection& server);
+  sql::IdentityReset waiting_reset();
   void keep_setting(const std::string& name, const std::optional<std::string>& value);
   bool is_forced(std::string_view parameter) const;
   bool strays_from_settings() const;

@@ -127,6 +127,15 @@ std::optional<PlainSetting> plain_setting(std::string_view sql, const Dialect& d
 // SHOW name or SHOW TIME ZONE as the only statement: the parameter's name, in lower case.
 std::optional<std::string> shown_setting(std::string_view sql, const Dialect& dialect);
 
+// RESET ROLE, RESET SESSION AUTHORIZATION, the same as SET … NONE or DEFAULT, or DISCARD ALL, as
+// the only statement: the session acts as the user again that has logged in.
+enum class IdentityReset : std::uint8_t {
+  kNone,
+  kRole,  // as the user of its session authorization
+  kAll,
+};
+IdentityReset identity_reset(std::string_view sql, const Dialect& dialect);
+
 // Every parameter that the string may change for longer than the transaction, each once; "role" and
 // "session_authorization" among them. SET TRANSACTION names none; SET LOCAL names none.
 struct TouchedSetting {

@@ -409,3 +409,32 @@ TEST_CASE("channels that are given up") {
     CHECK(found.channels == row.channels);
   }
 }
+
+TEST_CASE("who the session acts as is reset") {
+  const std::vector<std::pair<const char*, IdentityReset>> rows = {
+      {"reset role", IdentityReset::kRole},
+      {"; RESET /* it */ ROLE;", IdentityReset::kRole},
+      {"set role none", IdentityReset::kRole},
+      {"set session role to default", IdentityReset::kRole},
+      {"set role = default", IdentityReset::kRole},
+      {"reset session authorization", IdentityReset::kAll},
+      {"set session authorization default", IdentityReset::kAll},
+      {"set session session authorization default", IdentityReset::kAll},
+      {"discard all", IdentityReset::kAll},
+      {"", IdentityReset::kNone},
+      {"reset all", IdentityReset::kNone},
+      {"set role x", IdentityReset::kNone},
+      {"set role 'none", IdentityReset::kNone},
+      {"set local role none", IdentityReset::kNone},
+      {"set session authorization x", IdentityReset::kNone},
+      {"reset session", IdentityReset::kNone},
+      {"discard plans", IdentityReset::kNone},
+      {"reset role; select 1", IdentityReset::kNone},
+      {"reset role.x", IdentityReset::kNone},
+      {"select 1", IdentityReset::kNone},
+  };
+  for (const auto& [sql, reset] : rows) {
+    CAPTURE(sql);
+    CHECK(identity_reset(sql, kPlain) == reset);
+  }
+}

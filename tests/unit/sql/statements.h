@@ -274,10 +274,10 @@ inline constexpr Row kStatements[] = {
     {"alter table t rename to u", Command::kAlter},
     {"discard temp", Command::kDiscard, effect::kTemporary},
     {"discard plans", Command::kDiscard},
-    {"discard sequences", Command::kDiscard, effect::kSequence},
+    {"discard sequences", Command::kDiscard},
     {"discard all", Command::kDiscard,
      effect::kSetting | effect::kAnySetting | effect::kTemporary | effect::kAdvisoryLock |
-         effect::kHeldCursor | effect::kListen | effect::kPrepared | effect::kSequence},
+         effect::kHeldCursor | effect::kListen | effect::kPrepared},
     // Cursors
     {"declare c cursor for select 1", Command::kDeclare},
     {"declare c cursor with hold for select 1", Command::kDeclare, effect::kHeldCursor},
