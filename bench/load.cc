@@ -1,15 +1,18 @@
 // A load generator for PostgreSQL servers and poolers: many clients, one thread.
 //
-// Each client sends its next request as soon as the reply to the last one is complete. All clients
+// Each client sends its next request as soon as the reply to the last one is complete; with --rate,
+// when it is due, so that all of them together send so many transactions per second. All clients
 // log in first; then they start together, warm up, and are measured. The line "start" is printed
 // when the measured time begins and one line of JSON when it is over, so that a caller can read the
 // pooler's CPU clock at both moments.
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <queue>
 #include <vector>
 
 #include "load_client.h"
@@ -25,7 +28,7 @@ using std::chrono::duration;
 using std::chrono::duration_cast;
 
 constexpr int kMaxOpening = 64;  // at once, to stay within any listen backlog
-constexpr int kMaxWaitMs = 100;
+constexpr std::chrono::milliseconds kMaxWait{100};
 
 struct Target {
   std::string host;
@@ -50,13 +53,16 @@ struct Target {
 
 class Load {
  public:
-  Load(Target target, std::vector<bench::Script> scripts)
+  // `rate`: of transactions, per second; 0: as fast as they go.
+  Load(Target target, std::vector<bench::Script> scripts, double rate)
       : target_(std::move(target)),
         scripts_(std::move(scripts)),
+        rate_(rate),
         reconnects_(scripts_.front().reconnects),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
         block_(std::size_t{256} << 10U) {
     if (epoll_ < 0) bench::die("epoll_create1");
+    prctl(PR_SET_TIMERSLACK, 1);
   }
 
   // Returns when every client has logged in.
@@ -75,13 +81,19 @@ class Load {
   }
 
   void start(std::uint64_t max_rounds) {
+    const double share = rate_ > 0 ? scripts_.front().transactions / rate_ : 0;
+    const duration<double> apart(share);  // the beginnings of two clients' rounds
+    auto first = Clock::now();
     for (auto& client : clients_) {
       if (reconnects_) {
         open(*client);
       } else {
-        client->start(max_rounds);
+        client->start(max_rounds,
+                      duration_cast<Clock::duration>(apart * static_cast<double>(clients_.size())),
+                      first);
         after_event(*client);
       }
+      first += duration_cast<Clock::duration>(apart);
     }
   }
 
@@ -109,17 +121,34 @@ class Load {
 
   void turn() {
     std::array<epoll_event, 256> events{};
+    const timespec patience = begin_due_rounds();
     const int count =
-        epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), kMaxWaitMs);
+        epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &patience, nullptr);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events.at(static_cast<std::size_t>(i));
       auto& client = *static_cast<LoadClient*>(event.data.ptr);
       if (client.fd() >= 0 && (event.events & EPOLLOUT) != 0) client.write_more();
       const bool was_opening = is_opening(client);
+      const bool rested = client.state() == LoadClient::State::kResting;
       drain(client, event.events);
       if (was_opening && !is_opening(client)) --opening_;
-      after_event(client);
+      if (!rested || client.state() != LoadClient::State::kResting) after_event(client);
     }
+  }
+
+  // How long there is nothing to begin.
+  timespec begin_due_rounds() {
+    std::chrono::nanoseconds rest = kMaxWait;
+    while (!resting_.empty()) {
+      LoadClient& next = *resting_.top();
+      rest = std::min<std::chrono::nanoseconds>(next.due() - Clock::now(), kMaxWait);
+      if (rest.count() > 0) break;
+      resting_.pop();
+      if (next.state() != LoadClient::State::kResting) continue;
+      next.go_on();
+      after_event(next);
+    }
+    return {0, std::max<std::chrono::nanoseconds>(rest, {}).count()};
   }
 
   // Edge-triggered: a read that filled the block may have left something behind.
@@ -137,6 +166,7 @@ class Load {
       client.leave();
       open(client);
     }
+    if (client.state() == LoadClient::State::kResting) resting_.push(&client);
     if (client.state() == LoadClient::State::kDone || client.state() == LoadClient::State::kLost) {
       any_ended_ = true;
     }
@@ -158,14 +188,22 @@ class Load {
     return false;
   }
 
+  struct LaterFirst {
+    bool operator()(const LoadClient* one, const LoadClient* other) const {
+      return one->due() > other->due();
+    }
+  };
+
   Target target_;
   std::vector<bench::Script> scripts_;
+  double rate_;
   bool reconnects_;
   bench::LoadResult result_;
   int epoll_;
   int opening_ = 0;
   bool any_ended_ = false;
   std::vector<std::unique_ptr<LoadClient>> clients_;
+  std::priority_queue<LoadClient*, std::vector<LoadClient*>, LaterFirst> resting_;
   std::vector<char> block_;
 };
 
@@ -250,6 +288,7 @@ int main(int argc, char** argv) {
                                                                         {"seconds", "5"},
                                                                         {"warmup", "0.5"},
                                                                         {"requests", "0"},
+                                                                        {"rate", "0"},
                                                                         {"host", "127.0.0.1"},
                                                                         {"port", "54320"},
                                                                         {"db", "bench"},
@@ -272,7 +311,8 @@ int main(int argc, char** argv) {
              options.text("db"), options.integer("databases"), options.integer("application-names"),
              tls == "no" ? nullptr : &tls_setup},
             bench::make_scripts({mode, options.text("query"), options.integer("pipeline"),
-                                 options.integer("sets"), options.integer("texts")}));
+                                 options.integer("sets"), options.integer("texts")}),
+            options.real("rate"));
   const auto began = Clock::now();
   load.open_clients(static_cast<std::size_t>(options.integer("clients")));
   const double login_seconds = seconds_since(began);

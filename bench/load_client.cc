@@ -34,11 +34,22 @@ void LoadClient::open(int fd) {
   replies_left_ = 1;
 }
 
-void LoadClient::start(std::uint64_t max_rounds) {
+void LoadClient::start(std::uint64_t max_rounds, Clock::duration interval,
+                       Clock::time_point first) {
   max_rounds_ = max_rounds;
   rounds_ = 0;
+  interval_ = interval;
+  due_ = first;
+  state_ = interval_.count() > 0 ? State::kResting : State::kRunning;
+  if (state_ == State::kRunning) begin_round();
+}
+
+// A round that begins late is measured from when it was due.
+void LoadClient::go_on() {
   state_ = State::kRunning;
   begin_round();
+  round_began_ = due_;
+  due_ += interval_;
 }
 
 void LoadClient::begin_round() {
@@ -117,6 +128,8 @@ void LoadClient::finish_round() {
   if (script_.reconnects) return;
   if (++rounds_ == max_rounds_) {
     state_ = State::kDone;
+  } else if (interval_.count() > 0) {
+    state_ = State::kResting;
   } else {
     begin_round();
   }

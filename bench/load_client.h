@@ -31,19 +31,31 @@ struct LoadResult {
 
 class LoadClient {
  public:
-  enum class State : std::uint8_t { kConnecting, kPrologue, kReady, kRunning, kDone, kLost };
+  enum class State : std::uint8_t {
+    kConnecting,
+    kPrologue,
+    kReady,
+    kRunning,
+    kResting,  // until its next round is due
+    kDone,
+    kLost
+  };
 
   // `tls`: null for none.
   LoadClient(const Script& script, std::string startup, LoadResult& result, const TlsSetup* tls)
       : script_(script), startup_(std::move(startup)), result_(result), tls_setup_(tls) {}
 
   void open(int fd);
-  void start(std::uint64_t max_rounds);        // from kReady; 0 rounds: until stop()
+  // From kReady. 0 rounds: until stop(). With an interval a round begins that long after the last
+  // one was due, the first one at `first`; without, when the last one is complete.
+  void start(std::uint64_t max_rounds, Clock::duration interval, Clock::time_point first);
+  void go_on();                                // from kResting, when it is due
   void receive_events(std::span<char> block);  // reads once and acts on what came
   void write_more();                           // on the first and every later chance to write
   void leave();                                // Terminate, then close
 
   [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] Clock::time_point due() const { return due_; }
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] bool wants_write() const { return sent_ < pending_.size(); }
 
@@ -72,6 +84,8 @@ class LoadClient {
   std::uint64_t rounds_ = 0;
   std::uint64_t max_rounds_ = 0;
   Clock::time_point round_began_;
+  Clock::duration interval_{};
+  Clock::time_point due_;  // its next round
 };
 
 }  // namespace bench

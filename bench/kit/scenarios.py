@@ -20,6 +20,7 @@ SETTLE_S = 0.5
 ANY_CLIENT_COUNT = 16
 BUSY_CLIENT_COUNT = 128
 POOL_SIZES = (8, 64)  # of two_workers
+WORKERS_RATE = 20_000  # transactions/s that one worker carries without hurry
 
 
 @contextlib.contextmanager
@@ -184,10 +185,11 @@ def timed(bench, pooler, clients, **options):
 
 
 def two_workers(bench):
-    """pgsaba with one worker and with two on both cores, by pool size"""
+    """pgsaba with one worker and with two on both cores, by pool size and load"""
     if "pgsaba" not in bench.peers:
         return ""
-    return "\n\n".join(compare_workers(bench, size) for size in POOL_SIZES)
+    return "\n\n".join(compare_workers(bench, size, rate)
+                       for size in POOL_SIZES for rate in (WORKERS_RATE, 0))
 
 
 @dataclass
@@ -197,10 +199,11 @@ class Halves:
     poolers: list
     name: str = "two processes"
 
-    def measure(self, bench):
-        with ThreadPoolExecutor(len(self.poolers)) as both:
-            clients = BUSY_CLIENT_COUNT // len(self.poolers)
-            reports = list(both.map(lambda pooler: timed(bench, pooler, clients), self.poolers))
+    def measure(self, bench, rate):
+        count = len(self.poolers)
+        with ThreadPoolExecutor(count) as both:
+            reports = list(both.map(lambda pooler: timed(bench, pooler, BUSY_CLIENT_COUNT // count,
+                                                         rate=rate / count), self.poolers))
         transactions = sum(report["transactions"] for report in reports)
         return {"tps": sum(report["tps"] for report in reports),
                 "p99_us": max(report["p99_us"] for report in reports),
@@ -208,16 +211,16 @@ class Halves:
                               for report in reports)}
 
 
-def compare_workers(bench, pool_size):
+def compare_workers(bench, pool_size, rate):
     setup = replace(bench.setup, pool_size=pool_size, cpus="0,1")
     half = replace(setup, pool_size=pool_size // 2)
     with Stage() as stage:
         poolers = [peers.replace_name(peers.start_pgsaba(stage, replace(setup, workers=workers)),
                                       f"workers: {workers}") for workers in (1, 2)]
         poolers.append(Halves([peers.start_pgsaba(stage, half) for _ in range(2)]))
-        results = rounds_of(bench, poolers, lambda pooler: pooler.measure(bench)
+        results = rounds_of(bench, poolers, lambda pooler: pooler.measure(bench, rate)
                             if isinstance(pooler, Halves)
-                            else timed(bench, pooler, BUSY_CLIENT_COUNT))
+                            else timed(bench, pooler, BUSY_CLIENT_COUNT, rate=rate))
     one, _, halves = results.values()
     lines = [[name, number(median(rounds, "tps"), 0), number(median(rounds, "p99_us"), 0),
               number(median(rounds, "cpu_us"), 2), ratio_text(rounds, one, "cpu_us"),
@@ -225,8 +228,9 @@ def compare_workers(bench, pool_size):
              for name, rounds in results.items()]
     for line in lines:
         bench.progress(f"workers, {pool_size} servers: {line}")
-    return (f"### Two workers (simple, {BUSY_CLIENT_COUNT} clients, {pool_size} servers, pgsaba on "
-            "both cores)\n\n" +
+    speed = f"{rate:,} transactions/s" if rate else "as fast as they go"
+    return (f"### Two workers (simple, {BUSY_CLIENT_COUNT} clients, {speed}, {pool_size} servers, "
+            "pgsaba on both cores)\n\n" +
             table(["pgsaba", "tps", "p99 µs", "CPU ms per 1,000", "ratio to one worker (spread)",
                    "ratio to two processes", "p99 ratio to one worker"], lines))
 

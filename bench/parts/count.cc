@@ -17,11 +17,11 @@ constexpr const char* kCompiler = "GCC " __VERSION__;
 #endif
 
 void describe(const bench::Parts& parts) {
-  std::printf("{\"compiler\": \"%s\", \"build\": \"%s\", \"C library\": \"%s\", \"parts\": [",
-              kCompiler, PGSABA_BUILD, gnu_get_libc_version());
+  std::printf(R"({"compiler": "%s", "build": "%s", "C library": "%s", "parts": [)", kCompiler,
+              PGSABA_BUILD, gnu_get_libc_version());
   const char* separator = "";
   for (const bench::Part& part : parts) {
-    std::printf("%s\"%s\"", separator, part.name.c_str());
+    std::printf(R"(%s"%s")", separator, part.name.c_str());
     separator = ", ";
   }
   std::puts("]}");

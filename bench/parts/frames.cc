@@ -14,7 +14,7 @@ using pgsaba::wire::FrameReader;
 
 constexpr int kRows = 100;
 constexpr std::string_view kRow{"D\0\0\0\x0f\0\1\0\0\0\5hello", 16};
-constexpr std::string_view kDescribePortal{"D\0\0\0\6P", 7};
+constexpr std::string_view kDescribePortal{"D\0\0\0\6P\0", 7};
 
 Part reading(std::string name, Direction direction, std::string stream) {
   return part(std::move(name),

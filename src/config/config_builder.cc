@@ -40,6 +40,19 @@ std::string home_of(std::string_view key) {
   return {};
 }
 
+// "size" for pool_size, "max_clients" for max_client_connections: the shortest of these.
+std::string longer_name(const std::string& key, const std::vector<std::string_view>& candidates) {
+  const std::string end = "_" + key;
+  const std::string beginning = key.ends_with('s') ? key.substr(0, key.size() - 1) : key;
+  std::string_view best;
+  for (const std::string_view candidate : candidates) {
+    const bool begins = candidate.starts_with(beginning + "_");
+    const bool fits = candidate.ends_with(end) || (begins && key.find('_') != std::string::npos);
+    if (fits && (best.empty() || candidate.size() < best.size())) best = candidate;
+  }
+  return std::string(best);
+}
+
 std::string trimmed_end(std::string text) {
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
   return text;
@@ -312,9 +325,9 @@ void ConfigBuilder::unknown_key(const Entry& entry, const std::string& where,
                                 const std::vector<std::string_view>& candidates) {
   std::string message = "unknown key " + quoted(entry.key);
   if (!where.empty()) message += " in " + where;
-  std::string near(nearest(entry.key, candidates));
-  const std::string home = home_of(entry.key);
-  if (near.empty() || !home.empty()) near = home.empty() ? near : home;
+  const std::string longer = longer_name(entry.key, candidates);
+  const std::string home = longer.empty() ? home_of(entry.key) : longer;
+  const std::string near = home.empty() ? std::string(nearest(entry.key, candidates)) : home;
   problems_.error(entry.place, message,
                   near.empty() ? std::string() : "did you mean " + quoted(near) + "?");
 }

@@ -1,5 +1,7 @@
 #include "cross_checks.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <set>
 
@@ -37,6 +39,21 @@ void check_unix_listener(const Listener& listener, const Place& place, Problems&
   } else if (abstract && !listener.unix_group.empty()) {
     problems.error(place, "a socket in the abstract namespace has no group");
   }
+}
+
+bool is_numeric(std::string_view address) {
+  if (address.starts_with('[') && address.ends_with(']'))
+    address = address.substr(1, address.size() - 2);
+  const std::string host(address.substr(0, address.find('%')));
+  in6_addr room{};
+  return ::inet_pton(AF_INET, host.c_str(), &room) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), &room) == 1;
+}
+
+void check_address(const std::string& address, const Place& place, Problems& problems) {
+  if (address == "*" || address == "localhost" || is_numeric(address)) return;
+  problems.error(place, quoted(address) + " is not a numeric address",
+                 "write an IPv4 or IPv6 address of this machine, localhost, or * for all");
 }
 
 // The database's own line for `name`, or the database's.
@@ -239,6 +256,8 @@ void check_listeners(const Config& config, const Places& places, Problems& probl
       check_unix_listener(listener, place, problems);
     } else if (listener.address.empty()) {
       problems.error(place, "a listener needs an address or a unix directory");
+    } else {
+      check_address(listener.address, place, problems);
     }
     const std::string name = host_and_port(
         listener.is_unix() ? listener.unix_directory + "/" : listener.address, listener.port);

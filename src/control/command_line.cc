@@ -96,13 +96,15 @@ bool files_are_usable(const config::Config& config) {
 }
 
 int check(int count, const char* const* arguments) {
-  std::string path(kDefaultConfig);
+  std::optional<std::string> given;
   for (int i = 0; i < count; ++i) {
     const std::string_view argument = arguments[i];
     if (argument == "-c" && i + 1 < count) continue;
     if (argument.starts_with("-")) return wrong("unknown option '" + std::string(argument) + "'");
-    path = argument;
+    if (given) return wrong("one file at a time, not also '" + std::string(argument) + "'");
+    given = argument;
   }
+  const std::string path = given.value_or(std::string(kDefaultConfig));
   // Once: it may be a pipe.
   const config::Loaded loaded = config::load_with_problems(path, config::system_environment());
   bool failed = false;

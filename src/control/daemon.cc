@@ -293,7 +293,7 @@ void Daemon::start_workshops() {
   process_.handshake_maker = handshakes_.get();
   passwords_ = std::make_unique<PasswordWorkshop>(
       judge, [this](std::size_t worker, worker::PasswordJudged letter) {
-        process_.mailboxes[worker]->post(std::move(letter));
+        process_.mailboxes[worker]->post(letter);
       });
   process_.password_judge = passwords_.get();
 }
@@ -367,7 +367,6 @@ void Daemon::reload_by_signal() {
   manager_.reloading();
   const Status reloaded = reload();
   if (reloaded.ok()) return manager_.ready(kServing);
-  log::error("reload refused, the old settings stay: {}", reloaded.error().message);
   // The manager shows one line, and has no word for a reload that failed.
   const std::string& why = reloaded.error().message;
   manager_.ready("reload refused, the old settings stay: " + why.substr(0, why.find('\n')));

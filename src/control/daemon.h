@@ -80,6 +80,7 @@ class Daemon final : public DaemonControls {
   // Into the picture: configuration, users, TLS.
   Status load(worker::Picture& picture) const;
   Status read_login_files(worker::Picture& picture, const config::Config& config) const;
+  Status read_again();
   static Status open_log(const config::Config& config);
   static Status give_up_privileges(const config::Config& config);
   Status watch_signals();

@@ -115,6 +115,13 @@ void Daemon::follow_addresses() {
 }
 
 Status Daemon::reload() {
+  Status reloaded = read_again();
+  if (!reloaded.ok())
+    log::error("reload refused, the old settings stay: {}", reloaded.error().message);
+  return reloaded;
+}
+
+Status Daemon::read_again() {
   auto next = std::make_shared<worker::Picture>(*picture_);
   if (Status read = load(*next); !read.ok()) return read;
   const config::Difference difference = config::compare(*picture_->config, *next->config);

@@ -231,6 +231,22 @@ void EpollNetwork::wake() {
   [[maybe_unused]] const ssize_t written = ::write(descriptors_.event, &one, sizeof one);
 }
 
+static const char* why_not_listening(int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return "Is another pgsaba or PgBouncer running on this address?";
+    case EADDRNOTAVAIL:
+      return "No interface of this machine has this address.";
+    case ENOENT:
+    case ENOTDIR:
+      return "The directory of the socket has to exist.";
+    case EACCES:
+      return "The user that starts pgsaba may not do that; ports below 1024 take a capability.";
+    default:
+      return "";
+  }
+}
+
 Result<Socket> listen_on(const Address& address, int backlog, bool shared) {
   sockaddr_storage where{};
   const socklen_t length = address.to_sockaddr(where);
@@ -244,7 +260,7 @@ Result<Socket> listen_on(const Address& address, int backlog, bool shared) {
   if (::bind(socket, reinterpret_cast<const sockaddr*>(&where), length) != 0 ||
       ::listen(socket, backlog) != 0) {
     Error error{address.to_string() + ": cannot listen: " + std::strerror(errno),
-                "Is another pgsaba or PgBouncer running on this address?"};
+                why_not_listening(errno)};
     ::close(socket);
     return error;
   }

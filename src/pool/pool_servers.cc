@@ -288,10 +288,13 @@ void Pool::expire(Waiters& queue, Micros now, wire::ErrorFields (Pool::*why)() c
 }
 
 wire::ErrorFields Pool::wait_error() const {
-  const auto sqlstate =
-      paused_ ? wire::sqlstate::kCannotConnectNow : wire::sqlstate::kTooManyConnections;
+  const bool unreachable = shared_->servers.held() == 0 && last_failure() != nullptr;
+  const auto sqlstate = paused_       ? wire::sqlstate::kCannotConnectNow
+                        : unreachable ? wire::sqlstate::kConnectionFailure
+                                      : wire::sqlstate::kTooManyConnections;
   wire::ErrorFields error{"FATAL", std::string(sqlstate),
-                          "no server connection became free within query_wait"};
+                          unreachable ? "no server could be reached within query_wait"
+                                      : "no server connection became free within query_wait"};
   error.detail = "Pool \"" + key_.database + "\"/\"" + key_.user + "\" of server " + target_->name +
                  ": " + std::to_string(shared_->servers.held()) + " of " +
                  std::to_string(policy_.settings.pool_size) + " server connections are open, " +

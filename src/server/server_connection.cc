@@ -51,7 +51,7 @@ void ServerConnection::not_agreed() {
 void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
   has_failed_ = has_rolled_back_ = has_committed_ = has_defined_ = beginning_ = false;
-  replies_asked_for_ = own_portal_ = false;
+  replies_asked_for_ = all_asked_for_ = own_portal_ = false;
   for (auto& [name, copy] : named_) copy.going = false;
   state_ = State::kLent;
 }
@@ -303,11 +303,18 @@ void ServerConnection::close_copy(std::uint32_t statement, std::string& frames) 
 
 // PostgreSQL keeps replies to itself up to a Sync, which the client has yet to send.
 bool ServerConnection::ask_for_replies() {
-  if (std::exchange(replies_asked_for_, true)) return true;
+  if (!std::exchange(replies_asked_for_, true)) send_flush();
+  return true;
+}
+
+void ServerConnection::ask_for_all_replies() {
+  if (!std::exchange(all_asked_for_, true)) send_flush();
+}
+
+void ServerConnection::send_flush() {
   std::string frame;
   wire::append_flush(frame);
   send(frame);
-  return true;
 }
 
 void ServerConnection::answer(Request request, std::uint32_t statement, std::uint32_t change) {

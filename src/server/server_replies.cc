@@ -116,10 +116,12 @@ void ServerConnection::step_replies(Bytes input, std::size_t& used) {
   }
   if (state_ != State::kClosed) pass_on(run);
   used = run.end;
-  if (replies_asked_for_ && !pipeline_.full()) {
-    replies_asked_for_ = false;
-    if (holder_ != nullptr) holder_->server_drained();
-  }
+  const bool some = replies_asked_for_ && !pipeline_.full();
+  const bool all = all_asked_for_ && (pipeline_.size() == 0 || pipeline_.copying_in());
+  if (!some && !all) return;
+  replies_asked_for_ = replies_asked_for_ && !some;
+  all_asked_for_ = all_asked_for_ && !all;
+  if (holder_ != nullptr) holder_->server_drained();
 }
 
 void ServerConnection::judge(const Piece& piece, Run& run) {
@@ -162,6 +164,8 @@ void ServerConnection::judge(const Piece& piece, Run& run) {
     return swallow(run, piece);
   if (piece.tag == 'S' && note_parameter(piece.body(), ours)) return swallow(run, piece);
   if (piece.tag == 'C' && !ours) note_command(piece.body());
+  // What waits behind a COPY to be sent waits for no answer now: it belongs to the COPY.
+  if (piece.tag == 'G' && holder_ != nullptr) holder_->server_drained();
   apply(verdict, piece, run);
   const bool began = verdict.finished && verdict.entry.disposition == Disposition::kBegin &&
                      verdict.entry.request == Request::kExecute;
@@ -229,7 +233,9 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
   if (error.fatal() || of_ours || verdict.action == Pipeline::Action::kUnexpected) {
     // Its word on a client that broke the protocol is for the client; so is the end that follows.
     // PgBouncer says 08P01 of whatever goes wrong behind it; only PostgreSQL names a routine.
-    last_error_told_ = verdict.action == Pipeline::Action::kForward && state_ == State::kLent &&
+    const bool theirs = verdict.action == Pipeline::Action::kForward || pipeline_.skipping() ||
+                        pipeline_.doubtful();
+    last_error_told_ = theirs && state_ == State::kLent &&
                        error.sqlstate == wire::sqlstate::kProtocolViolation &&
                        !error.routine.empty() && piece.complete;
     if (last_error_told_) run.end += piece.bytes.size();
@@ -333,6 +339,7 @@ void ServerConnection::note_command(Bytes body) {
   has_rolled_back_ = has_rolled_back_ || tag == "ROLLBACK";
   has_committed_ = has_committed_ || tag == "COMMIT";
   has_defined_ = has_defined_ || defines(tag);
+  if (tag == "DEALLOCATE") name_has_gone();
   if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
   statements_.forget_all();
   named_.clear();
@@ -341,6 +348,14 @@ void ServerConnection::note_command(Bytes body) {
                   : statements_.forget(entry.statement);
   });
   if (holder_ != nullptr) holder_->statements_discarded();
+}
+
+void ServerConnection::name_has_gone() {
+  const auto gone = std::ranges::find_if(named_, [](const auto& one) { return one.second.going; });
+  if (gone == named_.end()) return;
+  const std::string name = gone->first;
+  named_.erase(gone);
+  if (holder_ != nullptr) holder_->name_deallocated(name);
 }
 
 void ServerConnection::pass_on(Run& run) {

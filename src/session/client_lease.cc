@@ -435,8 +435,9 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   if ((wrote_ || saw_) && account_ != nullptr && account_->reads.clock) note_seen();
   read_.drop();
   const ErrorFields& last = server.last_error();
-  const std::string what =
-      last.message.empty() ? std::string(describe(reason)) : last.severity + ": " + last.message;
+  const std::string what = last.message.empty()
+                               ? std::string(describe(reason))
+                               : last.severity + " " + last.sqlstate + ": " + last.message;
   batches_answered_ = batches_sent_;
   if (statements_) statements_->all_answered();
   tell_held_parameters();

@@ -61,7 +61,7 @@ ClientSession::Taken ClientSession::on_frame(const Piece& piece, Bytes ahead) {
   }
   if (state_ == State::kIdle && mode_ != account_->limits.pool_mode) follow_mode(piece);
   const bool linked = state_ == State::kLinked;
-  if (!linked && !batch_answer_ && awaits_rest(ahead)) return Taken::kNotYet;
+  if (between_batches() && awaits_rest(ahead)) return Taken::kNotYet;
   if (piece.tag == 'Q' || piece.tag == 'P') read_query(piece);
   return linked ? on_linked(piece, ahead) : on_unlinked(piece, ahead);
 }
@@ -141,6 +141,13 @@ ClientSession::Taken ClientSession::on_unlinked(const Piece& piece, Bytes ahead)
   if (acquire(keeps, read) == Taken::kNotYet || state_ != State::kLinked) return Taken::kNotYet;
   if (read.bytes > 0) keep_request(read, ahead);
   return on_linked(piece, ahead);
+}
+
+// Nothing of the next one was sent or answered.
+bool ClientSession::between_batches() const {
+  if (state_ != State::kLinked) return !batch_answer_;
+  const server::Pipeline& pipeline = server_->pipeline();
+  return !pipeline.batch_open() && !pipeline.skipping() && !pipeline.copying_in();
 }
 
 // What stands in a batch before it asks for an answer.
@@ -273,6 +280,10 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
 // come in between.
 static std::optional<Request> ends_copy(char tag) {
   switch (tag) {
+    case 'Q':
+      return Request::kQuery;
+    case 'F':
+      return Request::kFunctionCall;
     case 'P':
       return Request::kParse;
     case 'B':
@@ -310,6 +321,13 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
       forward(*request, piece);
       return Taken::kYes;
     }
+  }
+  // Without a Sync in front a Query is skipped, as all behind it, if anything of its batch fails.
+  // What of pgsaba's own goes with it, and where it ends a batch, has to be known.
+  const server::Pipeline& pipeline = server_->pipeline();
+  if ((piece.tag == 'Q' || piece.tag == 'F') && pipeline.batch_open() && pipeline.size() > 0) {
+    server_->ask_for_all_replies();
+    return Taken::kNotYet;
   }
   if (server_->has_own_portal() && piece.tag != 'Q') server_->close_own_portal();
   if (names_have_to_wait()) return Taken::kNotYet;

@@ -202,11 +202,7 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (in_doubt(names->statement)) return Taken::kNotYet;
   if (request_at_ == 0) request_at_ = turn().now;
-  if (prepared_ && prepared_->contains(names->statement)) {  // the server refuses the duplicate
-    match_names(sql::effect::kPrepared, {});
-    server_->forward(Request::kParse, frame);
-    return Taken::kYes;
-  }
+  if (prepared_ && prepared_->contains(names->statement)) return parse_taken_name(frame, *names);
   const std::size_t limit = account_->max_prepared_statements;
   if (const server::PreparedRef existing = find_statement(names->statement)) {
     if (server_->unsure_of(existing->id)) return Taken::kNotYet;
@@ -227,6 +223,21 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   ++lease_pool_->totals().server_parse_count;
   const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
   server_->parse_statement(*statement, limit, change);
+  return Taken::kYes;
+}
+
+// The server refuses the duplicate, unless it was deallocated since, out of our sight.
+ClientSession::Taken ClientSession::parse_taken_name(Bytes frame, const wire::ParseNames& names) {
+  std::string room;
+  server::PreparedRef statement =
+      host_.prepared_statements().intern(in_own_words(names.rest, false, room), names.statement);
+  if (!statement) return refuse_named_parse();
+  learn(*statement, query_);
+  match_names(sql::effect::kPrepared, {});
+  traces().add({}, sql::effect::kPrepared, dialect_);
+  const std::uint32_t change =
+      this->names().change(names.statement, std::move(statement), batches_sent_);
+  server_->forward(Request::kParse, frame, 0, change);
   return Taken::kYes;
 }
 
@@ -368,6 +379,10 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
   for (const StateAnswer::Prepared& one : answer.prepared) {
     server::PreparedRef statement;
     std::string room;
+    if (!one.by_sql && find_statement(one.name)) {
+      there[one.name] = find_statement(one.name);
+      continue;
+    }
     if (one.by_sql && one.rest)
       statement =
           host_.prepared_statements().intern(in_own_words(*one.rest, false, room), one.name);
@@ -383,9 +398,6 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
         mine[one.name] = std::move(statement);
         continue;
       }
-    } else if (!one.by_sql && find_statement(one.name)) {
-      there[one.name] = find_statement(one.name);
-      continue;
     } else if (!one.by_sql && account_->max_prepared_statements == 0) {
       continue;
     } else if (!one.by_sql) {  // was made for an EXECUTE, and the client has closed it since
@@ -496,6 +508,14 @@ void ClientSession::change_undone(std::uint32_t change) {
 void ClientSession::statements_discarded() {
   prepared_.reset();
   if (statements_) statements_->discard_all(batches_answered_);
+}
+
+void ClientSession::name_deallocated(std::string_view name) {
+  if (!prepared_ || !prepared_->contains(name)) return;
+  server::StatementsByName left = *prepared_;
+  left.erase(left.find(name));
+  prepared_.reset();
+  if (!left.empty()) prepared_ = host_.prepared_statements().hold_all(std::move(left));
 }
 
 // What waited to know how earlier messages end may be what is skipped, or the Sync.

@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import pytest
+from harness import messages as m
 from harness.processes import wait_until
 
 
@@ -52,3 +53,20 @@ def test_a_reload_is_refused_without_it(start_pgsaba, directory):
     missing.mkdir()
     daemon.send_signal(1)
     wait_until((missing / "pgsaba.log").exists, 10, "the log")
+
+
+def test_where_to_listen_has_to_be_an_address(pgsaba_binary, config, start_pgsaba):
+    elsewhere = [{"address": "db.example.net", "port": 1}]
+    done = run(pgsaba_binary, "check", config(listen=elsewhere))
+    assert done.returncode == 1 and "'db.example.net' is not a numeric address" in done.stderr
+    daemon = start_pgsaba()
+    daemon.write_config({**daemon.config, "listen": elsewhere})
+    with daemon.connect(database="pgsaba") as console:
+        (told,) = [m.error_fields(frame) for frame in console.query("reload") if frame.tag == b"E"]
+    assert "is not a numeric address" in told["M"]
+    daemon.wait_for_log("ERROR reload refused, the old settings stay")
+
+
+def test_one_file_at_a_time(pgsaba_binary, config):
+    done = run(pgsaba_binary, "check", config(), config())
+    assert done.returncode == 2 and "one file at a time" in done.stderr

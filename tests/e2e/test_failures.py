@@ -201,6 +201,19 @@ def test_failover_wait_is_the_end_of_waiting(start_pgsaba, cluster):
         wait_until(lambda: error_of(client.query("select 3")) is None, 10, "a served statement")
 
 
+def test_whoever_waits_for_less_long_is_told_why(start_pgsaba, cluster):
+    """Not that others have the servers, for nobody has."""
+    daemon = start(start_pgsaba, cluster, query_wait="1s", server_login_retry="100ms")
+    with daemon.connect() as client:
+        client.rows("select 1")
+        cluster.stop("immediate")
+        error = error_of(client.query("select 2"))
+        assert (error["S"], error["C"]) == ("ERROR", "08006")
+        assert "could be reached within query_wait" in error["M"] and "0 of " in error["D"]
+        cluster.start()
+        wait_until(lambda: error_of(client.query("select 3")) is None, 10, "a served statement")
+
+
 def test_kill_9_of_the_postmaster(start_pgsaba, cluster):
     """No goodbye at all, as when the machine is gone."""
     daemon = start(start_pgsaba, cluster)

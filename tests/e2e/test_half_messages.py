@@ -106,6 +106,22 @@ def test_half_a_message_holds_no_server(daemon, begun, rest):
         assert tags(client.read_until_ready())[-2:] == b"CZ"
 
 
+@pytest.mark.parametrize("half", [m.query("select '" + "x" * 9_000 + "'")[:-20],
+                                  m.parse("", "select 3") + m.bind()[:-1]], ids=["query", "batch"])
+@pytest.mark.parametrize("before", [m.query("select pg_sleep(0.2)"),
+                                    m.parse("", "select 1") + m.bind() + m.execute() + m.sync()],
+                         ids=["behind a query", "behind a batch"])
+def test_half_a_message_behind_others_holds_no_server(daemon, before, half):
+    with daemon.connect() as client, daemon.connect(timeout=20) as other:
+        client.send(before + half)
+        client.read_until_ready()
+        assert other.value("select 2") == "2"
+        rest = m.query("select '" + "x" * 9_000 + "'")[-20:] if half[:1] == b"Q" else (
+            m.bind()[-1:] + m.execute() + m.sync())
+        client.send(rest)
+        assert tags(client.read_until_ready())[-2:] == b"CZ"
+
+
 def test_who_leaves_with_half_a_message_is_gone(daemon):
     with daemon.connect(timeout=20) as other:
         client = daemon.connect()

@@ -1,8 +1,11 @@
 """Prepared statements of many clients: how much memory they may take, and what they read of it."""
 # ctest-labels: threads
 
+import itertools
+
 import pytest
 from harness import messages as m
+from harness.client import RawClient
 from harness.conversations import error_of, tags
 from harness.processes import wait_until
 
@@ -204,3 +207,41 @@ def test_nobody_elses_statement_is_found_there(start_pgsaba, said):
         assert error_of(frames)["C"] == "26000"
         assert b"D" not in tags(frames)
         assert other.rows("execute theirs") == [["a secret"]]
+
+
+def by_protocol(client, sql):
+    client.send(m.parse("", sql), m.bind(), m.execute(), m.sync())
+    return client.read_until_ready()
+
+
+def prepare_by(client, way, sql):
+    return client.query(f"prepare x as {sql}") if way == "sql" else prepare(client, "x", sql)
+
+
+def uses_of_a_name(client, block, end, made, forgotten, again):
+    """A name that is made, forgotten, made anew and used, outside or inside of a transaction: the
+    messages that come back for each step."""
+    yield prepare_by(client, made, "select 1")
+    if block:
+        yield client.query("begin")
+    yield by_protocol(client, "deallocate x") if forgotten == "protocol" else client.query("deallocate x")
+    yield prepare_by(client, again, "select 2")
+    yield client.query("execute x")
+    if block:
+        yield client.query(end)
+    yield client.query("execute x")
+    client.send(m.bind("", "x"), m.execute(), m.sync())
+    yield client.read_until_ready()
+    yield client.query("deallocate all")
+
+
+@pytest.mark.parametrize("case", itertools.product([False, True], ["commit", "rollback"],
+                                                   *[["sql", "protocol"]] * 3), ids=str)
+def test_a_name_forgotten_and_made_anew(start_pgsaba, cluster, case):
+    """By whatever way, the answers are those of a server of its own."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 2}}, "pool": {"server_round_robin": True}})
+    with daemon.connect() as client, daemon.connect() as other, RawClient((cluster.host, cluster.port)) as direct:
+        for mine, servers in zip(uses_of_a_name(client, *case), uses_of_a_name(direct, *case)):
+            assert [frame.body for frame in mine] == [frame.body for frame in servers]
+            assert tags(mine) == tags(servers)
+            other.query("select 1 from pg_am limit 1")

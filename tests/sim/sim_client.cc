@@ -220,10 +220,16 @@ void SimClient::settle_ears() {
   }
 }
 
+// For nothing: no server was free, or none could be reached.
+static bool has_waited(const wire::ErrorFields& error) {
+  return error.sqlstate == "53300" || error.message.ends_with(" within query_wait");
+}
+
 // Errors that a direct connection would not give.
 bool SimClient::explained(std::string_view frame, const wire::ErrorFields& error) {
-  if (error.fatal()) return true;          // see on_error
-  if (error.sqlstate.starts_with("08")) {  // no back end here ever says so
+  if (error.fatal()) return true;  // see on_error
+  const bool waited = has_waited(error);
+  if (error.sqlstate.starts_with("08") && !waited) {  // no back end here ever says so
     judge_.felt_death(id_);
     bereaved_ = true;
     return true;
@@ -234,7 +240,6 @@ bool SimClient::explained(std::string_view frame, const wire::ErrorFields& error
     direct_.refuse_message(expected_);
     return true;
   }
-  const bool waited = error.sqlstate == "53300";
   const bool cancelled = error.sqlstate == "57014" && !error.detail.empty();
   if (!waited && !cancelled) return false;
   if (cancelled && !judge_.takes_answer(id_)) accuse("is cancelled without having asked for it");
@@ -295,7 +300,7 @@ void SimClient::on_error(std::string_view body) {
   } else if (error.sqlstate == "53300" && error.detail.ends_with("for: LISTEN.") &&
              (judge_.deaths > 0 || judge_.reconnected)) {
     ++judge_.pins_refused;  // nor that the connection that listens for all is lost
-  } else if (error.sqlstate == "53300" || error.sqlstate == "57P03") {
+  } else if (has_waited(error) || error.sqlstate == "57P03") {
     refused(error);
   } else if (error.sqlstate.starts_with("08") && (!in_ || habits_.session_pooling)) {
     // Its server died during the login, or was all that its session is.

@@ -64,7 +64,7 @@ struct DatabaseName {
   std::string cluster;
   std::string dbname;  // as servers know it
 
-  auto operator<=>(const DatabaseName&) const = default;
+  auto operator<=>(const DatabaseName&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 class DefinitionsBook {

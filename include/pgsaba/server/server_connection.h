@@ -73,6 +73,8 @@ class LeaseHolder {
   virtual void change_undone(std::uint32_t change) = 0;
   // The server forgot all prepared statements, because the client said so.
   virtual void statements_discarded() = 0;
+  // It forgot one that was prepared by SQL; no rollback brings it back.
+  virtual void name_deallocated(std::string_view) {}
   // The client's own name of a statement, for an error message that would show ours.
   virtual std::string statement_name(std::uint32_t id) = 0;
   // The server's plan of a statement does not fit its tables any more (the client has the error).
@@ -201,6 +203,8 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   // The ledger takes no more for now: the server is told to answer what it has, and the holder
   // hears `server_drained`.
   bool full() { return pipeline_.full() && ask_for_replies(); }
+  // The same for all that it has, or until a COPY takes what comes.
+  void ask_for_all_replies();
   // No part of a message has come whose rest is still to come.
   bool between_messages() const { return reader_.at_boundary(); }
   // Something of pgsaba's own runs, and nothing of the client's yet.
@@ -325,6 +329,8 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   void apply(const Pipeline::Verdict& verdict, const wire::Piece& piece, Run& run);
   bool note_parameter(Bytes body, bool ours);
   void note_command(Bytes body);
+  void name_has_gone();
+  void send_flush();
   void pass_on(Run& run);
   void swallow(Run& run, const wire::Piece& piece);
   void substitute(Run& run, const wire::Piece& piece, std::string_view frame);
@@ -362,8 +368,9 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   bool has_committed_ = false;
   bool has_defined_ = false;
   bool replies_asked_for_ = false;  // the ledger was full, and still is
-  bool own_portal_ = false;         // the unnamed one is that of `begin`
-  bool beginning_ = false;          // what is outstanding begins with the client's BEGIN
+  bool all_asked_for_ = false;
+  bool own_portal_ = false;  // the unnamed one is that of `begin`
+  bool beginning_ = false;   // what is outstanding begins with the client's BEGIN
   Taint taint_ = Taint::kNone;
   std::string refusal_;  // the error that stands for that of the statement refused
   static constexpr std::uint64_t kUnknownOwner = UINT64_MAX - 1;

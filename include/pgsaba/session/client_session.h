@@ -54,6 +54,7 @@
 #include "pgsaba/sql/statement.h"
 #include "pgsaba/stats/snapshot.h"
 #include "pgsaba/wire/frame.h"
+#include "pgsaba/wire/frontend.h"
 #include "pgsaba/wire/startup.h"
 
 namespace pgsaba::session {
@@ -205,6 +206,7 @@ class ClientSession final : public net::Connection,
   bool tells_later(std::string_view name, std::string_view value) override;
   void change_undone(std::uint32_t change) override;
   void statements_discarded() override;
+  void name_deallocated(std::string_view name) override;
   std::string statement_name(std::uint32_t id) override;
   void statement_outdated(std::uint32_t id) override;
   void waits_for_sync() override;
@@ -313,6 +315,7 @@ class ClientSession final : public net::Connection,
   void reply(std::string_view frames);
   void count_own_answer(std::size_t bytes);
   wire::TransactionStatus own_status() const;
+  bool between_batches() const;
   bool awaits_rest(Bytes ahead) const;
 
   // client_departure.cc
@@ -340,6 +343,7 @@ class ClientSession final : public net::Connection,
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
   Taken on_named_parse(Bytes frame);
+  Taken parse_taken_name(Bytes frame, const wire::ParseNames& names);
   Taken refuse_named_parse();
   Taken on_bind(const wire::Piece& piece);
   Taken bind_unnamed(const wire::Piece& piece);

@@ -38,6 +38,13 @@ TEST_CASE("unknown keys name the nearest one") {
       "auth: {type: trust}\n",
       {{"databases:\n  mastodon:\n    host: db\n    pool_sise: 5\n",
         "unknown key 'pool_sise' in databases.mastodon (pgsaba.yaml:5); did you mean 'pool_size'?"},
+       {"pool: {mode: session}\n",
+        "unknown key 'mode' in pool (pgsaba.yaml:2); did you mean 'pool_mode'?"},
+       {"databases: {d: {cluster: c, size: 3}}\n",
+        "unknown key 'size' in databases.d (pgsaba.yaml:2); did you mean 'pool_size'?"},
+       {"limits: {max_clients: 3}\n",
+        "unknown key 'max_clients' in limits (pgsaba.yaml:2); did you mean "
+        "'max_client_connections'?"},
        {"databses: {}\n", "unknown key 'databses' (pgsaba.yaml:2); did you mean 'databases'?"},
        {"users:\n  x: {query_wiat: 1}\n",
         "unknown key 'query_wiat' in users.x (pgsaba.yaml:3); did you mean 'query_wait'?"},
@@ -82,7 +89,7 @@ TEST_CASE("values that do not fit") {
         "(pgsaba.yaml:4); did you mean 'transaction'?"},
        {"listen: [{unix: /run/x, mode: 0999}]\n",
         "listen[1].mode: '0999' is not an octal file mode (pgsaba.yaml:4); write it like 0770"},
-       {"listen: [{address: a, port: 0}]\n",
+       {"listen: [{address: 127.0.0.1, port: 0}]\n",
         "listen[1].port: '0' is out of range (pgsaba.yaml:4); allowed are 1 to 65535"},
        {"admin: {users: [a, {b: c}]}\n",
         "admin.users: a list of names is needed here, not one that holds a map (pgsaba.yaml:4)"},
@@ -139,10 +146,15 @@ TEST_CASE("references and contradictions") {
         "clusters.c has two servers called 'a' (pgsaba.yaml:6)"},
        {"clusters:\n  'a:1': {servers: [{host: a}]}\n",
         "the cluster name 'a:1' is empty or contains ':' (pgsaba.yaml:3)"},
-       {"listen: [{address: a, unix: /b}]\n",
+       {"listen: [{address: 127.0.0.1, unix: /b}]\n",
         "a listener has either an address or a unix directory, not both (pgsaba.yaml:2)"},
+       {"listen: [{address: db.example.net}]\n",
+        "'db.example.net' is not a numeric address (pgsaba.yaml:2); write an IPv4 or IPv6 address "
+        "of "
+        "this machine, localhost, or * for all"},
        {"listen: [{port: 1}]\n", "a listener needs an address or a unix directory (pgsaba.yaml:2)"},
-       {"listen:\n  - {address: a}\n  - {address: a}\n", "two listeners on a:6432 (pgsaba.yaml:4)"},
+       {"listen:\n  - {address: 127.0.0.1}\n  - {address: 127.0.0.1}\n",
+        "two listeners on 127.0.0.1:6432 (pgsaba.yaml:4)"},
        {"listen: [{unix: run}]\n", "unix must be an absolute directory or @name (pgsaba.yaml:2)"}});
   check_all("", {{"auth: {type: md5}\n",
                   "auth.file is missing (pgsaba.yaml:1); without it nobody can log in"}});

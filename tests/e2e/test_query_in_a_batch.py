@@ -1,0 +1,67 @@
+"""A simple Query, or the end of a COPY that is none, in the middle of a batch: PostgreSQL skips it
+behind an error, and so does whatever pgsaba has to say besides."""
+
+import pytest
+from harness import messages as m
+from harness.client import RawClient
+from harness.conversations import tags
+
+RUNS = m.parse("f", "select 1/0") + m.bind("", "f") + m.execute()
+GOOD = m.parse("g", "select 3") + m.bind("", "g") + m.execute()
+
+
+@pytest.fixture
+def two(start_pgsaba, cluster):
+    cluster.sql("drop table if exists batch_rows; create table batch_rows (x int)")
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}, "timeouts": {"query_wait": "5s"}})
+    with daemon.connect() as first, daemon.connect() as second:
+        first.query("prepare q1 as select 'secret of the first'")
+        yield first, second
+
+
+def as_directly(cluster, client, bytes_):
+    """What the client gets, which is what it would get without pgsaba."""
+    client.send(bytes_)
+    mine = client.read_until_ready()
+    with RawClient((cluster.host, cluster.port)) as direct:
+        direct.send(bytes_)
+        assert tags(mine) == tags(direct.read_until_ready())
+    return mine
+
+
+@pytest.mark.parametrize("failing", [RUNS, m.execute("nope"), GOOD + m.execute("nope")],
+                         ids=["a query", "a portal", "the second"])
+@pytest.mark.parametrize("use", [m.bind("", "q1") + m.execute(), m.describe_statement("q1"),
+                                 m.parse("q1", "a syntax error"), m.close_statement("q1")],
+                         ids=["Bind", "Describe", "Parse", "Close"])
+def test_what_is_skipped_stays_skipped(two, cluster, failing, use):
+    first, second = two
+    frames = as_directly(cluster, second, failing + m.query("select 1") + use +
+                         m.query("insert into batch_rows values (1)") + m.sync())
+    assert b"secret" not in b"".join(frame.body for frame in frames)
+    assert first.value("select count(*) from batch_rows") == "0"
+    assert first.value("execute q1") == "secret of the first"
+
+
+@pytest.mark.parametrize("call", [m.query("select 5"), m.query(""), m.query("begin; select 1")],
+                         ids=["a query", "nothing", "a block"])
+def test_a_query_behind_messages_that_succeed(two, cluster, call):
+    _, second = two
+    as_directly(cluster, second, GOOD + call)
+    second.query("rollback")
+    assert second.value("select 6") == "6"
+
+
+@pytest.mark.parametrize("begun", [m.query("copy batch_rows from stdin"),
+                                   m.parse("", "copy batch_rows from stdin") + m.bind() + m.execute() + m.sync()],
+                         ids=["simple", "extended"])
+@pytest.mark.parametrize("named", [m.bind("", "s") + m.execute() + m.sync(), m.query("deallocate all"),
+                                   m.query("deallocate s"), m.describe_statement("s") + m.sync()],
+                         ids=["Bind", "all", "one", "Describe"])
+def test_what_ends_a_copy_by_breaking_the_protocol(two, begun, named):
+    """It waits for nothing, or its server would never be anybody else's."""
+    first, second = two
+    second.send(m.parse("s", "select 1") + begun + named)
+    errors = [m.error_fields(frame) for frame in second.read_to_end() if frame.tag == b"E"]
+    assert errors[0]["C"] == "08P01" and errors[-1]["S"] == "FATAL"
+    assert first.value("select 1") == "1"
