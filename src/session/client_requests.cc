@@ -289,6 +289,8 @@ static std::optional<Request> ends_copy(char tag) {
 }
 
 ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
+  // A cancel request is never to hit what its client sent after it.
+  if (server_->cancels_in_flight > 0 && cancel_target() == nullptr) return Taken::kNotYet;
   if (draws_ != Draws::kNone)
     if (const auto taken = take_held(piece, ahead)) return *taken;
   // It must not be executed outside of the transaction, should that not begin.
