@@ -56,6 +56,10 @@ class Pgx(GoSuite):
         "TestConnectProtocolVersion32": "pgsaba speaks 3.2 and gives long keys, whatever its servers do",
         "TestPrepare(WithDigestedName)?HandlesTimeoutBetweenParseAndDescribe":
             "looks for its statement in pg_prepared_statements, where it has a name of pgsaba's",
+        "TestListenNotify$": "a notification comes from another server than a query's answer, and may come"
+                             " a moment after that",
+        "TestConnContextCanceledCancelsRunningQueryOnServer":
+            "pg_stat_activity shows the last query of an idle server, which stays when its client goes",
         "TestConnMultiplePrepareAndDeallocate":
             "pg_prepared_statements shows what that server process knows for other clients, too",
         "TestBeginTxFatalErrorKillsConn|TestFatalTxError|TestFatalRxError"
