@@ -266,7 +266,7 @@ def wait_for_running(daemon):
 
 def test_cancel_wait_bounds_the_waiting(canceling):
     start, _, __ = canceling
-    daemon, fake, clients = start(2, limits={"max_cancel_requests": 1}, timeouts={"cancel_wait": "1s"})
+    daemon, fake, clients = start(3, limits={"max_cancel_requests": 1}, timeouts={"cancel_wait": "1s"})
     for client in clients:
         cancel(daemon, client)
     daemon.wait_for_log(r"cancel request for client \d+ dropped: it waited for timeouts\.cancel_wait")
