@@ -26,6 +26,7 @@ void PositionTargets::add(routing::Epoch epoch, std::uint64_t lsn) {
 }
 
 routing::Epoch PositionTargets::reached(std::uint64_t replayed_lsn) const {
+  // NOLINTNEXTLINE(modernize-loop-convert)
   for (auto target = targets_.rbegin(); target != targets_.rend(); ++target)
     if (target->lsn <= replayed_lsn) return target->epoch;
   return 0;

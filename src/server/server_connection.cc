@@ -7,7 +7,6 @@
 
 namespace pgsaba::server {
 
-using wire::Piece;
 
 namespace {
 

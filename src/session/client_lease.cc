@@ -432,6 +432,7 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere(server);
   tell_acknowledged();
   if (server.has_defined()) note_defined();
+  if (replaced_roles_) note_roles();
   if ((wrote_ || saw_) && account_ != nullptr && account_->reads.clock) note_seen();
   read_.drop();
   const ErrorFields& last = server.last_error();

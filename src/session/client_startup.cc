@@ -17,7 +17,6 @@
 namespace pgsaba::session {
 
 using wire::ErrorFields;
-using wire::Piece;
 
 namespace {
 

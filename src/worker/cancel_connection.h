@@ -14,10 +14,11 @@ namespace pgsaba::worker {
 
 class CancelConnection final : public server::OutgoingConnection {
  public:
-  CancelConnection(CancelDesk& desk, net::Turn& turn, pool::PoolKey key, std::uint64_t server_id,
-                   Micros deadline)
+  CancelConnection(CancelDesk& desk, net::Turn& turn, std::uint32_t client, pool::PoolKey key,
+                   std::uint64_t server_id, Micros deadline)
       : OutgoingConnection(turn),
         desk_(desk),
+        client_(client),
         key_(std::move(key)),
         server_id_(server_id),
         deadline_(deadline) {}
@@ -34,6 +35,7 @@ class CancelConnection final : public server::OutgoingConnection {
     if (broken() || ended()) desk_.carried(*this);
   }
 
+  std::uint32_t client() const { return client_; }  // 0: nobody's any more
   const pool::PoolKey& pool() const { return key_; }
   std::uint64_t server_id() const { return server_id_; }
   const std::string& line() const { return line_; }  // of the desk's
@@ -51,6 +53,7 @@ class CancelConnection final : public server::OutgoingConnection {
   void not_agreed() override { desk_.carried(*this); }
 
   CancelDesk& desk_;
+  std::uint32_t client_;
   pool::PoolKey key_;
   std::uint64_t server_id_;
   std::string line_;

@@ -129,8 +129,8 @@ void CancelDesk::send(Line& line, const Request& request) {
                                                            : config.timeouts.server_connect_us;
   const Micros deadline =
       limit == 0 ? std::numeric_limits<Micros>::max() : worker_.turn().now + limit;
-  auto connection = std::make_unique<CancelConnection>(*this, worker_.turn(), request.pool,
-                                                       request.aim.server_id, deadline);
+  auto connection = std::make_unique<CancelConnection>(
+      *this, worker_.turn(), request.client, request.pool, request.aim.server_id, deadline);
   const Status opened = connection->open(request.aim.address, socket_options(config.tcp),
                                          request.aim.tls, request.aim.key);
   if (!opened.ok())
@@ -147,6 +147,9 @@ void CancelDesk::carried(CancelConnection& connection) {
   if (pool::Pool* pool = worker_.find_pool(connection.pool()))
     if (server::ServerConnection* server = pool->find(connection.server_id()))
       pool->cancel_ended(*server, connection.in_doubt());
+  // It may have kept its next statement back.
+  if (ClientSession* client = worker_.find_client(connection.client()))
+    if (client->state() != ClientSession::State::kClosed) client->schedule();
   Line& line = lines_.at(connection.line());
   const auto mine = std::ranges::find_if(
       line.carriers, [&](const auto& held) { return held.get() == &connection; });

@@ -189,6 +189,7 @@ void SharedListener::connection_lost() {
   std::ranges::move(waiting_, std::back_inserter(failed));
   waiting_.clear();
   // The last comes first, so that the books end where they were.
+  // NOLINTNEXTLINE(modernize-loop-convert)
   for (auto order = failed.rbegin(); order != failed.rend(); ++order)
     if (order->client != 0) refuse(*order);
 }

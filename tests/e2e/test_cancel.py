@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness import messages
+from harness.client import RawClient
 from harness.messages import error_fields
 from harness.processes import wait_until
 
@@ -147,6 +148,33 @@ def test_a_late_one_never_hits_the_next_client(start_pgsaba):
     assert seen == []
     target.close()
     innocent.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("before", ["begin", "create temporary table pins ()"])
+def test_a_late_one_never_hits_the_next_statement(start_pgsaba, cluster, workers, before):
+    """On the same server, where the client has a transaction, or is pinned: its cancel connection is over,
+    so that the next statement may be sent, as psql and drivers do."""
+    daemon = start_pgsaba({"workers": workers})
+    lock = "select pg_advisory_xact_lock(1)"
+    with daemon.connect() as client, RawClient((cluster.host, cluster.port)) as holder:
+        client.query(before)
+        holder.query(f"begin; {lock}")
+        client.send(messages.query(lock))
+        assert client.is_silent(0.1)
+        cluster.stop_accepting()
+        try:
+            cancel(daemon, client)
+            wait_until(lambda: int(daemon.admin("show pools")[-1]["sv_active_cancel"]) == 1, 10,
+                       "the request on its way")
+            holder.query("commit")
+            assert sqlstates(client.read_until_ready()) == []
+            client.send(messages.query("select pg_sleep(0.5)"))
+            client.is_silent(0.1)
+        finally:
+            cluster.accept_again()
+        assert sqlstates(client.read_until_ready()) == []
+        assert client.value("select 1") == "1"
 
 
 def test_protocol_3_2_has_a_long_secret(start_pgsaba):

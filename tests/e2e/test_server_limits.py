@@ -162,9 +162,10 @@ def requests(daemon):
 
 
 def test_cancel_requests_wait_for_their_turn(canceling):
-    """Ten clients cancel, two requests may be under way: all reach their statements, two at a time."""
+    """Ten clients cancel, two requests may be under way to one server, half of all: they reach their statements
+    two at a time."""
     start, let_through, _ = canceling
-    daemon, fake, clients = start(10, limits={"max_cancel_requests": 2})
+    daemon, fake, clients = start(10, limits={"max_cancel_requests": 4})
     for client in clients:
         cancel(daemon, client)
     wait_until(lambda: requests(daemon) == (2, 8), 10, "two on their way")
@@ -265,7 +266,7 @@ def wait_for_running(daemon):
 
 def test_cancel_wait_bounds_the_waiting(canceling):
     start, _, __ = canceling
-    daemon, fake, clients = start(2, limits={"max_cancel_requests": 1}, timeouts={"cancel_wait": "1s"})
+    daemon, fake, clients = start(3, limits={"max_cancel_requests": 1}, timeouts={"cancel_wait": "1s"})
     for client in clients:
         cancel(daemon, client)
     daemon.wait_for_log(r"cancel request for client \d+ dropped: it waited for timeouts\.cancel_wait")

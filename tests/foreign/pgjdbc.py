@@ -20,6 +20,10 @@ class Pgjdbc(Suite):
     name = "pgjdbc"
     database = "test"
     version = "42.5.5"
+    known = {
+        "IsValidTest::testIsValidRemoteClose":
+            "ends the server process by the number that the client was told at login",
+    }
 
     def make(self):
         check(["mvn", "-q", "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy",

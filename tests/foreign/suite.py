@@ -1,6 +1,10 @@
 """What a suite is, and how its runs are started."""
 
+import hashlib
+import inspect
+import re
 import subprocess
+from pathlib import Path
 from typing import NamedTuple
 
 DATABASE = "foreign_tests"
@@ -31,6 +35,13 @@ class Suite:
     def __init__(self, cache, options=()):
         self.cache, self.options = cache / self.name, list(options)
         self.cache.mkdir(parents=True, exist_ok=True)
+
+    def edition(self):
+        """Another one where anything else would be run."""
+        files = {Path(module.__file__) for module in map(inspect.getmodule, type(self).__mro__[:-1])}
+        texts = [re.sub(r"\n    known = {.*?\n    }", "", path.read_text(), flags=re.S)
+                 for path in sorted(files)]
+        return hashlib.sha256(repr([texts, self.options]).encode()).hexdigest()
 
     def fetch(self):
         """Has the source below `cache`, ready to run."""

@@ -302,6 +302,7 @@ class ClientSession final : public net::Connection,
   enum class Taken : std::uint8_t { kYes, kNotYet };
   Taken on_frame(const wire::Piece& piece, Bytes ahead);
   void read_query(const wire::Piece& piece);
+  void read_definition(std::string_view text);
   static std::string_view text_of_statement(const wire::Piece& piece);
   Taken on_unlinked(const wire::Piece& piece, Bytes ahead);
   bool answer_unlinked(const wire::Piece& piece);
@@ -421,6 +422,7 @@ class ClientSession final : public net::Connection,
   void note_seen();
   void note_written();
   void note_defined();
+  void note_roles();
   void note_notified();
 
   // client_commit.cc
@@ -596,6 +598,8 @@ class ClientSession final : public net::Connection,
   std::unique_ptr<Move> move_;  // while it is under way
   // What it will listen to once the shared connection does; with a server that listens for now.
   std::unique_ptr<std::vector<std::string>> wanted_channels_;
+  // Names that roles get or lose by what is sent; without: none.
+  std::unique_ptr<std::vector<std::string>> replaced_roles_;
   std::unique_ptr<std::string> answer_;  // of a question that is under way
   std::uint32_t unnamed_count_ = 0;
   std::uint32_t listen_ticket_ = 0;  // of the last order

@@ -182,6 +182,13 @@ class PostgresCluster:
     def thaw(self):
         self._signal_all(signal.SIGCONT)
 
+    def stop_accepting(self):
+        """Whoever connects, or has a cancel request, waits; what is connected goes on."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def accept_again(self):
+        self._process.send_signal(signal.SIGCONT)
+
     def _signal_all(self, number):
         for pid in [self._process.pid, *children_of(self._process.pid)]:
             try:
