@@ -220,6 +220,12 @@ std::optional<Expected> Pipeline::take_skipped() {
   return entry;
 }
 
+bool Pipeline::batch_in_doubt() const {
+  for (std::size_t i = batch_open_ ? count_ : 0; i-- > 0 && !ends_with_ready(at(i).request);)
+    if (action_of(at(i).disposition) == Action::kForward) return true;
+  return false;
+}
+
 bool Pipeline::nothing_of_theirs() const {
   if (skipping_ || copying_in_ || batch_open_) return false;
   for (std::size_t i = 0; i < count_; ++i)

@@ -117,7 +117,7 @@ void ServerConnection::step_replies(Bytes input, std::size_t& used) {
   if (state_ != State::kClosed) pass_on(run);
   used = run.end;
   const bool some = replies_asked_for_ && !pipeline_.full();
-  const bool all = all_asked_for_ && (pipeline_.size() == 0 || pipeline_.copying_in());
+  const bool all = all_asked_for_ && (!pipeline_.batch_in_doubt() || pipeline_.copying_in());
   if (!some && !all) return;
   replies_asked_for_ = replies_asked_for_ && !some;
   all_asked_for_ = all_asked_for_ && !all;

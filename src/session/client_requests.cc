@@ -333,8 +333,7 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
   }
   // Without a Sync in front a Query is skipped, as all behind it, if anything of its batch fails.
   // What of pgsaba's own goes with it, and where it ends a batch, has to be known.
-  const server::Pipeline& pipeline = server_->pipeline();
-  if ((piece.tag == 'Q' || piece.tag == 'F') && pipeline.batch_open() && pipeline.size() > 0) {
+  if ((piece.tag == 'Q' || piece.tag == 'F') && server_->pipeline().batch_in_doubt()) {
     server_->ask_for_all_replies();
     return Taken::kNotYet;
   }

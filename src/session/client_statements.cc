@@ -153,6 +153,8 @@ ClientSession::Taken ClientSession::on_unnamed_parse(const Piece& piece) {
   }
   // What EXECUTE returns is found out when it is parsed, by the statement that it names.
   if (parse) match_names(query_.effects & sql::effect::kPrepared, text);
+  if (parse && prepared_ && query_.command == sql::Command::kDeallocate)
+    if (const auto gone = deallocated_name(text)) server_->name_goes(*gone);
   server_->forward(Request::kParse, piece.bytes, 0, change);
   if (change != 0 && unnamed_) server_->unnamed_is(unnamed_->number);
   return Taken::kYes;
@@ -202,7 +204,11 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   }
   if (in_doubt(names->statement)) return Taken::kNotYet;
   if (request_at_ == 0) request_at_ = turn().now;
-  if (prepared_ && prepared_->contains(names->statement)) return parse_taken_name(frame, *names);
+  if (prepared_ && prepared_->contains(names->statement)) {  // the server refuses the duplicate
+    match_names(sql::effect::kPrepared, {});
+    server_->forward(Request::kParse, frame);
+    return Taken::kYes;
+  }
   const std::size_t limit = account_->max_prepared_statements;
   if (const server::PreparedRef existing = find_statement(names->statement)) {
     if (server_->unsure_of(existing->id)) return Taken::kNotYet;
@@ -223,21 +229,6 @@ ClientSession::Taken ClientSession::on_named_parse(Bytes frame) {
   ++lease_pool_->totals().server_parse_count;
   const std::uint32_t change = this->names().change(names->statement, statement, batches_sent_);
   server_->parse_statement(*statement, limit, change);
-  return Taken::kYes;
-}
-
-// The server refuses the duplicate, unless it was deallocated since, out of our sight.
-ClientSession::Taken ClientSession::parse_taken_name(Bytes frame, const wire::ParseNames& names) {
-  std::string room;
-  server::PreparedRef statement =
-      host_.prepared_statements().intern(in_own_words(names.rest, false, room), names.statement);
-  if (!statement) return refuse_named_parse();
-  learn(*statement, query_);
-  match_names(sql::effect::kPrepared, {});
-  traces().add({}, sql::effect::kPrepared, dialect_);
-  const std::uint32_t change =
-      this->names().change(names.statement, std::move(statement), batches_sent_);
-  server_->forward(Request::kParse, frame, 0, change);
   return Taken::kYes;
 }
 
@@ -379,10 +370,6 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
   for (const StateAnswer::Prepared& one : answer.prepared) {
     server::PreparedRef statement;
     std::string room;
-    if (!one.by_sql && find_statement(one.name)) {
-      there[one.name] = find_statement(one.name);
-      continue;
-    }
     if (one.by_sql && one.rest)
       statement =
           host_.prepared_statements().intern(in_own_words(*one.rest, false, room), one.name);
@@ -398,6 +385,9 @@ bool ClientSession::keep_prepared(const StateAnswer& answer) {
         mine[one.name] = std::move(statement);
         continue;
       }
+    } else if (!one.by_sql && find_statement(one.name)) {
+      there[one.name] = find_statement(one.name);
+      continue;
     } else if (!one.by_sql && account_->max_prepared_statements == 0) {
       continue;
     } else if (!one.by_sql) {  // was made for an EXECUTE, and the client has closed it since

@@ -132,6 +132,7 @@ def canceling(before_fake):
             sql = connection.query()
             if sql in ("sleep", "another", "stubborn"):
                 ends[connection.pid] = threading.Event()
+                connection.runs = sql
                 wait_until(lambda: ends[connection.pid].is_set() or (sql != "stubborn" and over.is_set()),
                            30, "the end of a statement")
             connection.answer(sql)
@@ -229,7 +230,7 @@ def test_one_that_came_for_an_earlier_statement_makes_room(canceling):
     for client in clients:
         client.read_until_ready()
     clients[1].send(m.query("stubborn"))
-    wait_for_running(daemon)
+    wait_until(lambda: "stubborn" in [server.runs for server in fake.connections], 10, "a statement")
     cancel(daemon, clients[1])
     assert requests(daemon) == (1, 1)
     let_through(10)

@@ -97,10 +97,9 @@ Effects effects_of_setting(const Json& node, Parsed& parsed) {
 
 Effects effects_of_discard(const std::string& target) {
   if (target == "DISCARD_TEMP") return effect::kTemporary;
-  if (target == "DISCARD_SEQUENCES") return effect::kSequence;
-  if (target == "DISCARD_PLANS") return effect::kNone;
+  if (target == "DISCARD_SEQUENCES" || target == "DISCARD_PLANS") return effect::kNone;
   return effect::kAnySetting | effect::kTemporary | effect::kAdvisoryLock | effect::kHeldCursor |
-         effect::kListen | effect::kPrepared | effect::kSequence;
+         effect::kListen | effect::kPrepared;
 }
 
 // Of what only a whole statement can be.

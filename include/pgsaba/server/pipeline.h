@@ -124,6 +124,8 @@ class Pipeline {
   // Nothing is owed, and no extended message waits for its Sync.
   bool empty() const { return count_ == 0 && !skipping_ && !copying_in_ && !batch_open_; }
   bool batch_open() const { return batch_open_; }
+  // Something of the client's in the open batch may still fail.
+  bool batch_in_doubt() const;
   bool full() const { return count_ >= kMaxEntries; }
   std::size_t size() const { return count_; }
   wire::TransactionStatus status() const { return status_; }

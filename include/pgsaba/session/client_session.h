@@ -54,7 +54,6 @@
 #include "pgsaba/sql/statement.h"
 #include "pgsaba/stats/snapshot.h"
 #include "pgsaba/wire/frame.h"
-#include "pgsaba/wire/frontend.h"
 #include "pgsaba/wire/startup.h"
 
 namespace pgsaba::session {
@@ -344,7 +343,6 @@ class ClientSession final : public net::Connection,
   void match_unnamed_statement();
   Taken on_parse(const wire::Piece& piece);
   Taken on_named_parse(Bytes frame);
-  Taken parse_taken_name(Bytes frame, const wire::ParseNames& names);
   Taken refuse_named_parse();
   Taken on_bind(const wire::Piece& piece);
   Taken bind_unnamed(const wire::Piece& piece);
