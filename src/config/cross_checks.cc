@@ -44,10 +44,11 @@ void check_unix_listener(const Listener& listener, const Place& place, Problems&
 bool is_numeric(std::string_view address) {
   if (address.starts_with('[') && address.ends_with(']'))
     address = address.substr(1, address.size() - 2);
-  const std::string host(address.substr(0, address.find('%')));
+  const std::string host(address);
+  const std::string without_zone = host.substr(0, host.find('%'));
   in6_addr room{};
   return ::inet_pton(AF_INET, host.c_str(), &room) == 1 ||
-         ::inet_pton(AF_INET6, host.c_str(), &room) == 1;
+         ::inet_pton(AF_INET6, without_zone.c_str(), &room) == 1;
 }
 
 void check_address(const std::string& address, const Place& place, Problems& problems) {

@@ -288,7 +288,7 @@ void Pool::expire(Waiters& queue, Micros now, wire::ErrorFields (Pool::*why)() c
 }
 
 wire::ErrorFields Pool::wait_error() const {
-  const bool unreachable = shared_->servers.held() == 0 && last_failure() != nullptr;
+  const bool unreachable = !paused_ && shared_->servers.held() == 0 && last_failure() != nullptr;
   const auto sqlstate = paused_       ? wire::sqlstate::kCannotConnectNow
                         : unreachable ? wire::sqlstate::kConnectionFailure
                                       : wire::sqlstate::kTooManyConnections;

@@ -6,8 +6,6 @@
 #include "pgsaba/wire/sqlstate.h"
 
 namespace pgsaba::server {
-
-
 namespace {
 
 // Owns the unnamed statement that `begin` leaves: no client has this number.

@@ -25,7 +25,7 @@ bool fails_for_want_of_name(const wire::ErrorFields& error) {
 // themselves.
 bool defines(std::string_view tag) {
   if (tag.starts_with("CREATE ")) return tag != "CREATE TABLE" && tag != "CREATE INDEX";
-  return tag.starts_with("ALTER ") || tag.starts_with("IMPORT ") || tag == "DROP ROLE";
+  return tag.starts_with("ALTER ") || tag.starts_with("IMPORT ");
 }
 
 // The warning with which a server that crashes or is stopped at once leaves its clients.

@@ -428,11 +428,11 @@ void ClientSession::server_lost(ServerConnection& server, server::CloseReason re
   const bool in_transaction = told_ != TransactionStatus::kIdle;
   const State was = state_;
   if (draws_ != Draws::kNone) end_hold();  // what it may never ask for is no loss
+  keep_identity();
   server_ = nullptr;
   if (was == State::kLinked && may_run_elsewhere()) return ask_again_elsewhere(server);
   tell_acknowledged();
   if (server.has_defined()) note_defined();
-  if (replaced_roles_) note_roles();
   if ((wrote_ || saw_) && account_ != nullptr && account_->reads.clock) note_seen();
   read_.drop();
   const ErrorFields& last = server.last_error();

@@ -407,7 +407,6 @@ void ClientSession::ready_comes(TransactionStatus status) {
   if (!server_->at_rest() || !holds_ready()) tell_held_parameters();
   const bool over = status == TransactionStatus::kIdle || server_->has_committed();
   if (over && server_->has_defined()) note_defined();
-  if (over && replaced_roles_) note_roles();
   if (over && account_ != nullptr && account_->reads.clock) note_seen();
 }
 
@@ -416,13 +415,6 @@ void ClientSession::note_defined() {
   if (account_ == nullptr || !account_->reads.definitions) return;
   account_->reads.definitions->changed();
   if (account_->reads.covered) host_.want_catalogue(*account_);
-}
-
-// Their statements may still be sent, or under way. Where none was executed, nobody's name is
-// another's.
-void ClientSession::note_roles() {
-  if (server_ == nullptr || server_->has_defined()) host_.leave_roles(*replaced_roles_);
-  if (server_ == nullptr || server_->pipeline().empty()) replaced_roles_.reset();
 }
 
 void ClientSession::note_seen() {

@@ -24,7 +24,7 @@ using wire::Piece;
 using wire::TransactionStatus;
 
 // What nearly every statement is told from by its first word, before its text is read once more.
-static bool may_define(Command command) {
+static bool may_define_database(Command command) {
   return command == Command::kCreate || command == Command::kAlter || command == Command::kDrop;
 }
 
@@ -74,18 +74,11 @@ void ClientSession::read_query(const Piece& piece) {
     query_ = {Command::kOther, false, sql::effect::kAll, sql::Access::kWrite};
   } else {
     query_ = read(text_of_statement(piece));
-    if (may_define(query_.command)) read_definition(text_of_statement(piece));
+    if (may_define_database(query_.command) &&
+        sql::defines_database(text_of_statement(piece), dialect_))
+      host_.leave_databases();
   }
   foresees_ = foresees_ || (query_.effects & kForeseeable) != 0;
-}
-
-// Databases and roles, which the servers of others are connected to, and logged in as.
-void ClientSession::read_definition(std::string_view text) {
-  if (sql::defines_database(text, dialect_)) host_.leave_databases();
-  for (std::string& name : sql::replaced_roles(text, dialect_)) {
-    if (!replaced_roles_) replaced_roles_ = std::make_unique<std::vector<std::string>>();
-    replaced_roles_->push_back(std::move(name));
-  }
 }
 
 TransactionStatus ClientSession::own_status() const {
@@ -307,8 +300,11 @@ static std::optional<Request> ends_copy(char tag) {
 }
 
 ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
-  // A cancel request is never to hit what its client sent after it.
-  if (server_->cancels_in_flight > 0 && cancel_target() == nullptr) return Taken::kNotYet;
+  // A cancel request is not to hit what its client sends once its statement is over.
+  if (server_->cancels_in_flight > 0 && cancel_target() == nullptr) {
+    if (request_at_ == 0) request_at_ = turn().now;
+    return Taken::kNotYet;
+  }
   if (draws_ != Draws::kNone)
     if (const auto taken = take_held(piece, ahead)) return *taken;
   // It must not be executed outside of the transaction, should that not begin.

@@ -214,38 +214,55 @@ bool ClientSession::is_forced(std::string_view parameter) const {
 // The server could not become what the client's session is: its statement must not run there. What
 // may have been refused is lost, and the client knows: it would not get out of this otherwise.
 void ClientSession::match_answered(Bytes frames) {
-  if (const auto error = error_in(frames)) {
-    ServerConnection* server = std::exchange(server_, nullptr);
-    server->settings_unknown();
-    const bool lets_go = is_refusal(*error) && may_shed_identity(*server);
-    if (is_refusal(*error)) settings_ = without_refused(host_.settings(), settings_);
-    lease_pool_->give_back(*server);
-    if (!lets_go) return refused(*error);
-    transition(State::kIdle);
-    return schedule();
-  }
+  const auto error = error_in(frames);
+  if (!error) return match_done();
+  if (is_refusal(*error) && shed_identity()) return;
+  keep_identity();
+  if (is_refusal(*error)) settings_ = without_refused(host_.settings(), settings_);
+  ServerConnection* server = std::exchange(server_, nullptr);
+  server->settings_unknown();
+  lease_pool_->give_back(*server);
+  refused(*error);
+}
+
+void ClientSession::match_done() {
+  if (shed_from_) tell_identity();
   matched();
   resume();
   deliver_cancel();
 }
 
 // Its role may be gone, or not be its own any more. A statement by which it stops acting as anybody
-// needs nobody's leave; the server that runs it will have nothing to report of that.
-bool ClientSession::may_shed_identity(const ServerConnection& server) {
-  if (!begin_sql_.empty() || pins_.any()) return false;
+// needs nobody's leave: the server becomes what the session is but for that. Until the statement
+// has succeeded the session is what it was.
+bool ClientSession::shed_identity() {
+  if (shed_from_ || !begin_sql_.empty() || pins_.any()) return false;
   const sql::IdentityReset reset = waiting_reset();
-  const bool all = reset == sql::IdentityReset::kAll;
-  const bool of_another = server::find_setting(settings_, kSessionAuthorization) != nullptr;
-  const bool acts = server::find_setting(settings_, kRole) != nullptr || (all && of_another);
-  if (reset == sql::IdentityReset::kNone || !acts) return false;
-  std::string out;
-  for (const auto& [name, value] : server.login().parameters())
-    if ((name == kSessionAuthorization && all && of_another) || name == "is_superuser")
-      wire::append_parameter_status(out, name, value);
-  settings_ = host_.settings().without(settings_, kRole);
-  if (all) settings_ = host_.settings().without(settings_, kSessionAuthorization);
-  send(out);
+  if (reset == sql::IdentityReset::kNone) return false;
+  server::SettingsTable& table = host_.settings();
+  server::SettingsRef bare = table.without(settings_, kRole);
+  if (reset == sql::IdentityReset::kAll) bare = table.without(bare, kSessionAuthorization);
+  if (bare == settings_) return false;
+  shed_from_ = std::exchange(settings_, bare);
+  server_->settings_unknown();
+  if (!server_->match(settings_, number_)) match_done();
   return true;
+}
+
+// The server that runs the statement has nothing to report of that.
+void ClientSession::tell_identity() {
+  const auto sheds = [&](std::string_view name) {
+    return server::find_setting(shed_from_, name) && !server::find_setting(settings_, name);
+  };
+  std::string out;
+  for (const auto& [name, value] : server_->login().parameters())
+    if (name == "is_superuser" || (name == kSessionAuthorization && sheds(name)))
+      wire::append_parameter_status(out, name, value);
+  send(out);
+}
+
+void ClientSession::keep_identity() {
+  if (shed_from_) settings_ = std::exchange(shed_from_, nullptr);
 }
 
 // Of the statement that waits, if nothing may undo what it does.
@@ -381,6 +398,8 @@ bool ClientSession::was_set_as_another(sql::Effects effects) const {
 // The server goes, or stays for good reason; the client is told that all is done.
 void ClientSession::finish_lease() {
   may_notify_ = false;
+  if (shed_from_ && server_->has_failed()) keep_identity();
+  shed_from_ = nullptr;
   const sql::Effects effects = traces_ ? traces_->effects() : sql::effect::kNone;
   if (traces_) traces_->clear();
   // What could not be read is not taken for the rare things that no question finds.

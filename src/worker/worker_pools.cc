@@ -323,16 +323,6 @@ void Worker::close_unused_servers() {
     }
 }
 
-void Worker::leave_roles(const std::vector<std::string>& names) {
-  for (std::size_t i = 0; i < process_.mailboxes.size(); ++i) post(i, LeaveRoles{names});
-}
-
-void Worker::on_mail(LeaveRoles& mail) {
-  for (const auto& [key, pool] : pools_)
-    if (std::ranges::find(mail.names, key.user) != mail.names.end())
-      pool->reconnect(server::CloseReason::kReconnect);
-}
-
 void Worker::send_server(pool::Pool& pool, std::size_t worker,
                          std::unique_ptr<server::ServerConnection> server) {
   const net::Socket socket = server->give_away();

@@ -230,3 +230,21 @@ def test_a_session_authorization_that_is_gone(start_pgsaba, cluster):
         assert error_of(client.query("reset session authorization")) is None
         assert client.parameters["session_authorization"] == "postgres"
         assert [tuple(row) for row in client.rows("select current_user from pg_am limit 1")] == [("postgres",)]
+
+
+def test_a_role_is_not_left_by_a_statement_that_fails(start_pgsaba, cluster):
+    for sql in "drop role if exists passing_by", "create role passing_by":
+        cluster.sql(sql)
+    daemon = start(start_pgsaba, 1)
+    daemon.reload({"timeouts": {"query_wait": "1s"}})
+    daemon.wait_for_log("configuration reloaded")
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("set role passing_by")
+        other.query("begin")
+        other.query("select 1 from pg_am limit 1")
+        cluster.sql("drop role passing_by")
+        assert error_of(client.query("reset role"))["C"] == "53300"
+        other.query("commit")
+        assert error_of(client.query("select 1 from pg_am limit 1"))["C"] == "22023"
+        assert error_of(client.query("reset role")) is None
+        assert [tuple(row) for row in client.rows("select current_user from pg_am limit 1")] == [("postgres",)]

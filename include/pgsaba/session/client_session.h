@@ -301,7 +301,6 @@ class ClientSession final : public net::Connection,
   enum class Taken : std::uint8_t { kYes, kNotYet };
   Taken on_frame(const wire::Piece& piece, Bytes ahead);
   void read_query(const wire::Piece& piece);
-  void read_definition(std::string_view text);
   static std::string_view text_of_statement(const wire::Piece& piece);
   Taken on_unlinked(const wire::Piece& piece, Bytes ahead);
   bool answer_unlinked(const wire::Piece& piece);
@@ -420,7 +419,6 @@ class ClientSession final : public net::Connection,
   void note_seen();
   void note_written();
   void note_defined();
-  void note_roles();
   void note_notified();
 
   // client_commit.cc
@@ -510,7 +508,10 @@ class ClientSession final : public net::Connection,
   void check_pin_limits(Micros now);
 
   void match_answered(Bytes frames);
-  bool may_shed_identity(const server::ServerConnection& server);
+  void match_done();
+  bool shed_identity();
+  void tell_identity();
+  void keep_identity();
   sql::IdentityReset waiting_reset();
   void keep_setting(const std::string& name, const std::optional<std::string>& value);
   bool is_forced(std::string_view parameter) const;
@@ -581,8 +582,9 @@ class ClientSession final : public net::Connection,
   // What it was told at login, or since, of what it has not set itself; null: nobody knows.
   std::shared_ptr<const wire::ParameterList> greeting_;
   server::SettingsRef settings_;
-  server::SettingsRef login_settings_;         // of the startup packet: its session's defaults
-  std::string begin_sql_;                      // the BEGIN that waits; empty: none does
+  server::SettingsRef shed_from_;       // `settings_`, if the statement that changes them fails
+  server::SettingsRef login_settings_;  // of the startup packet: its session's defaults
+  std::string begin_sql_;               // the BEGIN that waits; empty: none does
   std::unique_ptr<std::string> acknowledged_;  // of a read, and kept while it may run elsewhere
   std::unique_ptr<std::string> batch_answer_;  // due when its Sync comes, which is there already
   std::unique_ptr<CommitWatch> commit_;  // while one is under way whose fate would be asked for
@@ -596,8 +598,6 @@ class ClientSession final : public net::Connection,
   std::unique_ptr<Move> move_;  // while it is under way
   // What it will listen to once the shared connection does; with a server that listens for now.
   std::unique_ptr<std::vector<std::string>> wanted_channels_;
-  // Names that roles get or lose by what is sent; without: none.
-  std::unique_ptr<std::vector<std::string>> replaced_roles_;
   std::unique_ptr<std::string> answer_;  // of a question that is under way
   std::uint32_t unnamed_count_ = 0;
   std::uint32_t listen_ticket_ = 0;  // of the last order

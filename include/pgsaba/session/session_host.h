@@ -114,9 +114,6 @@ class SessionHost {
   // A database is about to be dropped, renamed or copied, and nobody may be connected to it:
   // servers of databases that no client is in are not kept.
   virtual void leave_databases() = 0;
-  // Roles got these names, or have lost them: whoever logs in by such a name from now on is
-  // served by a server that has logged in since.
-  virtual void leave_roles(const std::vector<std::string>& names) = 0;
   virtual void cancel(const wire::CancelKey& key) = 0;
   // What its cancel key calls the client with this number.
   virtual std::uint32_t key_pid(std::uint32_t client) { return client; }

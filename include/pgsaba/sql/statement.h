@@ -190,9 +190,6 @@ std::string_view inserted_table(std::string_view sql, const Dialect& dialect);
 // connected to the database.
 bool defines_database(std::string_view sql, const Dialect& dialect);
 
-// The names that the string gives to roles, or takes from them: who has one later is another one.
-std::vector<std::string> replaced_roles(std::string_view sql, const Dialect& dialect);
-
 // What the string's UNLISTEN and DISCARD ALL name.
 struct Unlistened {
   bool all = false;

@@ -154,9 +154,6 @@ struct EvictIdle {
   pool::SlotRefusal refusal = pool::SlotRefusal::kNone;
 };
 struct LeaveDatabases {};  // SessionHost::leave_databases
-struct LeaveRoles {        // SessionHost::leave_roles
-  std::vector<std::string> names;
-};
 struct ServerArrives {
   pool::PoolKey key;
   std::unique_ptr<server::ServerConnection> server;
@@ -168,7 +165,7 @@ using Mail = std::variant<NewPicture, SecretFound, StandbyProgress, SnapshotRequ
                           ClientArrives, ArrivalDecided, Heirloom, KeysDerived, InquiryAnswered,
                           PasswordJudged, HandshakeComputed, NewClient, CancelOrder, ListenOrder,
                           ListenAnswer, Notification, ListenGap, WantServer, EvictIdle,
-                          LeaveDatabases, LeaveRoles, ServerArrives>;
+                          LeaveDatabases, ServerArrives>;
 using Mailbox = net::Mailbox<Mail>;
 
 struct FateWanted {

@@ -90,7 +90,6 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void seek_fate(session::ClientSession& session, const routing::CommitMark& mark,
                  std::uint32_t server) override;
   void leave_databases() override;
-  void leave_roles(const std::vector<std::string>& names) override;
   void cancel(const wire::CancelKey& key) override;
   std::uint32_t key_pid(std::uint32_t client) override;
   void stop_statement(const server::ServerConnection& server) override;
@@ -171,7 +170,6 @@ class Worker final : public session::SessionHost, public pool::PoolHost {
   void on_mail(WantServer& mail);
   void on_mail(EvictIdle& mail);
   void on_mail(LeaveDatabases& mail);
-  void on_mail(LeaveRoles& mail);
   void on_mail(ServerArrives& mail);
   void match_pools();
   void tick();

@@ -64,7 +64,6 @@ class LoginHost final : public session::SessionHost {
   void spill_ended() override {}
   bool wait_for_route(ClientSession&, Micros) override { return false; }
   void leave_databases() override {}
-  void leave_roles(const std::vector<std::string>&) override {}
   void cancel(const wire::CancelKey&) override { ++cancels; }
   void stop_statement(const server::ServerConnection&) override {}
   void cancel_due(ClientSession&) override {}

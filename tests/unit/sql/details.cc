@@ -385,19 +385,6 @@ TEST_CASE("what defines a database") {
     CHECK_FALSE_MESSAGE(defines_database(sql, kPlain), sql);
 }
 
-TEST_CASE("names of roles that come and go") {
-  using Names = std::vector<std::string>;
-  const auto names = [](std::string_view sql) { return replaced_roles(sql, kPlain); };
-  CHECK(names("drop role a") == Names{"a"});
-  CHECK(names("/* */; DROP USER IF EXISTS A, \"B\" ,c; drop group d") == Names{"a", "B", "c", "d"});
-  CHECK(names("alter role a rename to b; ALTER GROUP \"c\" RENAME TO d") ==
-        Names{"a", "b", "c", "d"});
-  CHECK(names("create role a login; create USER B; create group") == Names{"a", "b"});
-  CHECK(names("alter user a password 'x'; alter role b set c = 1; create table role ()").empty());
-  CHECK(names("drop table role; select 'drop role a'; drop owned by a; alter role").empty());
-  CHECK(names("drop role a, 'b").size() == 1);
-}
-
 TEST_CASE("channels that are given up") {
   struct Row {
     const char* sql;
