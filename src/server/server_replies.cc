@@ -255,7 +255,7 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
     }
     return holder_->begin_failed(error, bytes_of(frame));
   }
-  forget_skipped();  // the entry that failed is among them
+  const bool skips_query = forget_skipped();  // the entry that failed is among them
   if (holder_ != nullptr && pipeline_.skipping()) holder_->waits_for_sync();
   if (holder_ != nullptr && verdict.action == Pipeline::Action::kForward &&
       holder_->runs_elsewhere(error)) {
@@ -264,8 +264,11 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
   }
   if (holder_ != nullptr && verdict.action == Pipeline::Action::kForward && !verdict.entry.refused)
     holder_->server_error(error);
-  if (is_named_copy(verdict.entry) && holder_ != nullptr)
-    return named_copy_failed(piece, error, run);
+  if (is_named_copy(verdict.entry) && holder_ != nullptr) {
+    named_copy_failed(piece, error, run);
+    if (skips_query && pipeline_.skipping()) end_skipping();
+    return;
+  }
   if (!named_error_.empty() && holder_ != nullptr && fails_for_want_of_name(error))
     return substitute(run, piece, std::exchange(named_error_, {}));
   if (verdict.entry.refused && holder_ != nullptr)
@@ -294,6 +297,14 @@ void ServerConnection::named_copy_failed(const Piece& piece, const wire::ErrorFi
   if (!pipeline_.in_own_batch()) return substitute(run, piece, frame);
   named_error_ = std::move(frame);
   swallow(run, piece);
+}
+
+// The client's Query goes with it, which is the end of a batch to the client.
+void ServerConnection::end_skipping() {
+  std::string frame;
+  wire::append_sync(frame);
+  pipeline_.expect({Request::kSync, Disposition::kForward});
+  send(frame);
 }
 
 // The client gets another error in the place of the server's.
@@ -378,10 +389,13 @@ void ServerConnection::make_answers() {
   }
 }
 
-// From the last to the first.
-void ServerConnection::forget_skipped() {
+// From the last to the first. Whether a Query of the client's is among them.
+bool ServerConnection::forget_skipped() {
   bool unnamed = false;
+  bool query = false;
   while (const auto entry = pipeline_.take_skipped()) {
+    query =
+        query || (entry->request == Request::kQuery && entry->disposition == Disposition::kForward);
     unnamed = unnamed || alters_statements(*entry);
     if (entry->teaches) statements_.forget(entry->statement);
     if (closes_name(*entry)) {  // it is there still, and nobody's who may use it
@@ -401,6 +415,7 @@ void ServerConnection::forget_skipped() {
   }
   // A later batch makes it what it is all the same.
   if (unnamed && unnamed_since_ <= pipeline_.answering()) unnamed_owner_ = kUnknownOwner;
+  return query;
 }
 
 }  // namespace pgsaba::server

@@ -65,3 +65,25 @@ def test_what_ends_a_copy_by_breaking_the_protocol(two, begun, named):
     errors = [m.error_fields(frame) for frame in second.read_to_end() if frame.tag == b"E"]
     assert errors[0]["C"] == "08P01" and errors[-1]["S"] == "FATAL"
     assert first.value("select 1") == "1"
+
+
+@pytest.mark.parametrize("query", ["execute x", "deallocate x"])
+@pytest.mark.parametrize("in_front", [b"", GOOD], ids=["alone", "in an open batch"])
+@pytest.mark.parametrize("in_block", [False, True], ids=["by itself", "in a block"])
+def test_a_name_that_cannot_be_made_again(two, cluster, in_front, query, in_block):
+    """What it refers to is gone: an answer comes all the same, and the server is free."""
+    first, second = two
+    cluster.sql("create table if not exists going_away (x int)")
+    second.query("prepare x as select * from going_away")
+    first.query("prepare x as select 'of the first'")
+    assert first.value("execute x") == "of the first"
+    cluster.sql("drop table going_away")
+    if in_block:
+        second.query("begin")
+    second.send(in_front + m.query(query))
+    frames = second.read_until_ready()
+    failed = [m.error_fields(frame)["C"] for frame in frames if frame.tag == b"E"]
+    assert failed == (["42P01"] if query == "execute x" else [])
+    second.query("rollback")
+    assert first.value("execute x") == "of the first"
+    assert second.value("select 7") == "7"

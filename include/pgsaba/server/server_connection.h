@@ -330,6 +330,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   bool note_parameter(Bytes body, bool ours);
   void note_command(Bytes body);
   void name_has_gone();
+  void end_skipping();
   void send_flush();
   void pass_on(Run& run);
   void swallow(Run& run, const wire::Piece& piece);
@@ -340,7 +341,7 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   void send_query(std::string_view sql, Disposition disposition);
   Restoration restoration_to(const SettingsRef& wanted);
   void close_copy(std::uint32_t statement, std::string& frames);
-  void forget_skipped();
+  bool forget_skipped();
   void close_strays();
   void named_copy_failed(const wire::Piece& piece, const wire::ErrorFields& error, Run& run);
   void lost(CloseReason reason);
