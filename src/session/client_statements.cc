@@ -347,7 +347,9 @@ sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view s
   const auto command = sql::prepared_command(sql, dialect_);
   const bool goes = command && command->verb == sql::PreparedCommand::Verb::kDeallocate &&
                     needed.contains(command->name);
-  if (goes && !server_->has_name(command->name))
+  const auto held = goes ? needed.find(command->name) : needed.end();
+  const bool there = goes && held->second && server_->holds_named(command->name, *held->second);
+  if (goes && !there)
     if (const auto nothing = host_.prepared_statements().intern(kEmptyStatement))
       own[command->name] = needed[command->name] = nothing;
   // What a plain EXECUTE does not name it cannot use; one that cannot be made any more must not
