@@ -372,8 +372,9 @@ ClientSession::Taken ClientSession::send_on(const Piece& piece, Bytes ahead) {
       ++batches_sent_;
       forward(Request::kSync, piece);
       return Taken::kYes;
-    case 'F':
+    case 'F':  // its session is asked for everything, which must not be another client's
       ++batches_sent_;
+      match_names(sql::effect::kUnknownCode, {});
       note_statement(sql::effect::kUnknownCode, {});
       note_access(sql::Access::kWrite);
       forward(Request::kFunctionCall, piece);

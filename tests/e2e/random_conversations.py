@@ -9,6 +9,7 @@ conversation can be made smaller.
 """
 
 import random
+import re
 import time
 from typing import NamedTuple
 
@@ -89,8 +90,8 @@ class Author:
 
     def statement(self):
         """What a driver does."""
-        sql, values = self.extended_text()
         name = self.name()
+        sql, values = self.extended_text(name)
         said = [self.parse_of(name, sql)] if self.chance(0.8) else []
         said.append(Said(f"Bind '{name}'", (m.bind("", name, values),)))
         if self.chance(0.4):
@@ -109,7 +110,8 @@ class Author:
         return Said(f"Parse '{name}' {sql!r}", (m.parse(name, sql),))
 
     def parse(self):
-        return [self.parse_of(self.name(), self.extended_text()[0])]
+        name = self.name()
+        return [self.parse_of(name, self.extended_text(name)[0])]
 
     def bind(self):
         portal, name, values = self.pick(PORTALS), self.name(), self.pick([[], [], ["0"], ["7"], ["x"]])
@@ -164,15 +166,23 @@ class Author:
         said = "extended " if extended else ""
         tags = b"".join(one[:1] for one in data).decode()
         return [Said(f"{said}{text!r} {tags} {end[:1].decode()} {b'bad' in b''.join(data)}",
-                     (*begun, *data, end)), *([self.say("Sync")] if self.chance(0.6) else [])]
+                     (*begun, *data, end)),
+                *([self.say("Sync")] if "S" in tags or self.chance(0.6) else [])]
 
     # Texts
 
     def name(self):
         return self.pick(["", "", *NAMES])
 
-    def extended_text(self):
-        """A text, and values for a Bind of it."""
+    def extended_text(self, name):
+        """A text for a Parse, and values for a Bind of it. PREPARE and DEALLOCATE under a name of their
+        own are not seen through where statements of the protocol have such names."""
+        if name:
+            while (text := self.text()).startswith(("prepare", "deallocate", "discard all")):
+                pass
+            return self.pick([(text, []), (text, []), (f"select {self.number()}, $1::text", ["x"]),
+                              (f"select 10 / $1::int, {self.number()}", [self.pick(["0", "5"])]),
+                              (f"insert into writes values ($1::int + {self.number()}) returning n", ["10000"])])
         return self.pick([(self.text(), []), (self.text(), []), (f"select {self.number()}, $1::text", ["x"]),
                           (f"select 10 / $1::int, {self.number()}", [self.pick(["0", "5"])]),
                           (f"insert into writes values ($1::int + {self.number()}) returning n", ["10000"]),
@@ -184,8 +194,9 @@ class Author:
         return self.random.choices([*kinds], [*kinds.values()])[0]()
 
     def part(self):
-        """Of several statements in one text; what is PREPAREd there keeps its client's server."""
-        while (text := self.text()).startswith("prepare"):
+        """Of several statements in one text. What is PREPAREd there keeps its client's server, and what
+        is DEALLOCATEd there by its name stays if it was made by a Parse."""
+        while (text := self.text()).startswith(("prepare", "deallocate q")):
             pass
         return text
 
@@ -289,19 +300,25 @@ class Direct:
         self.copying = None      # "Q" or "E": what has begun a COPY FROM STDIN
         self.spoiled = False     # that COPY has failed already
         self.unsure = False      # the unnamed statement is one that pgsaba may have forgotten
+        self.fresh = set()       # names PREPAREd in what is not over yet
         self.status = b"I"
         self.ended = False       # the connection is over
 
     def is_avoided(self, message):
         """What is documented to be different: the older unnamed statement behind a newer one that was
-        skipped; a Sync in a COPY that may have failed before, so that nobody knows what it ends."""
+        skipped; a Sync in a COPY that may have failed before, so that nobody knows what it ends. And what
+        is PREPAREd is known when its transaction is over, not to a Parse of that name before that."""
         if self.copying and self.spoiled:
             return message[:1] in b"SH"
+        if message[:1] == b"P" and message[5:].split(b"\0")[0] in self.fresh:
+            return True
         return self.unsure and uses_statement(message) == b""
 
     def tell(self, message):
         """The frames with which it is answered."""
         tag = message[:1]
+        if tag in b"PQ":
+            self.fresh |= set(re.findall(rb"prepare (\w+)", message))
         if self.copying:
             return self._copy(tag, message)
         replaces = tag == b"Q" or (tag == b"P" and message[5:6] == b"\0") or message[5:7] == b"S\0" and tag == b"C"
@@ -496,13 +513,14 @@ class Conversation:
         if any(SECRET.encode() in frame.body for frame in heard):
             raise Difference(f"somebody else's secret: {heard}")
         if self.direct.ended:  # the words are pgsaba's own
-            expected, heard = tags(expected), tags(heard)
-        if plain(heard) != plain(expected):
+            expected, heard = nameless(expected), nameless(heard)
+        if not are_same(plain(expected), plain(heard)):
             raise Difference(first_difference(plain(expected), plain(heard)))
         known = [client.parameters for client in (self.direct.client, self.pooled)]
         if known[0] != known[1]:
             raise Difference(f"parameters: {sorted(set(known[0].items()) ^ set(known[1].items()))}")
         if self.direct.status == b"I" and not self.direct.in_batch:
+            self.direct.fresh.clear()
             for other in self.others:
                 other.hear()
 
@@ -521,23 +539,26 @@ class Conversation:
 
 def plain(frames):
     """Those whose place is told: parameters are told in between."""
-    return [in_failed_transaction(frame) for frame in frames if frame.tag != b"S"]
+    return [frame for frame in frames if frame.tag != b"S"]
 
 
-def in_failed_transaction(frame):
-    """There it may be pgsaba's own Parse that says so, of another place in PostgreSQL's source; and the
-    portal of the BEGIN that pgsaba has sent is still there if the first Query behind it came to none."""
-    failed = frame.tag == b"E" and m.error_fields(frame)["C"] in ("25P02", "34000")
-    return m.Frame(b"E", b"(failed transaction, or no portal)") if failed else frame
+def is_same(one, other):
+    """In a failed transaction it may be a Parse of pgsaba's own that says so first, or the portal of the
+    BEGIN that pgsaba has sent. PostgreSQL says so nowhere else."""
+    return one == other or (one.tag == other.tag == b"E" and m.error_fields(other)["C"] == "25P02")
 
 
-def tags(frames):
-    return [m.Frame(frame.tag, b"") for frame in frames]
+def are_same(expected, heard):
+    return len(expected) == len(heard) and all(map(is_same, expected, heard))
+
+
+def nameless(frames):
+    return [m.Frame(frame.tag, b"") for frame in frames if frame.tag != b"E"]
 
 
 def first_difference(expected, heard):
     for number, (one, other) in enumerate(zip(expected, heard)):
-        if one != other:
+        if not is_same(one, other):
             return (f"frame {number}:\n  directly {one!r}\n  pgsaba   {other!r}\n"
                     f"directly {tagged(expected)}\npgsaba   {tagged(heard)}")
     return f"directly {expected[len(heard):]!r} more, pgsaba {heard[len(expected):]!r} more"

@@ -209,6 +209,21 @@ def test_nobody_elses_statement_is_found_there(start_pgsaba, said):
         assert other.rows("execute theirs") == [["a secret"]]
 
 
+@pytest.mark.parametrize("call", [m.function_call(177, [b"40", b"2"]), m.function_call(154, [b"1", b"0"])],
+                         ids=["succeeds", "fails"])
+def test_a_function_call_brings_nobody_elses_statements(start_pgsaba, call):
+    """What such a call has done is not to be seen: its session is asked for all names it has."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}})
+    with daemon.connect() as other, daemon.connect() as client:
+        other.rows("prepare theirs as select 'a secret'")
+        client.send(call)
+        client.read_until_ready()
+        assert error_of(client.query("execute theirs"))["C"] == "26000"
+        client.send(m.bind("", "theirs"), m.execute(), m.sync())
+        assert error_of(client.read_until_ready())["C"] == "26000"
+        assert other.rows("execute theirs") == [["a secret"]]
+
+
 def by_protocol(client, sql):
     client.send(m.parse("", sql), m.bind(), m.execute(), m.sync())
     return client.read_until_ready()
