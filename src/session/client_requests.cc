@@ -321,11 +321,12 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     body_ = Body::kDrop;
     return Taken::kYes;
   }
+  // What a COPY waits for waits for nothing.
   if (server_->pipeline().copying_in()) {
-    if (const auto request = ends_copy(piece.tag)) {
-      forward(*request, piece);
-      return Taken::kYes;
-    }
+    const auto request = ends_copy(piece.tag);
+    if (!request) return send_on(piece, ahead);
+    forward(*request, piece);
+    return Taken::kYes;
   }
   // Without a Sync in front a Query is skipped, as all behind it, if anything of its batch fails.
   // What of pgsaba's own goes with it, and where it ends a batch, has to be known.

@@ -68,6 +68,7 @@ void ClientSession::answer_deallocate(const Piece& piece) {
   const std::string_view sql = text_of(piece.body().first(piece.body().size() - 1));
   statements_->change(*deallocated_name(sql), nullptr, batches_sent_);
   statements_->all_answered();
+  drop_unnamed_statement();
   std::string out;
   wire::append_command_complete(out, "DEALLOCATE");
   reply(out);
@@ -433,11 +434,11 @@ bool ClientSession::adopt_statements(const StateAnswer& answer) {
 
 ClientSession::Taken ClientSession::bind_unnamed(const Piece& piece) {
   if (unnamed_in_doubt()) return Taken::kNotYet;
+  // What an EXECUTE returns depends on what it names when it is parsed.
+  const sql::Effects used = unnamed_ ? match_names(unnamed_->effects, unnamed_->query()) : 0;
   match_unnamed_statement();
   note_access(unnamed_access());
-  if (unnamed_)
-    note_statement(unnamed_->effects | match_names(unnamed_->effects, unnamed_->query()),
-                   unnamed_->query(), piece.body());
+  if (unnamed_) note_statement(unnamed_->effects | used, unnamed_->query(), piece.body());
   forward(Request::kBind, piece);
   return Taken::kYes;
 }
@@ -457,6 +458,7 @@ ClientSession::Taken ClientSession::on_object(const Piece& piece) {
     const bool unnamed = object && object->kind == 'S' && object->name.empty();
     if (unnamed && pools_transactions()) {
       if (unnamed_in_doubt()) return Taken::kNotYet;
+      if (unnamed_) match_names(unnamed_->effects & sql::effect::kPrepared, unnamed_->query());
       match_unnamed_statement();
     }
     if (named && pools_transactions()) {

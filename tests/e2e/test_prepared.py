@@ -224,6 +224,31 @@ def test_a_function_call_brings_nobody_elses_statements(start_pgsaba, call):
         assert other.rows("execute theirs") == [["a secret"]]
 
 
+def test_what_an_execute_returns_is_known_elsewhere(start_pgsaba):
+    """Its unnamed statement is parsed anew where another client has been."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}})
+    with daemon.connect() as other, daemon.connect() as client:
+        prepare(client, "x", "select 'its own'")
+        prepare(client, "", "execute x")
+        client.send(m.describe_statement(), m.sync())
+        described = client.read_until_ready()
+        for said in ("prepare x as select 1 as a, 2 as b", "deallocate x"):
+            other.query(said)
+            client.send(m.describe_statement(), m.sync())
+            assert client.read_until_ready() == described
+        assert execute(client, "") == "its own"
+
+
+def test_a_deallocate_takes_the_unnamed_statement_with_it(start_pgsaba):
+    """As every simple query does, also if no server hears of it."""
+    with start_pgsaba().connect() as client:
+        prepare(client, "x", "select 1")
+        prepare(client, "", "select 2")
+        client.rows("deallocate x")
+        client.send(m.bind(), m.sync())
+        assert error_of(client.read_until_ready())["C"] == "26000"
+
+
 def by_protocol(client, sql):
     client.send(m.parse("", sql), m.bind(), m.execute(), m.sync())
     return client.read_until_ready()

@@ -87,3 +87,15 @@ def test_a_name_that_cannot_be_made_again(two, cluster, in_front, query, in_bloc
     second.query("rollback")
     assert first.value("execute x") == "of the first"
     assert second.value("select 7") == "7"
+
+
+def test_data_of_a_copy_waits_for_nothing(two, cluster):
+    """Not for what it has to be known of names: the COPY is in front of that."""
+    _, second = two
+    copied = m.copy_data("1\n") + m.copy_done()
+    as_directly(cluster, second, m.parse("q2", "select 1") + m.query("copy batch_rows from stdin; execute q2") +
+                copied)
+    second.query("begin")
+    second.query("select 1/0")
+    second.send(m.query("rollback; copy batch_rows from stdin") + copied)
+    assert tags(second.read_until_ready()) == b"CGCZ"
