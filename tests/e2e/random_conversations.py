@@ -85,7 +85,7 @@ class Author:
 
     def remarks(self, calm):
         kinds = {self.statement: 5, self.query: 4, self.parse: 4, self.bind: 4, self.describe: 2,
-                 self.execute: 4, self.close: 2, self.syncs: 6 if calm else 4, self.copy_in: 2, self.call: 1}
+                 self.execute: 4, self.close: 2, self.forget: 1, self.syncs: 6 if calm else 4, self.copy_in: 2, self.call: 1}
         return self.random.choices([*kinds], [*kinds.values()])[0]()
 
     def statement(self):
@@ -142,6 +142,11 @@ class Author:
         portal = self.pick(PORTALS)
         return [Said(f"Close portal '{portal}'", (m.close_portal(portal),))]
 
+    def forget(self):
+        name = self.pick(NAMES)
+        said = m.parse("", f"deallocate {name}"), m.bind(), m.execute(), m.close_statement()
+        return [Said(f"extended 'deallocate {name}'", said)]
+
     def syncs(self):
         return [self.say("Flush")] if self.chance(0.15) else \
             [self.say("Sync")] * self.random.choices([1, 2, 3], [8, 1, 1])[0]
@@ -176,17 +181,24 @@ class Author:
 
     def extended_text(self, name):
         """A text for a Parse, and values for a Bind of it. PREPARE and DEALLOCATE under a name of their
-        own are not seen through where statements of the protocol have such names."""
+        own are not seen through where statements of the protocol have such names; DEALLOCATE takes effect
+        with its Parse (forget)."""
         if name:
-            while (text := self.text()).startswith(("prepare", "deallocate", "discard all")):
-                pass
+            text = self.seen_text()
             return self.pick([(text, []), (text, []), (f"select {self.number()}, $1::text", ["x"]),
                               (f"select 10 / $1::int, {self.number()}", [self.pick(["0", "5"])]),
                               (f"insert into writes values ($1::int + {self.number()}) returning n", ["10000"])])
-        return self.pick([(self.text(), []), (self.text(), []), (f"select {self.number()}, $1::text", ["x"]),
+        while (text := self.text()).startswith(("deallocate", "discard all")):
+            pass
+        return self.pick([(text, []), (text, []), (f"select {self.number()}, $1::text", ["x"]),
                           (f"select 10 / $1::int, {self.number()}", [self.pick(["0", "5"])]),
                           (f"insert into writes values ($1::int + {self.number()}) returning n", ["10000"]),
                           ("", []), ("select 1; select 2", [])])
+
+    def seen_text(self):
+        while (text := self.text()).startswith(("prepare", "deallocate", "discard all", *SAVEPOINTS)):
+            pass
+        return text
 
     def text(self):
         kinds = {self.harmless: 6, self.writing: 5, self.failing: 3, self.block: 5, self.prepared: 6,
@@ -300,6 +312,7 @@ class Direct:
         self.copying = None      # "Q" or "E": what has begun a COPY FROM STDIN
         self.spoiled = False     # that COPY has failed already
         self.unsure = False      # the unnamed statement is one that pgsaba may have forgotten
+        self.forgets = False     # DEALLOCATE ALL, or DISCARD ALL, was said and its answer not read
         self.fresh = set()       # names PREPAREd in what is not over yet
         self.status = b"I"
         self.ended = False       # the connection is over
@@ -307,9 +320,15 @@ class Direct:
     def is_avoided(self, message):
         """What is documented to be different: the older unnamed statement behind a newer one that was
         skipped; a Sync in a COPY that may have failed before, so that nobody knows what it ends. And what
-        is PREPAREd is known when its transaction is over, not to a Parse of that name before that."""
+        is PREPAREd is known when its transaction is over, not to a Parse of that name before that; a
+        Query in an open batch does not DEALLOCATE what a Parse has made; names behind a DEALLOCATE ALL
+        that is not answered yet are those from before."""
         if self.copying and self.spoiled:
             return message[:1] in b"SH"
+        if self.in_batch and message.startswith(b"Q") and b"deallocate q" in message:
+            return True
+        if self.forgets and message[:1] in b"PBDC" and not self.skipping:
+            return True
         if message[:1] == b"P" and message[5:].split(b"\0")[0] in self.fresh:
             return True
         return self.unsure and uses_statement(message) == b""
@@ -318,6 +337,7 @@ class Direct:
         """The frames with which it is answered."""
         tag = message[:1]
         if tag in b"PQ":
+            self.forgets = self.forgets or b"deallocate all" in message or b"discard all" in message
             self.fresh |= set(re.findall(rb"prepare (\w+)", message))
         if self.copying:
             return self._copy(tag, message)
@@ -509,6 +529,7 @@ class Conversation:
             self.unsent += m.flush()
         self._send()
         expected, self.expected = self.expected, []
+        self.direct.forgets = False
         heard = self._hear(len(plain(expected)))
         if any(SECRET.encode() in frame.body for frame in heard):
             raise Difference(f"somebody else's secret: {heard}")
