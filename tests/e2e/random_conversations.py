@@ -85,7 +85,8 @@ class Author:
 
     def remarks(self, calm):
         kinds = {self.statement: 5, self.query: 4, self.parse: 4, self.bind: 4, self.describe: 2,
-                 self.execute: 4, self.close: 2, self.forget: 1, self.syncs: 6 if calm else 4, self.copy_in: 2, self.call: 1}
+                 self.execute: 4, self.close: 2, self.forget: 1, self.syncs: 6 if calm else 4,
+                 self.copy_in: 2, self.call: 1}
         return self.random.choices([*kinds], [*kinds.values()])[0]()
 
     def statement(self):
@@ -180,9 +181,9 @@ class Author:
         return self.pick(["", "", *NAMES])
 
     def extended_text(self, name):
-        """A text for a Parse, and values for a Bind of it. PREPARE and DEALLOCATE under a name of their
-        own are not seen through where statements of the protocol have such names; DEALLOCATE takes effect
-        with its Parse (forget)."""
+        """A text for a Parse, and values for a Bind of it. PREPARE, EXECUTE and DEALLOCATE under a name
+        of their own are not seen through where statements of the protocol have such names; DEALLOCATE
+        takes effect with its Parse (forget)."""
         if name:
             text = self.seen_text()
             return self.pick([(text, []), (text, []), (f"select {self.number()}, $1::text", ["x"]),
@@ -196,7 +197,8 @@ class Author:
                           ("", []), ("select 1; select 2", [])])
 
     def seen_text(self):
-        while (text := self.text()).startswith(("prepare", "deallocate", "discard all", *SAVEPOINTS)):
+        while (text := self.text()).startswith(("prepare", "execute", "deallocate", "discard all",
+                                              *SAVEPOINTS)):
             pass
         return text
 
@@ -313,6 +315,7 @@ class Direct:
         self.spoiled = False     # that COPY has failed already
         self.unsure = False      # the unnamed statement is one that pgsaba may have forgotten
         self.forgets = False     # DEALLOCATE ALL, or DISCARD ALL, was said and its answer not read
+        self.skipped = set()     # names of Parses that a batch has skipped
         self.fresh = set()       # names PREPAREd in what is not over yet
         self.status = b"I"
         self.ended = False       # the connection is over
@@ -322,10 +325,13 @@ class Direct:
         skipped; a Sync in a COPY that may have failed before, so that nobody knows what it ends. And what
         is PREPAREd is known when its transaction is over, not to a Parse of that name before that; a
         Query in an open batch does not DEALLOCATE what a Parse has made; names behind a DEALLOCATE ALL
-        that is not answered yet are those from before."""
+        that is not answered yet are those from before, and to SQL those that a batch may have skipped are
+        there until it is answered."""
         if self.copying and self.spoiled:
             return message[:1] in b"SH"
         if self.in_batch and message.startswith(b"Q") and b"deallocate q" in message:
+            return True
+        if message[:1] in b"PQ" and self.skipped & set(re.findall(rb"(?:prepare|execute|deallocate) (\w+)", message)):
             return True
         if self.forgets and message[:1] in b"PBDC" and not self.skipping:
             return True
@@ -339,6 +345,8 @@ class Direct:
         if tag in b"PQ":
             self.forgets = self.forgets or b"deallocate all" in message or b"discard all" in message
             self.fresh |= set(re.findall(rb"prepare (\w+)", message))
+        if tag == b"P" and self.skipping:
+            self.skipped.add(message[5:].split(b"\0")[0])
         if self.copying:
             return self._copy(tag, message)
         replaces = tag == b"Q" or (tag == b"P" and message[5:6] == b"\0") or message[5:7] == b"S\0" and tag == b"C"
@@ -530,6 +538,7 @@ class Conversation:
         self._send()
         expected, self.expected = self.expected, []
         self.direct.forgets = False
+        self.direct.skipped.clear()
         heard = self._hear(len(plain(expected)))
         if any(SECRET.encode() in frame.body for frame in heard):
             raise Difference(f"somebody else's secret: {heard}")

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import random_conversations as r
 
-COUNT = int(os.environ.get("PGSABA_CONVERSATIONS", "60"))
+COUNT = int(os.environ.get("PGSABA_CONVERSATIONS", "100"))
 SEED = int(os.environ.get("PGSABA_SEED", "1"))
 PATIENCE = max(90, COUNT)  # for one test
 
