@@ -181,7 +181,9 @@ void Pool::lend_to_starving() {
         waiters_.empty() && (idle_.size() > 1 || servers_at(Place::kLent).empty());
     if (!starving && !to_spare) continue;
     ServerConnection& server = idle_.back();
-    if (server.readable()) return;  // what it says is heard here
+    // What it says is heard here, and what it is still sent (the end of a COPY that has failed,
+    // which nothing answers) goes out from here.
+    if (server.readable() || !server.sent_all()) return;
     idle_.remove(server);
     auto owned = std::move(owned_.extract(&server).mapped());
     publish();
