@@ -33,7 +33,7 @@ constexpr std::uint8_t kMostQuestions = 3;  // in a row, each of them canceled
 // Of who the session acts as nothing is forgotten: it would act as somebody who may more.
 server::SettingsRef without_refused(server::SettingsTable& table, server::SettingsRef settings) {
   const server::SettingsRef all = settings;
-  if (!all) return all;
+  if (!all) return nullptr;
   for (const server::Setting& setting : *all)
     if (server::may_be_refused(setting.name) && !server::is_identity(setting.name))
       settings = table.without(settings, setting.name);
