@@ -265,7 +265,8 @@ def test_slow_judges_keep_nobody_else(start, directory):
         assert client.value("select 1") == "1"
     for client in hanging[10:]:
         client.close()
-    modules = children_of(daemon.pid)  # which outlive the process
+    wait_until(lambda: len(children_of(daemon.pid)) == 8, 20, "one for each thread")
+    modules = children_of(daemon.pid)  # they outlive the process
     begun = time.monotonic()
     daemon.stop()
     assert time.monotonic() - begun < 20  # they take 40 seconds
