@@ -259,8 +259,9 @@ Result<Socket> listen_on(const Address& address, int backlog, bool shared) {
   if (file && !unix_path_answers(where, length)) ::unlink(address.host().c_str());
   if (::bind(socket, reinterpret_cast<const sockaddr*>(&where), length) != 0 ||
       ::listen(socket, backlog) != 0) {
-    Error error{address.to_string() + ": cannot listen: " + std::strerror(errno),
-                why_not_listening(errno)};
+    const int problem = errno;
+    Error error{address.to_string() + ": cannot listen: " + std::strerror(problem),
+                why_not_listening(problem)};
     ::close(socket);
     return error;
   }
