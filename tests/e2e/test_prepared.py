@@ -279,9 +279,11 @@ def uses_of_a_name(client, block, end, made, forgotten, again):
                                                    *[["sql", "protocol"]] * 3), ids=str)
 def test_a_name_forgotten_and_made_anew(start_pgsaba, cluster, case):
     """By whatever way, the answers are those of a server of its own."""
-    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 2}}, "pool": {"server_round_robin": True}})
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 1}}})
     with daemon.connect() as client, daemon.connect() as other, RawClient((cluster.host, cluster.port)) as direct:
+        other.query("prepare x as select 'of another'")
         for mine, servers in zip(uses_of_a_name(client, *case), uses_of_a_name(direct, *case)):
             assert [frame.body for frame in mine] == [frame.body for frame in servers]
             assert tags(mine) == tags(servers)
-            other.query("select 1 from pg_am limit 1")
+            if mine[-1].body == b"I":  # what is there next was made anew, from what is remembered
+                assert other.value("execute x") == "of another"
