@@ -108,13 +108,16 @@ NamedStatements& ClientSession::names() {
 }
 
 // A name whose Parse belongs to an earlier batch that is not yet answered may exist or not: an
-// error there would have skipped it. (In the same batch the error would skip this message as well.)
+// error there would have skipped it. (In the same batch the error would skip this message as well.
+// Where a COPY has taken the Sync between them, the two are one batch.)
 bool ClientSession::in_doubt(std::string_view name) const {
-  return statements_ && statements_->in_doubt(name, batches_sent_);
+  return statements_ && statements_->in_doubt(name, batches_sent_) &&
+         server_->pipeline().owed_ready() > 0;
 }
 
 bool ClientSession::unnamed_in_doubt() const {
-  return unnamed_ && unnamed_->batch < batches_sent_ && unnamed_->batch >= batches_answered_;
+  return unnamed_ && unnamed_->batch < batches_sent_ && unnamed_->batch >= batches_answered_ &&
+         server_->pipeline().owed_ready() > 0;
 }
 
 ClientSession::Taken ClientSession::on_parse(const Piece& piece) {

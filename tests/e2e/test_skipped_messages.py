@@ -6,6 +6,7 @@ import time
 
 import pytest
 from harness import messages as m
+from harness.client import RawClient
 from harness.conversations import error_of, tags
 
 FAILS = {"execute": m.execute("nope"), "portal": m.describe_portal("nope"),
@@ -89,3 +90,39 @@ def test_a_later_batch_has_its_unnamed_statement_all_the_same(two):
     assert error_of(client.read_until_ready())["C"] == "22012"
     frames = client.read_until_ready()
     assert [m.row_values(frame) for frame in frames if frame.tag == b"D"] == [[b"late"]], frames
+
+
+USES = {"closes it": m.close_statement("q1"), "describes it": m.describe_statement("q1"),
+        "binds it": m.bind("c2", "q1"), "makes it again": m.parse("q1", "select 1"),
+        "binds the unnamed one": m.bind("c2"), "describes the unnamed one": m.describe_statement(),
+        "deallocates it": m.parse("", "deallocate q1"), "makes another": m.parse("q2", "select 2")}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_sync_that_a_copy_has_taken_ends_no_batch(two, cluster, use, named, at_once):
+    """What the batch has made is there for what comes behind the COPY, and nothing waits for an answer to that
+    Sync."""
+    cluster.sql("create table if not exists taken (n int)")
+    name = "q1" if named else ""
+    copies = m.parse(name, "copy taken from stdin") + m.bind("", name) + m.execute() + m.sync()
+    ends = m.copy_data(b"1\n") + m.copy_done() + USES[use]
+
+    def held(client):
+        client.send(*([copies + ends] if at_once else [copies]))
+        if not at_once:
+            assert tags(client.read_until(b"G")) == b"12G"
+            client.send(ends)
+        client.send(m.flush())
+        frames = client.read_until(b"C")
+        client.send(m.sync())
+        return frames + client.read_until_ready()
+
+    with RawClient((cluster.host, cluster.port)) as direct:
+        expected = held(direct)
+    first, second = two
+    frames = held(first)
+    assert tags(frames) == tags(expected)
+    assert error_of(frames) == error_of(expected)
+    assert second.value("select 1") == "1"
