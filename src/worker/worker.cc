@@ -207,10 +207,15 @@ void Worker::wind_down() {
   end_all_in(Phase::kLogin);
   if (shutdown_ != ShutdownMode::kWaitForClients) {
     end_all_in(Phase::kIdle);
-    end_all_in(Phase::kWaiting);
-    // Neither has a transaction begun that no server knows of, nor a client that is merely pinned.
-    sessions_in(Phase::kLinked).for_each([](ClientSession& session) {
-      if (session.at_rest()) session.end(session::EndReason::kShutdown, errors::shutting_down());
+    // A transaction is one for its client from BEGIN on, which no server may know of yet. A client
+    // that is merely pinned is in none.
+    const auto let_go = [](ClientSession& session) {
+      if (!session.in_transaction())
+        session.end(session::EndReason::kShutdown, errors::shutting_down());
+    };
+    sessions_in(Phase::kWaiting).for_each(let_go);
+    sessions_in(Phase::kLinked).for_each([&](ClientSession& session) {
+      if (session.at_rest()) let_go(session);
     });
     // A stream has no end of its own, and its client will come again.
     end_all_in(Phase::kRelay);

@@ -35,18 +35,28 @@ def accepts(daemon):
 
 
 def test_sigterm_waits_for_running_transactions(daemon, cluster):
+    """Also for one of which only its client knows, and for its wait for a server."""
     busy, sleeping, idle = (daemon.connect() for _ in range(3))
-    waiting = daemon.connect()
+    waiting, begun, first = (daemon.connect() for _ in range(3))
     begin(busy)
     sleeping.send(m.query("select pg_sleep(1), 'done'"))
     wait_until(lambda: cluster.value("select count(*) from pg_stat_activity where state = 'active' "
                                      "and query like 'select pg_sleep(1)%'") == 1, 10, "the sleeper")
     waiting.send(m.query("select 1"))
-    wait_for_waiters(daemon, 1)
+    begun.rows("begin")
+    first.rows("begin")
+    first.send(m.query("select 'first'"))
+    wait_for_waiters(daemon, 2)
     daemon.send_signal(signal.SIGTERM)
     assert is_told(idle) and is_told(waiting)
     assert m.row_values(sleeping.read_until_ready()[1]) == [b"", b"done"]
     assert is_told(sleeping)
+    assert m.row_values(first.read_until_ready()[1]) == [b"first"]
+    first.rows("commit")
+    assert is_told(first)
+    assert begun.value("select 'second'") == "second"
+    begun.rows("commit")
+    assert is_told(begun)
     assert busy.value("select 1") == "1"
     assert daemon.is_running() and not accepts(daemon) and not daemon.unix_socket.exists()
     busy.rows("commit")

@@ -116,6 +116,8 @@ class ClientSession final : public net::Connection,
   Micros pinned_at() const { return pinned_at_; }
   // It is pinned and between two transactions, or in one of which nothing was sent yet.
   bool at_rest() const;
+  // As far as the client was told.
+  bool in_transaction() const { return told_ != wire::TransactionStatus::kIdle; }
   // In a transaction or a statement of which a server knows.
   bool runs() const;
   std::size_t prepared_statement_count() const { return statements_ ? statements_->size() : 0; }
