@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(sys.argv.pop(1)) if len(sys.argv) > 1 else Path(__file__).resolve().parents[2]
-TOOLS = ["bash", "sh", "awk", "cat", "chmod", "dirname", "env", "grep", "mkdir", "nproc", "rm", "sort",
+TOOLS = ["bash", "sh", "awk", "cat", "chmod", "dirname", "env", "find", "grep", "mkdir", "nproc", "rm", "sort",
          "tr", "true", "xargs"]
 FAKES = {
     # Says what is installed, and fails if anything is not, as the real one.
@@ -72,7 +72,8 @@ class Machine:
 
     def run(self, *command):
         env = {"PATH": str(self.programs), "FAKE": str(self.folder), "FAKE_UID": str(self.uid),
-               "PGSABA_SYSTEM_ROOT": str(self.folder / "system"), "LC_ALL": "C"}
+               "PGSABA_SYSTEM_ROOT": str(self.folder / "system"), "LC_ALL": "C",
+               "PGSABA_BUILD": str(self.folder / "build")}
         return subprocess.run([str(part) for part in command], env=env, capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=60)
 
@@ -177,6 +178,17 @@ class InstallDependencies(unittest.TestCase):
             self.refused(machine.run(ROOT / "tests" / "run", "--fast"),
                          set(packages("build", "run", "test")) - {"cmake"})
             self.assertEqual(self.installed_by_apt(machine), [])
+
+    def test_what_cannot_work_is_said_before_anything_is_installed(self):
+        machine = self.machine(uid=0)
+        done = machine.run(ROOT / "packaging" / "quickstart", "--chekc")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("unknown option: --chekc", done.stderr)
+        (machine.folder / "build").touch()  # where the directory should be
+        done = machine.run(ROOT / "packaging" / "quickstart", "--check")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("build cannot be written to; PGSABA_BUILD=", done.stderr)
+        self.assertEqual(machine.lines("calls"), [])
 
     def test_the_list_installs_nothing(self):
         machine = self.machine(uid=0)
