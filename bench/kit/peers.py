@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from kit.counters import read_counters
 from kit.stage import Failure, free_port
 
+BUILD = "bench/README.md says how it is built"
 POOLER_CPU = "0"
 LOAD_CPU = "1"
 MAX_CLIENTS = 12000
@@ -245,12 +246,15 @@ POOLERS = ("pgbouncer", "pgsaba")  # those that keep a pool; HAProxy passes conn
 
 def missing_reason(name, programs):
     path = programs.null_server if name == "direct" else getattr(programs, name.split("-")[0])
-    return None if os.path.exists(path) or shutil.which(path) else f"{path} does not exist"
+    if os.path.exists(path) or shutil.which(path):
+        return None
+    remedy = BUILD if path.startswith(programs.build) else "packaging/install-dependencies bench"
+    return f"{path} does not exist: {remedy}"
 
 
 def start_null_server(stage, programs, login_delay_ms=0):
     if not os.path.exists(programs.null_server):
-        raise Failure(f"{programs.null_server} does not exist: build the target bench_null_server")
+        raise Failure(f"{programs.null_server} does not exist: {BUILD}")
     port = free_port()
     command = [programs.null_server, "--port", str(port), "--login-delay-ms", str(login_delay_ms)]
     stage.start(command, cpus=LOAD_CPU).wait_for_port(port)

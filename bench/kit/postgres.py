@@ -27,7 +27,7 @@ def program(name):
             return os.path.join(folder, name)
     found = shutil.which(name)
     if not found:
-        raise Failure(f"PostgreSQL's {name} is not installed")
+        raise Failure(f"PostgreSQL's {name} is not installed: packaging/install-dependencies bench")
     return found
 
 

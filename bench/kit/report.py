@@ -63,6 +63,7 @@ def processor():
 def versions_of(programs, peers):
     commands = {"pgbouncer": [programs.pgbouncer, "--version"],
                 "haproxy": [programs.haproxy, "-v"],
+                "pgpool": [programs.pgpool, "--version"],
                 "pgsaba": [programs.pgsaba, "--version"]}
     return [command_output(commands[name]) for name in peers if name in commands]
 
@@ -86,10 +87,10 @@ def caption(programs):
                       f"{now():%Y-%m-%d}"])
 
 
-def provenance(arguments, programs, peers, load_before):
+def provenance(command, programs, peers, load_before):
     """Stands below each heading, since tables are measured anew one by one."""
     return "\n".join([
-        f"`{shlex.join(['bench/run'] + arguments)}`, begun with a load average of {load_before:.1f} "
+        f"`{shlex.join(command)}`, begun with a load average of {load_before:.1f} "
         "(other programs; near 0 is honest),",
         f"ended {now():%Y-%m-%d %H:%M} UTC on {machine()}, Linux {platform.release()}; "
         f"{versions(programs, peers)}",

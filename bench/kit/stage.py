@@ -18,6 +18,14 @@ class Failure(Exception):
     """Something the reader of the output should see as one line."""
 
 
+def unprivileged_user():
+    try:
+        return pwd.getpwnam(UNPRIVILEGED)
+    except KeyError:
+        raise Failure(f"there is no user {UNPRIVILEGED}, who comes with Debian's package "
+                      "postgresql: packaging/install-dependencies bench") from None
+
+
 def raise_file_limit():
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -37,6 +45,7 @@ class Stage:
         self.processes = []
 
     def __enter__(self):
+        os.umask(0o022)  # the servers' user reads what ours writes
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)  # end as on Ctrl-C
         self.directory = tempfile.mkdtemp(prefix="pgsaba-bench-")
@@ -54,7 +63,7 @@ class Stage:
         """A new directory that an unprivileged daemon may write to."""
         path = tempfile.mkdtemp(prefix=name + "-", dir=self.directory)
         if os.geteuid() == 0:
-            owner = pwd.getpwnam(UNPRIVILEGED)
+            owner = unprivileged_user()
             os.chown(path, owner.pw_uid, owner.pw_gid)
         os.chmod(path, 0o755)
         return path

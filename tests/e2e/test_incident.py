@@ -85,7 +85,7 @@ def test_side_by_side(pgsaba_binary, tmp_path):
                "--limit", "20"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=85, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    idle, busy = map(rows, done.stdout.split("\n4 clients sit in open transactions"))
+    idle, busy = map(rows, done.stdout.split("\n### 4 clients sit in open transactions"))
     assert {"pgbouncer", "pgsaba"} <= set(idle) == set(busy) <= set(VERDICTS)
     for peer in idle:
         served, verdict = VERDICTS[peer]
