@@ -96,6 +96,8 @@ SPANS_HERE = {
     "bench/run": "test_benchmarks_say_how_they_are_used",
 }
 SPANS_UNTRIED = {
+    "apt build-dep .":
+        "changes the machine; structure/install_dependencies.py compares its list with the one for compiling",
     "pgsaba": "the program, or the database, by name", "psql": "the program by name",
     "systemctl reload pgsaba": "needs systemd as the first process; test_service_manager.py speaks its protocol",
     "systemctl status pgsaba": "needs systemd as the first process; test_service_manager.py speaks its protocol",

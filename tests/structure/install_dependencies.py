@@ -204,6 +204,13 @@ class InstallDependencies(unittest.TestCase):
         self.assertIn("this is not a Debian system", done.stderr)
         self.assertIn("postgresql", done.stderr)
 
+    def test_the_package_is_built_with_what_the_daemon_is_compiled_with(self):
+        control = (ROOT / "debian" / "control").read_text()
+        listed = control.split("Build-Depends:")[1].split("Standards-Version")[0]
+        names = {entry.split()[0] for entry in listed.split(",")}
+        self.assertEqual(names - {"debhelper-compat", "dh-apparmor"},
+                         set(packages("build")) - {"build-essential"})  # which is never named
+
     def test_a_group_that_there_is_not(self):
         done = self.machine(uid=0).install_dependencies("biuld")
         self.assertNotEqual(done.returncode, 0)
