@@ -3,6 +3,7 @@ dpkg-query, sudo and id are ours, and of all other programs there are only those
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ FAKES = {
         case " $* " in *" install "*) ;; *) exit 0 ;; esac
         ls "$FAKE/system/usr/sbin/policy-rc.d" "$FAKE"/system/etc/postgresql-common/createcluster.d/* \
           >>"$FAKE/held_back"
+        [ -e "$FAKE/ctrl_c" ] && { trap "" INT; kill -INT 0; }  # as on a terminal; it goes on
         for name in "$@"; do
           case $name in -* | install) ;; *) echo "$name" >>"$FAKE/installed" ;; esac
         done""",
@@ -75,7 +77,8 @@ class Machine:
                "PGSABA_SYSTEM_ROOT": str(self.folder / "system"), "LC_ALL": "C",
                "PGSABA_BUILD": str(self.folder / "build")}
         return subprocess.run([str(part) for part in command], env=env, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=60)
+                              stdin=subprocess.DEVNULL, timeout=60, start_new_session=True,
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def install_dependencies(self, *arguments):
         return self.run(ROOT / "packaging" / "install-dependencies", *arguments)
@@ -151,6 +154,13 @@ class InstallDependencies(unittest.TestCase):
             self.assertEqual(len(machine.lines("held_back")), 4 if own else 2)
             self.assertEqual(policy.read_text() if policy.exists() else None, own)
             self.assertEqual(list((system / "etc/postgresql-common/createcluster.d").iterdir()), [])
+
+    def test_ctrl_c_ends_it_when_apt_is_done(self):
+        machine = self.machine(uid=0)
+        (machine.folder / "ctrl_c").touch()
+        done = machine.run(ROOT / "packaging" / "quickstart", "--check")
+        self.assertEqual((done.returncode, done.stderr), (130, ""))  # nothing is built
+        self.assertFalse((machine.folder / "system/usr/sbin/policy-rc.d").exists())
 
     def test_others_install_with_sudo(self):
         machine = self.machine(uid=1000, sudo=True)
