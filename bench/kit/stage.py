@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 UNPRIVILEGED = "postgres"  # whom daemons that refuse to run as root are started as
 
 
@@ -37,6 +38,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@contextlib.contextmanager
+def undisturbed():
+    """What would end us waits until it is over, and is not lost: a stage may stand within another."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Stage:
     """A context manager; every process started through it ends with it."""
 
@@ -46,18 +57,17 @@ class Stage:
 
     def __enter__(self):
         os.umask(0o022)  # the servers' user reads what ours writes
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING - {signal.SIGINT}:
             signal.signal(number, signal.default_int_handler)  # end as on Ctrl-C
         self.directory = tempfile.mkdtemp(prefix="pgsaba-bench-")
         os.chmod(self.directory, 0o755)
         return self
 
     def __exit__(self, *_):
-        impatient = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C changes nothing
-        for process in reversed(self.processes):
-            process.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        signal.signal(signal.SIGINT, impatient)
+        with undisturbed():
+            for process in reversed(self.processes):
+                process.stop()
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def folder(self, name):
         """A new directory that an unprivileged daemon may write to."""
