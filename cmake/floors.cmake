@@ -33,6 +33,23 @@ if(PGSABA_SANITIZE)
     -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(pgsaba_options INTERFACE -fsanitize=${PGSABA_SANITIZE})
 endif()
+# What the program did is written there when it ends, and read when it is compiled anew. What it did
+# not do then is optimized as ever; a profile that is older than the source is of use where both agree.
+set(PGSABA_PROFILE_DIRECTORY ${CMAKE_BINARY_DIR}/profile)
+if(PGSABA_PROFILE STREQUAL "generate")
+  target_compile_options(pgsaba_options INTERFACE -fprofile-generate
+    -fprofile-dir=${PGSABA_PROFILE_DIRECTORY} -fprofile-update=prefer-atomic)
+  target_link_options(pgsaba_options INTERFACE -fprofile-generate)
+elseif(PGSABA_PROFILE STREQUAL "use")
+  if(NOT EXISTS ${PGSABA_PROFILE_DIRECTORY})
+    message(FATAL_ERROR "PGSABA_PROFILE=use: there is no profile in ${PGSABA_PROFILE_DIRECTORY}; "
+      "build with PGSABA_PROFILE=generate and run bench/train first")
+  endif()
+  target_compile_options(pgsaba_options INTERFACE -fprofile-use=${PGSABA_PROFILE_DIRECTORY}
+    -fprofile-partial-training -Wno-missing-profile -Wno-coverage-mismatch)
+elseif(PGSABA_PROFILE)
+  message(FATAL_ERROR "PGSABA_PROFILE=${PGSABA_PROFILE}: generate, use or nothing")
+endif()
 if(PGSABA_FUZZ)  # the fuzzer sees the coverage of what it links, not only of the target itself
   target_compile_options(pgsaba_options INTERFACE -fsanitize=fuzzer-no-link)
   target_link_options(pgsaba_options INTERFACE -fsanitize=fuzzer-no-link)

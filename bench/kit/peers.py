@@ -11,8 +11,9 @@ from kit.counters import read_counters
 from kit.stage import Failure, free_port
 
 BUILD = "bench/README.md says how it is built"
-POOLER_CPU = "0"
-LOAD_CPU = "1"
+CPUS = [str(cpu) for cpu in sorted(os.sched_getaffinity(0))]
+POOLER_CPU = CPUS[0]
+LOAD_CPU = CPUS[min(1, len(CPUS) - 1)]
 MAX_CLIENTS = 12000
 LISTEN_BACKLOG = 4096
 
@@ -199,7 +200,7 @@ def pgsaba_settings(setup, port, folder):
 
 
 def start_pgsaba(stage, setup):
-    folder, port = stage.folder("pgsaba"), free_port()
+    folder, port = stage.folder("pgsaba", unprivileged=False), free_port()
     # JSON is YAML, too.
     path = write(folder, "pgsaba.yaml", json.dumps(pgsaba_settings(setup, port, folder), indent=1))
     command = [*setup.under, setup.programs.pgsaba, "serve", "-c", path]

@@ -69,10 +69,10 @@ class Stage:
                 process.stop()
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def folder(self, name):
-        """A new directory that an unprivileged daemon may write to."""
+    def folder(self, name, unprivileged=True):
+        """A new directory that a daemon may write to that refuses to run as root."""
         path = tempfile.mkdtemp(prefix=name + "-", dir=self.directory)
-        if os.geteuid() == 0:
+        if unprivileged and os.geteuid() == 0:
             owner = unprivileged_user()
             os.chown(path, owner.pw_uid, owner.pw_gid)
         os.chmod(path, 0o755)
