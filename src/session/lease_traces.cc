@@ -208,11 +208,9 @@ StateAnswer::Prepared read_prepared(const Row& row, const sql::Dialect& dialect)
     append_types(*one.rest, *row[4]);
     return one;
   }
-  // The text is that of the whole string; of several statements it would be too much.
-  const auto command = sql::prepared_command(*row[2], dialect);
-  const bool fits =
-      command && command->verb == sql::PreparedCommand::Verb::kPrepare && command->name == one.name;
-  if (!fits) return one;
+  // The text is that of the whole string, which may have more statements.
+  const auto command = sql::prepare_of(one.name, *row[2], dialect);
+  if (!command) return one;
   one.rest = std::string(command->query) + '\0';
   append_types(*one.rest, *row[4]);
   return one;

@@ -101,7 +101,7 @@ struct StateAnswer {
     std::string name;
     bool by_sql = false;
     // Text and parameter types as Parse carries them; without: only its name is known, which
-    // happens to what was prepared by SQL alone.
+    // happens to what was prepared by SQL, several times in one string.
     std::optional<std::string> rest;
   };
   std::vector<Prepared> prepared;
