@@ -105,16 +105,6 @@ void PreparedTable::drop(std::string_view name, const PreparedStatement& stateme
   name_bytes_.fetch_sub(name_bytes(name), std::memory_order_relaxed);
 }
 
-PreparedTable::HeldNames PreparedTable::hold_all(StatementsByName names) {
-  for (const auto& [name, statement] : names) hold(name, *statement);
-  return {new StatementsByName(std::move(names)), Drop{this}};
-}
-
-void PreparedTable::Drop::operator()(const StatementsByName* names) const {
-  for (const auto& [name, statement] : *names) table->drop(name, *statement);
-  delete names;
-}
-
 std::size_t PreparedTable::size() const {
   const std::lock_guard lock(mutex_);
   return table_.size();

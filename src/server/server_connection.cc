@@ -49,7 +49,8 @@ void ServerConnection::lend(LeaseHolder& holder) {
   holder_ = &holder;
   has_failed_ = has_rolled_back_ = has_committed_ = has_defined_ = beginning_ = false;
   replies_asked_for_ = all_asked_for_ = own_portal_ = false;
-  for (auto& [name, copy] : named_) copy.going = false;
+  left_names_.clear();
+  forgets_since_.reset();
   state_ = State::kLent;
 }
 
@@ -150,12 +151,12 @@ void ServerConnection::close_strays() {
 }
 
 void ServerConnection::forward(Request request, Bytes bytes, std::uint32_t statement,
-                               std::uint32_t change) {
+                               std::uint32_t change, std::uint32_t name) {
   if (request == Request::kQuery) {
     unnamed_is(0);
     own_portal_ = false;
   }
-  pipeline_.expect({request, Disposition::kForward, false, statement, change});
+  pipeline_.expect({request, Disposition::kForward, false, statement, change, name});
   forget_skipped();
   send(bytes);
 }
@@ -170,7 +171,7 @@ void ServerConnection::refuse(Request request, const wire::ErrorFields& error) {
   } else {
     wire::append_parse(frame, "", std::string(kRefusedStatement).append(3, '\0'));
   }
-  pipeline_.expect({request, Disposition::kForward, false, 0, 0, true});
+  pipeline_.expect({.request = request, .refused = true});
   send(frame);
 }
 
@@ -225,7 +226,6 @@ bool ServerConnection::need_names(const StatementsByName& own, const StatementsB
     pipeline_.expect({Request::kSync, Disposition::kSwallow});
   };
   const auto still_good = [&own](const auto& entry) {
-    if (entry.second.going) return true;
     const auto same = own.find(entry.first);
     return same != own.end() && same->second->id == entry.second.statement &&
            same->second->edition.load(std::memory_order_relaxed) == entry.second.edition;
@@ -259,19 +259,17 @@ bool ServerConnection::need_names(const StatementsByName& own, const StatementsB
 // One without a statement is there, but cannot be made again.
 void ServerConnection::names_are(const StatementsByName& names) {
   named_.clear();
+  left_names_.clear();
   for (const auto& [name, statement] : names)
     named_[name] = statement ? Named{statement->id, statement->edition.load()} : Named{};
 }
 
-// An earlier one is still there if an error skipped its DEALLOCATE. The empty text makes a
-// statement even in a failed transaction.
-void ServerConnection::need_scratch_statement() {
-  std::string frames;
-  wire::append_close_statement(frames, kScratchStatement);
-  wire::append_parse(frames, kScratchStatement, {"\0\0\0", 3});
-  pipeline_.expect({Request::kClose, Disposition::kSwallow});
-  pipeline_.expect({Request::kParse, Disposition::kSwallow});
-  send(frames);
+bool ServerConnection::waits_to_forget() {
+  if (!forgets_since_ || pipeline_.answered(*forgets_since_)) return false;
+  const bool open = *forgets_since_ == pipeline_.batch();
+  if (open && !pipeline_.batch_in_doubt()) return false;
+  if (open) ask_for_all_replies();
+  return true;
 }
 
 void ServerConnection::parse_statement(const PreparedStatement& statement, std::size_t limit,
@@ -284,7 +282,7 @@ void ServerConnection::parse_statement(const PreparedStatement& statement, std::
   }
   wire::append_parse(frames, server_statement_name(statement.id), statement.rest);
   statements_.learn(statement.id, statement.edition.load(std::memory_order_relaxed));
-  pipeline_.expect({Request::kParse, Disposition::kForward, true, statement.id, change});
+  pipeline_.expect({Request::kParse, Disposition::kForward, true, statement.id, change, change});
   forget_skipped();
   send(frames);
 }
@@ -337,6 +335,7 @@ void ServerConnection::clean(std::string_view sql, bool resets_session) {
     taint_ = Taint::kNone;
     statements_.forget_all();
     named_.clear();
+    left_names_.clear();
   }
   send_query(sql, Disposition::kSwallow);
 }

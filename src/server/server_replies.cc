@@ -278,9 +278,9 @@ void ServerConnection::judge_error(const Piece& piece, Run& run) {
       error.routine == "RevalidateCachedQuery")
     holder_->statement_outdated(id);
   if (id == 0 || !piece.complete || holder_ == nullptr) return apply(verdict, piece, run);
-  substitute(
-      run, piece,
-      wire::rename_in_error(piece.bytes, server_statement_name(id), holder_->statement_name(id)));
+  substitute(run, piece,
+             wire::rename_in_error(piece.bytes, server_statement_name(id),
+                                   holder_->statement_name(verdict.entry.name)));
 }
 
 // A statement of the client's cannot be made here any more: what it refers to is gone, say. That is
@@ -350,7 +350,6 @@ void ServerConnection::note_command(Bytes body) {
   has_rolled_back_ = has_rolled_back_ || tag == "ROLLBACK";
   has_committed_ = has_committed_ || tag == "COMMIT";
   has_defined_ = has_defined_ || defines(tag);
-  if (tag == "DEALLOCATE") name_has_gone();
   if (tag != "DEALLOCATE ALL" && tag != "DISCARD ALL") return;
   statements_.forget_all();
   named_.clear();
@@ -359,14 +358,6 @@ void ServerConnection::note_command(Bytes body) {
                   : statements_.forget(entry.statement);
   });
   if (holder_ != nullptr) holder_->statements_discarded();
-}
-
-void ServerConnection::name_has_gone() {
-  const auto gone = std::ranges::find_if(named_, [](const auto& one) { return one.second.going; });
-  if (gone == named_.end()) return;
-  const std::string name = gone->first;
-  named_.erase(gone);
-  if (holder_ != nullptr) holder_->name_deallocated(name);
 }
 
 void ServerConnection::pass_on(Run& run) {

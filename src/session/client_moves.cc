@@ -63,9 +63,7 @@ bool ClientSession::may_move() const {
   if (server_ != nullptr || again_ || !request_.empty() || acknowledged_ || batch_answer_ ||
       ready_held_ || wanted_channels_ || (listening_ && !listening_->waiting.empty()))
     return false;
-  if (unnamed_ && unnamed_->rest.empty()) return false;  // some server has it, perhaps
-  return !prepared_ ||
-         std::ranges::all_of(*prepared_, [](const auto& one) { return one.second != nullptr; });
+  return !unnamed_ || !unnamed_->rest.empty();  // or some server has it, perhaps
 }
 
 PortableSession ClientSession::begin_leaving() {
@@ -77,12 +75,10 @@ PortableSession ClientSession::begin_leaving() {
   if (settings_) all.settings = *settings_;
   if (login_settings_) all.login_settings = *login_settings_;
   if (statements_)
-    statements_->visit([&](const std::string& name, const server::PreparedStatement& statement) {
-      all.statements.emplace_back(name, statement.rest);
+    statements_->visit([&](const std::string& name, const NamedStatements::Meaning& meaning) {
+      auto& kind = meaning.by_sql ? all.sql_statements : all.statements;
+      kind.emplace_back(name, meaning.statement->rest);
     });
-  if (prepared_)
-    for (const auto& [name, statement] : *prepared_)
-      all.sql_statements.emplace_back(name, statement->rest);
   if (unnamed_) all.unnamed = unnamed_->rest;
   if (listening_) all.channels = listening_->channels;
   if (state_ == State::kBegun) all.begin_sql = begin_sql_;
@@ -168,22 +164,16 @@ bool ClientSession::arrive(PortableSession from, Account& account) {
 
 // False: there is no memory for them.
 bool ClientSession::learn_statements(const PortableSession& from) {
-  server::PreparedTable& table = host_.prepared_statements();
-  for (const auto& [name, rest] : from.statements) {
-    server::PreparedRef statement = table.intern(rest, name);
-    if (!statement) return false;
-    learn(*statement, read(statement->query()));
-    names().change(name, std::move(statement), 0);
-  }
-  if (statements_) statements_->all_answered();
-  server::StatementsByName by_sql;
-  for (const auto& [name, rest] : from.sql_statements) {
-    server::PreparedRef statement = table.intern(rest, name);
-    if (!statement) return false;
-    learn(*statement, read(statement->query()));
-    by_sql[name] = std::move(statement);
-  }
-  if (!by_sql.empty()) prepared_ = table.hold_all(std::move(by_sql));
+  const auto learn_all = [this](const std::vector<PortableSession::Statement>& all, bool by_sql) {
+    return std::ranges::all_of(all, [&](const PortableSession::Statement& one) {
+      server::PreparedRef statement = host_.prepared_statements().intern(one.second, one.first);
+      if (!statement) return false;
+      learn(*statement, read(statement->query()));
+      names().set(one.first, std::move(statement), by_sql);
+      return true;
+    });
+  };
+  if (!learn_all(from.statements, false) || !learn_all(from.sql_statements, true)) return false;
   if (from.unnamed) {
     keep_unnamed_statement(*from.unnamed, read(from.unnamed->data()));
     unnamed_->rest = *from.unnamed;  // in words that hold in any dialect, already

@@ -33,13 +33,8 @@ Pins without_sequence(Pins pins) {
 
 }  // namespace
 
-// A statement by its name, of the protocol or of SQL.
 Pins ClientSession::foresee_named(std::string_view name) const {
-  server::PreparedRef statement = find_statement(name);
-  if (!statement && prepared_) {
-    const auto found = prepared_->find(name);
-    if (found != prepared_->end()) statement = found->second;
-  }
+  const server::PreparedRef statement = find_statement(name);
   if (!statement) return {};
   return foreseen_pins(statement->effects.load(std::memory_order_relaxed), statement->query(),
                        dialect_);

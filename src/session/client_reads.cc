@@ -130,15 +130,14 @@ bool ClientSession::reads(const sql::Statement& statement, std::string_view text
   return statement.command == Command::kExecute && statement.single && executes_read(text, wish);
 }
 
-// What the EXECUTE runs was prepared by SQL, and is a read; its arguments call nothing.
+// What the EXECUTE runs is a read; its arguments call nothing.
 bool ClientSession::executes_read(std::string_view text, ReadWish wish) const {
   if (std::ranges::count(text, '(') > 1) return false;
   const auto command = sql::prepared_command(text, dialect_);
-  if (!command || command->verb != sql::PreparedCommand::Verb::kExecute || !prepared_) return false;
-  const auto found = prepared_->find(command->name);
-  if (found == prepared_->end() || !found->second) return false;
-  const Access access = access_of(*found->second);
-  return routing::suits_standby(access, routing::wish_of(wish, hint_of(*found->second)));
+  if (!command || command->verb != sql::PreparedCommand::Verb::kExecute) return false;
+  const auto statement = find_statement(command->name);
+  if (!statement) return false;
+  return routing::suits_standby(access_of(*statement), routing::wish_of(wish, hint_of(*statement)));
 }
 
 // By rules that do not hold any more it is nothing that is known.
@@ -174,7 +173,7 @@ ClientSession::ReadRequest ClientSession::read_batch(Bytes ahead, ReadWish wish)
         if (parse->statement.empty()) {
           unnamed_parsed = true;
         } else {
-          again = again || find_statement(parse->statement);
+          again = again || find_name(parse->statement) != nullptr;
           parsed.push_back(parse->statement);
         }
         break;

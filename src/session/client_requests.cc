@@ -6,7 +6,6 @@
 #include "session/client_login_state.h"
 #include "session/commit_watch.h"
 #include "session/data_access.h"
-#include "session/deallocate.h"
 #include "session/errors.h"
 #include "session/lease_traces.h"
 #include "session/lesson.h"
@@ -248,14 +247,12 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
     }
     if (pipeline.owed_ready() > 0 && !pipeline.copying_in()) return Taken::kNotYet;
   }
-  // What is of that name behind it must not depend on how earlier batches end.
-  const bool name_goes = query_.command == Command::kDeallocate && query_.single && prepared_ &&
-                         piece.complete && !pipeline.copying_in();
-  if (name_goes && pipeline.owed_ready() > 0) return Taken::kNotYet;
+  const std::string_view text = piece.complete ? query_text(piece) : std::string_view();
+  if ((query_.effects & sql::effect::kPrepared) != 0 && leave_names(text) == Taken::kNotYet)
+    return Taken::kNotYet;
   may_commit_ = query_.command == Command::kCommit ||
                 query_.command == Command::kPrepareTransaction ||
                 (query_.effects & sql::effect::kTransaction) != 0;
-  const std::string_view text = piece.complete ? query_text(piece) : std::string_view();
   sql::Effects effects = query_.effects;
   // EXECUTE uses names, and changes none.
   if (query_.command == Command::kExecute && query_.single) effects &= ~sql::effect::kPrepared;
@@ -264,8 +261,6 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   if (query_.command == Command::kCreate)
     for (const std::string& name : sql::hidden_settings(text)) host_.custom_names().learn(name);
   note_statement(effects | match_names(query_.effects, text), text);
-  if (name_goes && pipeline.status() != TransactionStatus::kFailed)
-    if (const auto name = deallocated_name(text)) server_->name_goes(*name);
   if (touches_data(query_)) note_access(data_access(query_));
   drop_unnamed_statement();
   if (batches_sent_++ == batches_before_lease_ && piece.complete) begin_lesson(text);
@@ -273,6 +268,17 @@ ClientSession::Taken ClientSession::on_query(const Piece& piece) {
   forward(Request::kQuery, piece);
   const bool gives_up = traces_ && traces_->given_up().size() > given_up_before;
   if (gives_up && in_block && query_.single) mark_given_up();
+  return Taken::kYes;
+}
+
+ClientSession::Taken ClientSession::on_execute(const Piece& piece) {
+  if (traces_ && traces_->has_portals()) {
+    const std::string_view portal = query_text(piece);  // what an Execute begins with, too
+    const std::string* text = traces_->text_of_portal(portal);
+    if (text != nullptr && leave_names(*text) == Taken::kNotYet) return Taken::kNotYet;
+  }
+  may_commit_ = true;
+  forward(Request::kExecute, piece);
   return Taken::kYes;
 }
 
@@ -335,7 +341,7 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
     return Taken::kNotYet;
   }
   if (server_->has_own_portal() && piece.tag != 'Q') server_->close_own_portal();
-  if (names_have_to_wait()) return Taken::kNotYet;
+  if (names_have_to_wait(piece)) return Taken::kNotYet;
   if (const auto taken = refuse_reserved_name(piece)) return *taken;
   if (const auto taken = reserve_pin(piece)) return *taken;
   if (!account_->asks_fate || !watches_commit(piece)) return send_on(piece, ahead);
@@ -344,12 +350,18 @@ ClientSession::Taken ClientSession::on_linked(const Piece& piece, Bytes ahead) {
   return taken;
 }
 
-// What is under way may end a failed transaction, in which no names could be matched.
-bool ClientSession::names_have_to_wait() const {
+// What is under way may end a failed transaction, in which no names could be matched, forget all
+// names, or skip what gives one.
+bool ClientSession::names_have_to_wait(const Piece& piece) {
   if (server_->names_in_doubt()) return true;
   const server::Pipeline& pipeline = server_->pipeline();
-  return pipeline.status() == TransactionStatus::kFailed && (prepared_ || server_->has_names()) &&
-         pipeline.owed_ready() > 0;
+  const bool named = server_->has_names() || (statements_ && !statements_->by_sql().empty());
+  if (named && pipeline.status() == TransactionStatus::kFailed && pipeline.owed_ready() > 0)
+    return true;
+  if (piece.tag != 'S' && piece.tag != 'E' && server_->waits_to_forget()) return true;
+  const bool names = (piece.tag == 'Q' || piece.tag == 'P') && piece.complete &&
+                     (query_.effects & sql::effect::kPrepared) != 0;
+  return names && uses_doubtful_names(query_.effects, text_of_statement(piece));
 }
 
 ClientSession::Taken ClientSession::send_on(const Piece& piece, Bytes ahead) {
@@ -366,9 +378,7 @@ ClientSession::Taken ClientSession::send_on(const Piece& piece, Bytes ahead) {
     case 'C':
       return on_object(piece);
     case 'E':
-      may_commit_ = true;
-      forward(Request::kExecute, piece);
-      return Taken::kYes;
+      return on_execute(piece);
     case 'S':
       ++batches_sent_;
       forward(Request::kSync, piece);

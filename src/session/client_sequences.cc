@@ -106,8 +106,7 @@ sql::Effects ClientSession::effects_of(const Piece& piece) const {
   if (!names) return effect::kNone;
   if (names->statement.empty()) return unnamed_ ? unnamed_->effects : effect::kNone;
   const auto statement = find_statement(names->statement);
-  return statement ? statement->effects.load(std::memory_order_relaxed)
-                   : effects_of_prepared(names->statement);
+  return statement ? statement->effects.load(std::memory_order_relaxed) : effect::kNone;
 }
 
 // Its server is held for a question, and here is the next message. Nothing: it goes there.

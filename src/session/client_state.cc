@@ -92,8 +92,8 @@ void ClientSession::setting_done() {
 void ClientSession::follow_mode(const wire::Piece& piece) {
   const bool replaces_unnamed =
       piece.tag == 'Q' || (piece.tag == 'P' && !piece.body().empty() && piece.body()[0] == 0);
-  const bool lives = prepared_statement_count() > 0 || prepared_ || listening_ ||
-                     wanted_channels_ || (unnamed_ && !replaces_unnamed);
+  const bool lives = prepared_statement_count() > 0 || listening_ || wanted_channels_ ||
+                     (unnamed_ && !replaces_unnamed);
   if (account_->limits.pool_mode == config::PoolMode::kSession && lives) return;
   mode_ = account_->limits.pool_mode;
 }
@@ -311,9 +311,8 @@ void ClientSession::apply_answer(const StateAnswer& answer) {
   }
   if (decided.has(PinReason::kListen) && note_channels(answer, had.has(PinReason::kListen)))
     pins_.set(PinReason::kListen, false);
-  const bool adopted = !std::exchange(adopts_statements_, false) || adopt_statements(answer);
   if (decided.has(PinReason::kPrepared))
-    pins_.set(PinReason::kPrepared, !keep_prepared(answer) || !adopted);
+    pins_.set(PinReason::kPrepared, !keep_names(answer, std::exchange(adopts_statements_, false)));
   server::SettingsTable& table = host_.settings();
   server::SettingsRef actual = settings_;
   if (answer.all_settings && settings_) {

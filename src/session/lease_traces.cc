@@ -107,6 +107,19 @@ void LeaseTraces::add(std::string_view sql, sql::Effects effects, const sql::Dia
     touch(touched, bind);
 }
 
+void LeaseTraces::bind_portal(std::string_view portal, std::string_view text) {
+  if (!text.empty()) {
+    portals_.insert_or_assign(std::string(portal), std::string(text));
+  } else if (const auto bound = portals_.find(portal); bound != portals_.end()) {
+    portals_.erase(bound);
+  }
+}
+
+const std::string* LeaseTraces::text_of_portal(std::string_view portal) const {
+  const auto bound = portals_.find(portal);
+  return bound == portals_.end() ? nullptr : &bound->second;
+}
+
 std::string LeaseTraces::mark_last_given_up() {
   given_up_.back().marker = std::string(kMarkerPrefix) + std::to_string(given_up_.size());
   return given_up_.back().marker;
@@ -201,18 +214,16 @@ void append_types(std::string& rest, std::string_view array) {
 
 using Row = std::vector<std::optional<std::string_view>>;
 
-StateAnswer::Prepared read_prepared(const Row& row, const sql::Dialect& dialect) {
-  StateAnswer::Prepared one{std::string(*row[1]), row[3] == "t", std::nullopt};
+PreparedThere read_prepared(const Row& row, const sql::Dialect& dialect) {
+  PreparedThere one{std::string(*row[1]), row[3] == "t", std::nullopt};
   if (!one.by_sql) {
     one.rest = std::string(*row[2]) + '\0';
     append_types(*one.rest, *row[4]);
     return one;
   }
-  // The text is that of the whole string; of several statements it would be too much.
-  const auto command = sql::prepared_command(*row[2], dialect);
-  const bool fits =
-      command && command->verb == sql::PreparedCommand::Verb::kPrepare && command->name == one.name;
-  if (!fits) return one;
+  // The text is that of the whole string, which may have more statements.
+  const auto command = sql::prepare_of(one.name, *row[2], dialect);
+  if (!command) return one;
   one.rest = std::string(command->query) + '\0';
   append_types(*one.rest, *row[4]);
   return one;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,12 @@ class LeaseTraces {
   void setting_done() { ++confirmed_; }
   void clear() { *this = {}; }
 
+  // A portal is bound; if running it changes names of prepared statements, to this text.
+  void bind_portal(std::string_view portal, std::string_view text);
+  // Null: running that portal changes none.
+  const std::string* text_of_portal(std::string_view portal) const;
+  bool has_portals() const { return !portals_.empty(); }
+
   // The channels that texts of the lease gave up; they count once its transaction is committed.
   struct GivenUp {
     sql::Unlistened what;
@@ -86,8 +93,18 @@ class LeaseTraces {
   std::optional<sql::PlainSetting> plain_;
   std::vector<std::string> names_;  // of parameters
   std::vector<GivenUp> given_up_;
+  std::map<std::string, std::string, std::less<>> portals_;  // that change names, with their texts
   std::uint32_t confirmed_ = 0;
   bool computes_names_ = false;  // set_config(expression)
+};
+
+// A prepared statement that a server has, as it says.
+struct PreparedThere {
+  std::string name;
+  bool by_sql = false;
+  // Text and parameter types as Parse carries them; without: only its name is known, which happens
+  // to what was prepared by SQL, several times in one string.
+  std::optional<std::string> rest;
 };
 
 // What the server said: the rows of a question, whose first column is their kind.
@@ -97,14 +114,7 @@ struct StateAnswer {
   std::vector<std::pair<std::string, std::optional<std::string>>> settings;
   Pins pins;  // the reasons found
   std::vector<std::string> channels;
-  struct Prepared {
-    std::string name;
-    bool by_sql = false;
-    // Text and parameter types as Parse carries them; without: only its name is known, which
-    // happens to what was prepared by SQL alone.
-    std::optional<std::string> rest;
-  };
-  std::vector<Prepared> prepared;
+  std::vector<PreparedThere> prepared;
 
   bool mentions(std::string_view name) const;
   bool listens_to(std::string_view channel) const {

@@ -116,7 +116,69 @@ Found read_command(Phrase& phrase) {
   return std::nullopt;
 }
 
+// PREPARE, taken, unless it is that of a transaction.
+bool take_prepare(Phrase& phrase) {
+  if (!phrase.take(Mark::kPrepare)) return false;
+  return !(phrase.at(Mark::kTransaction) && phrase.peek().kind == TokenKind::kString);
+}
+
+// Calls visit(phrase) at the beginning of each statement. False: the text cannot be read.
+template <class Visit>
+bool for_each_statement(Phrase& phrase, Visit visit) {
+  const auto broken = [&] { return phrase.token().kind == TokenKind::kBroken; };
+  while (phrase.token().kind != TokenKind::kEnd && !broken()) {
+    visit(phrase);
+    while (!phrase.at_end() && !broken()) phrase.advance();
+    while (phrase.take(';')) {
+    }
+  }
+  return phrase.at_last();
+}
+
 }  // namespace
+
+std::optional<PreparedCommand> prepare_of(std::string_view name, std::string_view sql,
+                                          const Dialect& dialect) {
+  Phrase whole(sql, dialect);
+  Found found;
+  bool forgotten = false;  // behind it
+  bool doubtful = false;
+  const bool readable = for_each_statement(whole, [&](Phrase& phrase) {
+    if (!take_prepare(phrase)) {
+      forgotten = forgotten || phrase.at(Mark::kDeallocate) || phrase.at(Mark::kDiscard);
+      return;
+    }
+    auto command = read_prepare(phrase);
+    if (command && command->name != name) return;
+    doubtful = doubtful || !command || (found && forgotten);
+    if (found || !command) return;  // it is a duplicate
+    found = std::move(command);
+    forgotten = false;
+  });
+  return readable && !doubtful ? found : std::nullopt;
+}
+
+NameChanges name_changes(std::string_view sql, const Dialect& dialect) {
+  Phrase whole(sql, dialect);
+  NameChanges changes;
+  for_each_statement(whole, [&](Phrase& phrase) {
+    Found command;
+    if (take_prepare(phrase)) {
+      command = take_name(phrase, Verb::kPrepare);
+    } else if (phrase.take(Mark::kDeallocate)) {
+      command = read_deallocate(phrase);
+    } else if (phrase.take(Mark::kDiscard)) {
+      changes.all = changes.all || phrase.at(Mark::kAll);
+    }
+    if (!command) return;
+    if (command->verb == Verb::kDeallocateAll) {
+      changes.all = true;
+    } else if (!changes.has(command->name)) {
+      changes.names.push_back(std::move(command->name));
+    }
+  });
+  return changes;
+}
 
 std::optional<PreparedCommand> prepared_command(std::string_view sql, const Dialect& dialect) {
   Phrase phrase(sql, dialect);

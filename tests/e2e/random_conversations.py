@@ -9,7 +9,6 @@ conversation can be made smaller.
 """
 
 import random
-import re
 import time
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ TABLES = "create table writes (n int); create table copied (n int)"
 SECRET = "secret of another"
 
 NAMES = ["q1", "q2", "q3"]
+BY_PROTOCOL_ONLY = "p1"
 PORTALS = ["", "", "", "c1", "c2"]
 SAVEPOINTS = ["savepoint a", "rollback to a", "release a", "savepoint b", "rollback to b"]
 VALUES = {"work_mem": ["'70001kB'", "'70002kB'", "default"], "application_name": ["'mine'", "'its own'", "''"],
@@ -104,7 +104,7 @@ class Author:
 
     def query(self):
         count = self.random.choices([1, 2, 3], [6, 2, 1])[0]
-        text = self.text() if count == 1 else "; ".join(self.part() for _ in range(count))
+        text = "; ".join(self.text() for _ in range(count))
         return [Said(f"Query {text!r}", (m.query(text),))]
 
     def parse_of(self, name, sql):
@@ -160,7 +160,7 @@ class Author:
         """Begun in one of three ways; data that may fail, Flush and Sync among it, and an end."""
         table = self.pick(["copied", "copied", "copied", "absent"])
         text = f"copy {table} from stdin"
-        text = self.pick([text, text, f"{self.part()}; {text}; {self.part()}"])
+        text = self.pick([text, text, f"{self.text()}; {text}; {self.text()}"])
         extended = self.chance(0.5)
         begun = [m.close_statement("cp"), m.parse("cp", f"copy {table} from stdin"), m.bind("", "cp"),
                  m.execute()] if extended else [m.query(text)]
@@ -178,27 +178,20 @@ class Author:
     # Texts
 
     def name(self):
-        return self.pick(["", "", *NAMES])
+        return self.pick(["", "", *NAMES, BY_PROTOCOL_ONLY])
 
     def extended_text(self, name):
-        """A text for a Parse, and values for a Bind of it. PREPARE, EXECUTE and DEALLOCATE under a name
-        of their own are not seen through where statements of the protocol have such names; DEALLOCATE
-        takes effect with its Parse (forget)."""
-        if name:
-            text = self.seen_text()
-            return self.pick([(text, []), (text, []), (f"select {self.number()}, $1::text", ["x"]),
-                              (f"select 10 / $1::int, {self.number()}", [self.pick(["0", "5"])]),
-                              (f"insert into writes values ($1::int + {self.number()}) returning n", ["10000"])])
-        while (text := self.text()).startswith(("deallocate", "discard all")):
-            pass
+        """A text for a Parse, and values for a Bind of it. What SQL may EXECUTE changes no names, and begins
+        and ends no transaction: some of that crashes PostgreSQL."""
+        text = self.seen_text() if name in NAMES else self.text()
         return self.pick([(text, []), (text, []), (f"select {self.number()}, $1::text", ["x"]),
                           (f"select 10 / $1::int, {self.number()}", [self.pick(["0", "5"])]),
                           (f"insert into writes values ($1::int + {self.number()}) returning n", ["10000"]),
-                          ("", []), ("select 1; select 2", [])])
+                          *([] if name else [("", []), ("select 1; select 2", [])])])
 
     def seen_text(self):
-        while (text := self.text()).startswith(("prepare", "execute", "deallocate", "discard all",
-                                              *SAVEPOINTS)):
+        while (text := self.text()).startswith(("prepare", "execute", "deallocate", "discard all", "begin",
+                                              "commit", "rollback", *SAVEPOINTS)):
             pass
         return text
 
@@ -206,13 +199,6 @@ class Author:
         kinds = {self.harmless: 6, self.writing: 5, self.failing: 3, self.block: 5, self.prepared: 6,
                  self.parameter: 4, self.other: 1}
         return self.random.choices([*kinds], [*kinds.values()])[0]()
-
-    def part(self):
-        """Of several statements in one text. What is PREPAREd there keeps its client's server, and what
-        is DEALLOCATEd there by its name stays if it was made by a Parse."""
-        while (text := self.text()).startswith(("prepare", "deallocate q")):
-            pass
-        return text
 
     def harmless(self):
         number = self.number()
@@ -314,39 +300,24 @@ class Direct:
         self.copying = None      # "Q" or "E": what has begun a COPY FROM STDIN
         self.spoiled = False     # that COPY has failed already
         self.unsure = False      # the unnamed statement is one that pgsaba may have forgotten
-        self.forgets = False     # DEALLOCATE ALL, or DISCARD ALL, was said and its answer not read
-        self.skipped = set()     # names of Parses that a batch has skipped
-        self.fresh = set()       # names PREPAREd in what is not over yet
         self.status = b"I"
         self.ended = False       # the connection is over
 
     def is_avoided(self, message):
         """What is documented to be different: the older unnamed statement behind a newer one that was
-        skipped; a Sync in a COPY that may have failed before, so that nobody knows what it ends. And what
-        is PREPAREd is known when its transaction is over, not to a Parse of that name before that; a
-        Query in an open batch does not DEALLOCATE what a Parse has made; names behind a DEALLOCATE ALL
-        that is not answered yet are those from before, and to SQL those that a batch may have skipped are
-        there until it is answered."""
+        skipped; a Sync in a COPY that may have failed before, so that nobody knows what it ends; and in a
+        failed transaction what describes a statement, which its server may have to parse first, or the unnamed
+        portal, which is that of the BEGIN if no Query has come to have one since. And what crashes PostgreSQL
+        15: in a failed transaction to execute the portal that a Query has left."""
         if self.copying and self.spoiled:
             return message[:1] in b"SH"
-        if self.in_batch and message.startswith(b"Q") and b"deallocate q" in message:
-            return True
-        if message[:1] in b"PQ" and self.skipped & set(re.findall(rb"(?:prepare|execute|deallocate) (\w+)", message)):
-            return True
-        if self.forgets and message[:1] in b"PBDC" and not self.skipping:
-            return True
-        if message[:1] == b"P" and message[5:].split(b"\0")[0] in self.fresh:
+        if self.status == b"E" and message[:1] in b"ED":
             return True
         return self.unsure and uses_statement(message) == b""
 
     def tell(self, message):
         """The frames with which it is answered."""
         tag = message[:1]
-        if tag in b"PQ":
-            self.forgets = self.forgets or b"deallocate all" in message or b"discard all" in message
-            self.fresh |= set(re.findall(rb"prepare (\w+)", message))
-        if tag == b"P" and self.skipping:
-            self.skipped.add(message[5:].split(b"\0")[0])
         if self.copying:
             return self._copy(tag, message)
         replaces = tag == b"Q" or (tag == b"P" and message[5:6] == b"\0") or message[5:7] == b"S\0" and tag == b"C"
@@ -537,8 +508,6 @@ class Conversation:
             self.unsent += m.flush()
         self._send()
         expected, self.expected = self.expected, []
-        self.direct.forgets = False
-        self.direct.skipped.clear()
         heard = self._hear(len(plain(expected)))
         if any(SECRET.encode() in frame.body for frame in heard):
             raise Difference(f"somebody else's secret: {heard}")
@@ -550,7 +519,6 @@ class Conversation:
         if known[0] != known[1]:
             raise Difference(f"parameters: {sorted(set(known[0].items()) ^ set(known[1].items()))}")
         if self.direct.status == b"I" and not self.direct.in_batch:
-            self.direct.fresh.clear()
             for other in self.others:
                 other.hear()
 
@@ -573,8 +541,8 @@ def plain(frames):
 
 
 def is_same(one, other):
-    """In a failed transaction it may be a Parse of pgsaba's own that says so first, or the portal of the
-    BEGIN that pgsaba has sent. PostgreSQL says so nowhere else."""
+    """In a failed transaction it may be a Parse of pgsaba's own that says so first. PostgreSQL says so
+    nowhere else."""
     return one == other or (one.tag == other.tag == b"E" and m.error_fields(other)["C"] == "25P02")
 
 

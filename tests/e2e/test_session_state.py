@@ -19,11 +19,10 @@ def kill_backend(pid):
 
 
 def test_names_that_died_with_their_server(start_pgsaba):
-    """A statement prepared in a string of several cannot be made again: it pins. When its server is
-    gone, so is the name, and nobody else notices anything."""
+    """A statement prepared twice in one string cannot be made again: it pins. When its server is gone, so is the name, and nobody else notices anything."""
     daemon = start(start_pgsaba)
     with daemon.connect() as client, daemon.connect() as other:
-        client.query("prepare p as select 1; select 2")
+        client.query("prepare p as select 1; deallocate p; prepare p as select 2; select 2")
         kill_backend(backend(client))
         assert m.error_fields(client.query("select 3")[0])["C"] == "08006"
         assert m.error_fields(client.query("execute p")[0])["C"] == "26000"

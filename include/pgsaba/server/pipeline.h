@@ -48,6 +48,7 @@ struct Expected {
   std::uint32_t statement = 0;  // the prepared statement concerned; 0: none
   std::uint32_t change = 0;     // what it does to the client's names, by the holder's number;
                                 // or the number of a copy (is_named_copy)
+  std::uint32_t name = 0;       // by which the client calls `statement`, by the holder's number
   bool refused = false;         // it fails for certain, and the client reads why from pgsaba
 };
 

@@ -13,7 +13,6 @@
 namespace pgsaba::server {
 
 inline constexpr std::string_view kStatementPrefix = "_pgsaba_";
-inline constexpr std::string_view kScratchStatement = "_pgsaba_scratch";
 
 struct PreparedStatement {
   PreparedStatement(std::uint32_t the_id, std::string the_rest)

@@ -45,14 +45,6 @@ class PreparedTable {
   void hold(std::string_view name, const PreparedStatement& statement);
   void drop(std::string_view name, const PreparedStatement& statement);
 
-  // The names of a client, held for as long as the result lives.
-  struct Drop {
-    PreparedTable* table = nullptr;
-    void operator()(const StatementsByName* names) const;
-  };
-  using HeldNames = std::unique_ptr<const StatementsByName, Drop>;
-  HeldNames hold_all(StatementsByName names);
-
   std::size_t size() const;
   PreparedMemory memory() const;
   // Calls visit(statement, bytes) for at most `most` statements, those parsed last first. The table

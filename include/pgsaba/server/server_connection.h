@@ -73,10 +73,8 @@ class LeaseHolder {
   virtual void change_undone(std::uint32_t change) = 0;
   // The server forgot all prepared statements, because the client said so.
   virtual void statements_discarded() = 0;
-  // It forgot one that was prepared by SQL; no rollback brings it back.
-  virtual void name_deallocated(std::string_view) {}
   // The client's own name of a statement, for an error message that would show ours.
-  virtual std::string statement_name(std::uint32_t id) = 0;
+  virtual std::string statement_name(std::uint32_t name) = 0;
   // The server's plan of a statement does not fit its tables any more (the client has the error).
   virtual void statement_outdated(std::uint32_t id) = 0;
   // The server reads nothing any more up to a Sync that has not been sent yet: no ReadyForQuery
@@ -215,8 +213,10 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   // What another client has left under its own names is closed first.
   void ask(std::string_view sql);
 
-  // The client's own frame (or its first piece), and what follows of it.
-  void forward(Request request, Bytes bytes, std::uint32_t statement = 0, std::uint32_t change = 0);
+  // The client's own frame (or its first piece), and what follows of it. The numbers are those of
+  // the ledger (Expected).
+  void forward(Request request, Bytes bytes, std::uint32_t statement = 0, std::uint32_t change = 0,
+               std::uint32_t name = 0);
   // In place of a Query, or of an extended message, one that PostgreSQL refuses for certain: it
   // fails as the client's own would, and the client reads this error instead. One at a time.
   void refuse(Request request, const wire::ErrorFields& error);
@@ -261,15 +261,26 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
     const auto found = named_.find(name);
     return found != named_.end() && found->second.statement == statement.id;
   }
-  // The holder does away with a name, for certain: up to the end of its lease only what it does
-  // itself makes one of that name.
-  void name_goes(std::string_view name) {
-    if (const auto found = named_.find(name); found != named_.end()) found->second.going = true;
+  // The client's own words decide from here on what the name means: only the server knows, until it
+  // has been asked (names_are) or the lease ends.
+  void leave_name(const std::string& name) {
+    named_.erase(name);
+    left_names_.try_emplace(name, false);
   }
+  bool is_left(std::string_view name) const {
+    return !left_names_.empty() && left_names_.contains(name);
+  }
+  // With each, whether the client has sent a Parse of it since.
+  using LeftNames = std::map<std::string, bool, std::less<>>;
+  const LeftNames& left_names() const { return left_names_; }
+  void left_name_is_parsed(std::string_view name) { left_names_.find(name)->second = true; }
   // What it really has under such names, as it says itself.
   void names_are(const StatementsByName& names);
-  // A statement made to be deallocated: its DEALLOCATE stands for that of any other.
-  void need_scratch_statement();
+  // The message that is about to be sent may make it forget all statements: up to its answer nobody
+  // knows what a name means.
+  void may_forget_all() { forgets_since_ = pipeline_.batch(); }
+  // Whether that answer is still to come; the server is told to give it.
+  bool waits_to_forget();
   // A message that pgsaba answers in its turn.
   void answer(Request request, std::uint32_t statement, std::uint32_t change);
 
@@ -329,7 +340,6 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
   void apply(const Pipeline::Verdict& verdict, const wire::Piece& piece, Run& run);
   bool note_parameter(Bytes body, bool ours);
   void note_command(Bytes body);
-  void name_has_gone();
   void end_skipping();
   void send_flush();
   void pass_on(Run& run);
@@ -383,12 +393,13 @@ class ServerConnection final : public OutgoingConnection, private auth::ScramKey
     std::uint32_t edition = 0;
     std::uint32_t number = 0;
     bool stray = false;  // some other client's, whose Close was skipped
-    bool going = false;  // the holder does away with it
   };
   std::map<std::string, Named, std::less<>> named_;
   std::uint32_t next_named_ = 0;
   std::vector<std::pair<std::uint32_t, std::string>> closing_;  // by Expected::change
-  std::optional<std::uint64_t> names_since_;  // the last batch of a client's that changed them
+  LeftNames left_names_;
+  std::optional<std::uint64_t> names_since_;    // the last batch of a client's that changed them
+  std::optional<std::uint64_t> forgets_since_;  // the batch that may forget all
   std::string named_error_;  // why one of those that were needed last could not be made
   ServerStatements statements_;
   wire::ErrorFields last_error_;

@@ -66,6 +66,7 @@ class Relay;
 struct Lesson;
 struct Listening;
 struct Move;
+struct PreparedThere;
 struct StateAnswer;
 struct UnnamedStatement;
 
@@ -207,8 +208,7 @@ class ClientSession final : public net::Connection,
   bool tells_later(std::string_view name, std::string_view value) override;
   void change_undone(std::uint32_t change) override;
   void statements_discarded() override;
-  void name_deallocated(std::string_view name) override;
-  std::string statement_name(std::uint32_t id) override;
+  std::string statement_name(std::uint32_t name) override;
   void statement_outdated(std::uint32_t id) override;
   void waits_for_sync() override;
   void setting_done() override;
@@ -310,7 +310,9 @@ class ClientSession final : public net::Connection,
   bool end_unbegun(std::string_view sql);
   Taken on_linked(const wire::Piece& piece, Bytes ahead);
   Taken send_on(const wire::Piece& piece, Bytes ahead);
+  bool names_have_to_wait(const wire::Piece& piece);
   Taken on_query(const wire::Piece& piece);
+  Taken on_execute(const wire::Piece& piece);
   void on_body(const wire::Piece& piece);
   void forward(server::Request request, const wire::Piece& piece);
   void reply(std::string_view frames);
@@ -327,11 +329,30 @@ class ClientSession final : public net::Connection,
   void end_when_sent();
   bool may_be_told() const;
 
-  // client_statements.cc
+  // client_names.cc
+  NamedStatements& names();
+  const NamedStatements::Meaning* find_name(std::string_view name) const;
+  server::PreparedRef find_statement(std::string_view name) const;
+  bool in_doubt(std::string_view name) const;
+  bool uses_doubtful_names(sql::Effects effects, std::string_view sql) const;
   bool deallocates(const wire::Piece& piece) const;
   void answer_deallocate(const wire::Piece& piece);
+  std::optional<Taken> refuse_reserved_name(const wire::Piece& piece);
+  server::StatementsByName own_names();
+  void add_all_names(server::StatementsByName& own) const;
+  void shed_foreign_names();
+  sql::Effects match_names(sql::Effects effects, std::string_view sql);
+  void note_portal(std::string_view portal, sql::Effects effects, std::string_view sql);
+  Taken leave_names(std::string_view sql);
+  void put_there(const sql::NameChanges& changes, std::string_view sql);
+  void parse_left(std::string_view name, std::string_view sql);
+  server::PreparedRef remember(const PreparedThere& one);
+  bool keep_names(const StateAnswer& answer, bool all);
+  bool is_new(const PreparedThere& one, const NamedStatements::Meaning* known, bool all) const;
+  void forget_absent(const StateAnswer& answer);
+
+  // client_statements.cc
   Taken on_unnamed_parse(const wire::Piece& piece);
-  void deallocate_by_parse(std::string_view name);
   void keep_unnamed_statement(std::string_view rest, const sql::Statement& statement);
   void learn(const server::PreparedStatement& statement, const sql::Statement& read) const;
   sql::Statement read(std::string_view text) const;
@@ -346,23 +367,14 @@ class ClientSession final : public net::Connection,
   Taken on_named_parse(Bytes frame);
   Taken refuse_named_parse();
   Taken on_bind(const wire::Piece& piece);
-  Taken bind_unnamed(const wire::Piece& piece);
+  Taken bind_unnamed(const wire::Piece& piece, std::string_view portal);
   Taken on_object(const wire::Piece& piece);
-  std::optional<Taken> refuse_reserved_name(const wire::Piece& piece);
   bool is_foreign_name(std::string_view name) const;
   Taken refuse_foreign_name(std::string_view name);
-  server::PreparedRef find_statement(std::string_view name) const;
   std::string_view in_own_words(std::string_view rest, bool standard_strings,
                                 std::string& room) const;
   server::PreparedRef as_said_now(server::PreparedRef statement);
-  bool in_doubt(std::string_view name) const;
   bool unnamed_in_doubt() const;
-  NamedStatements& names();
-  sql::Effects match_names(sql::Effects effects, std::string_view sql);
-  sql::Effects effects_of_prepared(std::string_view name) const;
-  bool names_have_to_wait() const;
-  bool keep_prepared(const StateAnswer& answer);
-  bool adopt_statements(const StateAnswer& answer);
 
   struct ReadRequest;
 
@@ -594,7 +606,6 @@ class ClientSession final : public net::Connection,
   std::unique_ptr<Lesson> lesson_;       // in a lease that shows what a statement is answered
   std::unique_ptr<LeaseTraces> traces_;
   std::unique_ptr<HeldParameters> held_parameters_;
-  server::PreparedTable::HeldNames prepared_;  // by SQL
   std::unique_ptr<UnnamedStatement> unnamed_;
   std::unique_ptr<Listening> listening_;
   std::unique_ptr<Move> move_;  // while it is under way

@@ -3,6 +3,7 @@
 // takes for something that may do anything. Pure; any thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -206,7 +207,22 @@ struct PreparedCommand {
   std::string_view query;  // PREPARE: what follows AS
 };
 std::optional<PreparedCommand> prepared_command(std::string_view sql, const Dialect& dialect);
+// The PREPARE that has given the name, if one in the string has, among whatever other statements.
+// Nothing, if there is none, or one could be forgotten and given anew.
+std::optional<PreparedCommand> prepare_of(std::string_view name, std::string_view sql,
+                                          const Dialect& dialect);
 // The names of all statements that the string PREPAREs, EXECUTEs or DEALLOCATEs, each once.
 std::vector<std::string> prepared_names(std::string_view sql, const Dialect& dialect);
+// What the string's PREPARE, DEALLOCATE and DISCARD ALL may change.
+struct NameChanges {
+  std::vector<std::string> names;
+  bool all = false;
+
+  bool any() const { return all || !names.empty(); }
+  bool has(std::string_view name) const {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+};
+NameChanges name_changes(std::string_view sql, const Dialect& dialect);
 
 }  // namespace pgsaba::sql

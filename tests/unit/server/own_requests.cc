@@ -326,21 +326,63 @@ TEST_CASE("the server has the names that are needed, each once") {
   CHECK(lease.server.at_rest());
 }
 
-TEST_CASE("a name that goes is what the holder makes of it, up to the end of the lease") {
+TEST_CASE(
+    "a name that is left to the server is the client's business, up to the end of the lease") {
   Lease lease;
   const auto one = std::make_shared<const PreparedStatement>(1, rest_one);
-  const auto nothing = std::make_shared<const PreparedStatement>(2, rest_two);
-  CHECK(lease.server.need_names({{"a", nothing}}, {{"a", nothing}}));
-  CHECK(lease.server.holds_named("a", *nothing));
-  CHECK_FALSE(lease.server.holds_named("a", *one));
-  lease.server.name_goes("a");
-  lease.say(frame('1') + frame('Z', "I"));
-  CHECK_FALSE(lease.server.need_names({{"a", one}}, {{"a", one}}));
-  lease.sent();
-  lease.server.release();
-  lease.server.lend(lease.listener);
+  const auto two = std::make_shared<const PreparedStatement>(2, rest_two);
   CHECK(lease.server.need_names({{"a", one}}, {{"a", one}}));
-  CHECK(lease.sent() == close("a") + parse("a", rest_one) + frame('S'));
+  CHECK(lease.server.holds_named("a", *one));
+  CHECK_FALSE(lease.server.holds_named("a", *two));
+  CHECK_FALSE(lease.server.is_left("a"));
+  lease.server.leave_name("a");
+  lease.server.leave_name("b");
+  CHECK(lease.server.is_left("a"));
+  CHECK_FALSE(lease.server.has_name("a"));
+  lease.server.left_name_is_parsed("b");
+  lease.server.leave_name("b");
+  CHECK(lease.server.left_names() == ServerConnection::LeftNames{{"a", false}, {"b", true}});
+  CHECK_FALSE(lease.server.need_names({}, {}));  // it is not closed
+  SUBCASE("it has said what they are") {
+    lease.server.names_are({{"a", two}});
+    CHECK(lease.server.holds_named("a", *two));
+  }
+  SUBCASE("somebody else has it") {
+    lease.say(frame('1') + frame('Z', "I"));
+    lease.server.release();
+    lease.server.lend(lease.listener);
+  }
+  CHECK(lease.server.left_names().empty());
+}
+
+TEST_CASE("what may make it forget everything is waited for") {
+  Lease lease;
+  const std::string all = query("deallocate all");
+  const std::string some = parse("", rest_one);
+  SUBCASE("a Query") {
+    lease.server.may_forget_all();
+    lease.server.forward(Request::kQuery, bytes_of(all));
+    CHECK(lease.server.waits_to_forget());
+    CHECK(lease.sent() == all);
+    lease.say(frame('C', zeros("DEALLOCATE ALL|")));
+    CHECK(lease.server.waits_to_forget());
+    lease.say(frame('Z', "I"));
+  }
+  SUBCASE("in an open batch, which it is told to answer") {
+    lease.server.forward(Request::kParse, bytes_of(some));
+    lease.server.may_forget_all();
+    CHECK(lease.server.waits_to_forget());
+    CHECK(lease.server.waits_to_forget());
+    CHECK(lease.sent() == some + frame('H'));
+    lease.say(frame('1'));
+  }
+  SUBCASE("in a batch that has failed") {
+    lease.server.forward(Request::kParse, bytes_of(some));
+    lease.server.may_forget_all();
+    CHECK(lease.server.waits_to_forget());
+    lease.say(frame('E', zeros("SERROR|C42601|Mx||")));
+  }
+  CHECK_FALSE(lease.server.waits_to_forget());
 }
 
 TEST_CASE("inside of a batch names are made without a Sync") {

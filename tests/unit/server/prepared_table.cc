@@ -114,18 +114,6 @@ TEST_CASE("names take room as well") {
   CHECK(small.intern("text", "name")->id == id);
 }
 
-TEST_CASE("the names of a client are counted together") {
-  PreparedTable table;
-  const PreparedRef text = table.intern("text");
-  PreparedTable::HeldNames none;
-  PreparedTable::HeldNames held = table.hold_all({{"a", text}, {"b", text}});
-  CHECK(held->at("b") == text);
-  CHECK(text->names == 2);
-  held.reset();
-  CHECK(text->names == 0);
-  CHECK(table.memory().name_bytes == 0);
-}
-
 TEST_CASE("those parsed last come first") {
   PreparedTable table;
   const PreparedRef one = table.intern("one");

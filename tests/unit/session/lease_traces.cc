@@ -197,13 +197,15 @@ TEST_CASE("every kind of row") {
   CHECK(answer.channels == std::vector<std::string>{"one", "two"});
 }
 
-TEST_CASE("statements prepared by SQL can be made again, if their text is their own") {
-  const StateAnswer answer =
-      answer_to(row({"p", "q", "PREPARE q (int) AS SELECT $1", "t", "{23,1043}"}) +
-                row({"p", "r", "SELECT 1; PREPARE r AS SELECT 2", "t", "{}"}) +
-                row({"p", "by_protocol", "SELECT 3", "f", "{}"}) +
-                row({"p", "incomplete", "NULL", "t", "{}"}));
-  REQUIRE(answer.prepared.size() == 3);
+TEST_CASE("statements prepared by SQL can be made again, if their text is to be found") {
+  const StateAnswer answer = answer_to(
+      row({"p", "q", "PREPARE q (int) AS SELECT $1", "t", "{23,1043}"}) +
+      row({"p", "r", "SELECT 1; PREPARE r AS SELECT 2", "t", "{}"}) +
+      row({"p", "by_protocol", "SELECT 3", "f", "{}"}) +
+      row({"p", "twice", "PREPARE twice AS SELECT 1; DEALLOCATE ALL; PREPARE twice AS SELECT 2",
+           "t", "{}"}) +
+      row({"p", "incomplete", "NULL", "t", "{}"}));
+  REQUIRE(answer.prepared.size() == 4);
   CHECK(answer.prepared[0].name == "q");
   CHECK(answer.prepared[0].by_sql);
   REQUIRE(answer.prepared[0].rest.has_value());
@@ -211,7 +213,9 @@ TEST_CASE("statements prepared by SQL can be made again, if their text is their 
   CHECK(std::string_view(answer.prepared[0].rest->data()).find("SELECT $1") !=
         std::string_view::npos);
   CHECK(answer.prepared[1].by_sql);
-  CHECK_FALSE(answer.prepared[1].rest.has_value());
+  CHECK(answer.prepared[1].rest == std::string("SELECT 2\0\0\0", 11));
+  CHECK(answer.prepared[3].by_sql);
+  CHECK_FALSE(answer.prepared[3].rest.has_value());
   CHECK_FALSE(answer.prepared[2].by_sql);
   CHECK(answer.prepared[2].rest == std::string("SELECT 3\0\0\0", 11));
 }

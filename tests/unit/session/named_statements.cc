@@ -14,17 +14,22 @@ server::PreparedRef statement(std::uint32_t id) {
 const server::PreparedRef kOne = statement(1);
 const server::PreparedRef kTwo = statement(2);
 
+server::PreparedRef meaning(const NamedStatements& names, std::string_view name) {
+  const auto* found = names.find(name);
+  return found != nullptr ? found->statement : nullptr;
+}
+
 }  // namespace
 
 TEST_CASE("a name means what was last prepared under it") {
   server::PreparedTable table;
   NamedStatements names(table);
-  CHECK(names.find("a") == nullptr);
+  CHECK(meaning(names, "a") == nullptr);
   names.change("a", kOne, 0);
-  CHECK(names.find("a") == kOne);
+  CHECK(meaning(names, "a") == kOne);
   CHECK(names.size() == 1);
   names.change("a", nullptr, 0);
-  CHECK(names.find("a") == nullptr);
+  CHECK(meaning(names, "a") == nullptr);
   CHECK(names.size() == 0);
 }
 
@@ -37,10 +42,10 @@ TEST_CASE("what an error skips is undone, whatever other names the statement has
   const auto close = names.change("a", nullptr, 1);
   const auto parse = names.change("a", kTwo, 1);
   names.undo(parse);
-  CHECK(names.find("a") == nullptr);
+  CHECK(meaning(names, "a") == nullptr);
   names.undo(close);
-  CHECK(names.find("a") == kOne);
-  CHECK(names.find("b") == kOne);
+  CHECK(meaning(names, "a") == kOne);
+  CHECK(meaning(names, "b") == kOne);
   names.undo(99);  // of a batch long answered
   CHECK(names.size() == 2);
 }
@@ -65,24 +70,66 @@ TEST_CASE("DEALLOCATE ALL spares what later batches prepare") {
   const auto later = names.change("new", kTwo, 2);
   const auto replaced = names.change("old", kTwo, 2);
   names.discard_all(1);
-  CHECK(names.find("new") == kTwo);
-  CHECK(names.find("old") == kTwo);
+  CHECK(meaning(names, "new") == kTwo);
+  CHECK(meaning(names, "old") == kTwo);
   names.undo(replaced);
-  CHECK(names.find("old") == nullptr);
+  CHECK(meaning(names, "old") == nullptr);
   names.undo(later);
   CHECK(names.size() == 0);
 }
 
-TEST_CASE("errors speak of a statement by a name of the client's") {
+TEST_CASE("errors speak of a statement by the name that the client has used") {
   server::PreparedTable table;
   NamedStatements names(table);
   CHECK(names.name_of(1).empty());
-  names.change("a", kOne, 0);
-  CHECK(names.name_of(1) == "a");
+  const auto one = names.change("a", kOne, 0);
+  const auto two = names.change("b", kOne, 0);
+  CHECK(names.name_of(one) == "a");
+  CHECK(names.name_of(two) == "b");
+  CHECK(names.find("b")->number == two);
   names.change("a", nullptr, 0);
-  CHECK(names.name_of(1) == "a");
+  CHECK(names.name_of(one) == "a");
   names.all_answered();
-  CHECK(names.name_of(1).empty());
+  CHECK(names.name_of(one).empty());
+  CHECK(names.name_of(two) == "b");
+  const auto refused = names.change("c", kTwo, 1);
+  names.undo(refused);
+  CHECK(names.name_of(refused) == "c");
+}
+
+TEST_CASE("a name given by SQL is one like any other") {
+  server::PreparedTable table;
+  NamedStatements names(table);
+  names.set("a", kOne, true);
+  names.set("b", kTwo, false);
+  CHECK(meaning(names, "a") == kOne);
+  CHECK(names.by_sql() == server::StatementsByName{{"a", kOne}});
+  CHECK(names.size() == 2);
+  const auto close = names.change("a", nullptr, 1);
+  CHECK(names.by_sql().empty());
+  names.undo(close);
+  CHECK(names.by_sql().contains("a"));
+  names.change("a", kTwo, 2);
+  CHECK(names.by_sql().empty());
+  names.forget("a");
+  CHECK(meaning(names, "a") == nullptr);
+}
+
+TEST_CASE("a name may come to mean something again") {
+  server::PreparedTable table;
+  NamedStatements names(table);
+  CHECK_FALSE(names.concerns("a"));
+  names.set("a", kOne, false);
+  CHECK(names.concerns("a"));
+  const auto close = names.change("a", nullptr, 1);
+  CHECK(names.concerns("a"));
+  SUBCASE("answered") { names.answered(2); }
+  SUBCASE("all of it") { names.discard_all(1); }
+  SUBCASE("undone") {
+    names.undo(close);
+    names.forget("a");
+  }
+  CHECK_FALSE(names.concerns("a"));
 }
 
 TEST_CASE("names are counted while they mean something") {

@@ -363,6 +363,43 @@ TEST_CASE("all prepared statements that a text names") {
   CHECK(names == std::vector<std::string>{"a", "B", "c", "d", "e"});
 }
 
+TEST_CASE("the PREPARE in a text that has given a name") {
+  const auto query_of = [](const char* name, const char* sql) {
+    const auto found = prepare_of(name, sql, kPlain);
+    return found ? std::string(found->query) : std::string("nothing");
+  };
+  CHECK(query_of("a", "prepare a as select 1") == "select 1");
+  CHECK(query_of("a", "; deallocate all; prepare A (int) as select ';' ; select 2;") ==
+        "select ';'");
+  CHECK(query_of("b", "prepare a as select 1; prepare \"b\" as values (1); execute a") ==
+        "values (1)");
+  CHECK(query_of("a", "deallocate a; prepare a as select 1; prepare a as select 2") == "select 1");
+  CHECK(prepare_of("a", "begin; prepare a (int, text) as select $1", kPlain)->types == "int, text");
+  for (const char* sql : {"", "prepare b as select 1", "select 'prepare a as select 1'",
+                          "prepare a as select 1; deallocate a; prepare a as select 2",
+                          "prepare a as select 1; prepare U&\"b\" as select 2",
+                          "prepare a as select 1; select 'open", "/* prepare a as select 1 */"})
+    CHECK_MESSAGE(query_of("a", sql) == "nothing", sql);
+}
+
+TEST_CASE("the names that a text may change") {
+  using Names = std::vector<std::string>;
+  const auto changes = name_changes(
+      "prepare A as select 1; execute b; deallocate prepare c; deallocate A; prepare broken",
+      kPlain);
+  CHECK(changes.names == Names{"a", "c", "broken"});
+  CHECK_FALSE(changes.all);
+  for (const char* sql : {"deallocate all", "select 1; deallocate prepare all", "DISCARD ALL",
+                          "discard plans; discard all"}) {
+    CHECK_MESSAGE(name_changes(sql, kPlain).all, sql);
+    CHECK_MESSAGE(name_changes(sql, kPlain).names.empty(), sql);
+  }
+  for (const char* sql :
+       {"", "execute a", "explain execute a", "discard plans", "select 1; execute a",
+        "prepare transaction 'a'", "select 'deallocate a'"})
+    CHECK_MESSAGE(!name_changes(sql, kPlain).any(), sql);
+}
+
 TEST_CASE("parameters that may be set out of sight") {
   using Names = std::vector<std::string>;
   CHECK(hidden_settings("do $$ begin perform set_config('App.User', '1', false); end $$") ==
