@@ -29,6 +29,13 @@ using wire::TransactionStatus;
 
 namespace {
 
+constexpr std::string_view kEncoding = "client_encoding";
+
+// PostgreSQL spells all others in one way (check_client_encoding of its variable.c).
+std::string_view without_alias(std::string_view encoding) {
+  return encoding == "UNICODE" ? "UTF8" : encoding;
+}
+
 // Outside of a transaction: what was notified before that has come by now, and is told, as on a
 // direct connection, where it would have come at once.
 bool gave_up_at_once(const LeaseTraces* traces) {
@@ -70,6 +77,18 @@ std::vector<std::string> ClientSession::channels_left(const StateAnswer& answer)
   return channels;
 }
 
+// What is notified is told in the encoding of the connection that listens, and the one that is
+// shared has the server's.
+bool ClientSession::hears_otherwise() const {
+  const std::string* own = server::find_setting(settings_, kEncoding);
+  const wire::ParameterList* theirs =
+      server_ != nullptr ? &server_->login().parameters() : greeting_.get();
+  return own != nullptr && theirs != nullptr &&
+         std::ranges::any_of(*theirs, [own](const auto& one) {
+           return one.first == kEncoding && without_alias(one.second) != without_alias(*own);
+         });
+}
+
 // What the server listens to now, and what the client has given up. False: these channels have to
 // stay with that server: it is kept for others already, or their names and payloads are in an
 // encoding of the client's own.
@@ -77,12 +96,7 @@ bool ClientSession::note_channels(const StateAnswer& answer, bool kept_to_listen
   const std::vector<std::string> before =
       listening_ ? listening_->channels : std::vector<std::string>();
   std::vector<std::string> channels = channels_left(answer);
-  bool shares = !kept_to_listen;
-  const std::string* encoding = server::find_setting(settings_, "client_encoding");
-  if (encoding != nullptr && !answer.channels.empty())
-    for (const auto& [name, value] : server_->login().parameters())
-      if (name == "client_encoding" && server::lower_case(value) != server::lower_case(*encoding))
-        shares = false;
+  const bool shares = !kept_to_listen && (answer.channels.empty() || !hears_otherwise());
   for (const std::string& channel : answer.channels)
     if (shares && !channel.starts_with(kMarkerPrefix)) channels.push_back(channel);
   std::ranges::sort(channels);

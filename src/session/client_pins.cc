@@ -36,8 +36,13 @@ Pins without_sequence(Pins pins) {
 Pins ClientSession::foresee_named(std::string_view name) const {
   const server::PreparedRef statement = find_statement(name);
   if (!statement) return {};
-  return foreseen_pins(statement->effects.load(std::memory_order_relaxed), statement->query(),
-                       dialect_);
+  return foresee_text(statement->effects.load(std::memory_order_relaxed), statement->query());
+}
+
+Pins ClientSession::foresee_text(sql::Effects effects, std::string_view text) const {
+  Pins pins = foreseen_pins(effects, text, dialect_);
+  if (pins.has(PinReason::kListen) && !hears_otherwise()) pins.set(PinReason::kListen, false);
+  return pins;
 }
 
 // What the message makes the client keep its server for. A Parse is taken for its execution, which
@@ -49,12 +54,12 @@ Pins ClientSession::foresee(const Piece& piece) const {
     const auto names = wire::read_bind(piece.body());
     if (!names) return {};
     if (!names->statement.empty()) return foresee_named(names->statement);
-    return unnamed_ ? foreseen_pins(unnamed_->effects, unnamed_->query(), dialect_) : Pins();
+    return unnamed_ ? foresee_text(unnamed_->effects, unnamed_->query()) : Pins();
   }
   if (piece.tag != 'Q' && piece.tag != 'P') return {};
   const std::string_view text = text_of_statement(piece);
   if (query_.command != sql::Command::kExecute || !query_.single)
-    return foreseen_pins(query_.effects, text, dialect_);
+    return foresee_text(query_.effects, text);
   const auto execute = sql::prepared_command(text, dialect_);
   return execute ? foresee_named(execute->name) : Pins();
 }

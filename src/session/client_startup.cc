@@ -317,6 +317,14 @@ void ClientSession::append_key(std::string& out) const {
   wire::append_backend_key(out, {key_pid_, std::string(secret_.data(), secret_bytes())});
 }
 
+// As the server does: its other names, and a text in quotes, are the same setting.
+void ClientSession::spell_encoding(std::string_view canonical) {
+  constexpr std::string_view kName = "client_encoding";
+  for (server::SettingsRef* settings : {&settings_, &login_settings_})
+    if (server::find_setting(*settings, kName) != nullptr)
+      *settings = host_.settings().with(*settings, kName, canonical);
+}
+
 void ClientSession::send_welcome(const wire::ParameterList& parameters) {
   std::string out;
   wire::append_authentication(out, wire::auth_code::kOk, {});
@@ -325,6 +333,7 @@ void ClientSession::send_welcome(const wire::ParameterList& parameters) {
     wire::append_parameter_status(out, name,
                                   own ? cleaned_application_name(login_->application_name) : value);
     note_dialect(name, value);
+    if (name == "client_encoding") spell_encoding(value);
   }
   append_key(out);
   wire::append_ready(out, wire::TransactionStatus::kIdle);

@@ -79,6 +79,7 @@ Pins foreseen_pins(sql::Effects effects, std::string_view text, const sql::Diale
   foresee(effect::kAdvisoryLock, PinReason::kAdvisoryLock,
           [&] { return find(text, "advisory_lock") != std::string_view::npos; });
   foresee(effect::kHeldCursor, PinReason::kHeldCursor, [&] { return has_word(text, "hold"); });
+  foresee(effect::kListen, PinReason::kListen, [&] { return has_word(text, "listen"); });
   foresee(effect::kIrreversible, PinReason::kIrreversible, [] { return true; });
   return pins;
 }

@@ -12,7 +12,8 @@ namespace pgsaba::session {
 
 // Without any of these nothing is foreseen.
 inline constexpr sql::Effects kForeseeable = sql::effect::kTemporary | sql::effect::kAdvisoryLock |
-                                             sql::effect::kHeldCursor | sql::effect::kIrreversible;
+                                             sql::effect::kHeldCursor | sql::effect::kIrreversible |
+                                             sql::effect::kListen;
 
 Pins foreseen_pins(sql::Effects effects, std::string_view text, const sql::Dialect& dialect);
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from harness import messages as m
 from harness.client import RawClient
-from harness.conversations import backend
+from harness.conversations import backend, error_of
 from harness.processes import wait_until
 
 LISTENERS = 40
@@ -188,6 +188,39 @@ def test_another_encoding_keeps_its_server(start_pgsaba, cluster):
         assert client.read_until(b"A")[-1].body[4:] == b"news\0\xe9\0"
         client.query("unlisten *")
         assert daemon.admin("show pins") == []
+
+
+@pytest.mark.parametrize("encoding", ["utf8", "utf-8", "'utf-8'", "Unicode", "UNICODE"])
+def test_the_encoding_of_the_server_by_another_name(start_pgsaba, cluster, encoding):
+    daemon = start(start_pgsaba, size=1)
+    with daemon.connect(options={"client_encoding": encoding}) as client, daemon.connect() as other:
+        client.query("listen news")
+        assert daemon.admin("show pins") == []
+        assert other.value("select 1") == "1"
+        cluster.sql("notify news, 'é'")
+        assert heard(client) == ("news", "é")
+
+
+@pytest.mark.parametrize("says", ["listen news", "select 1; listen news", "prepared"])
+def test_another_encoding_waits_for_leave_to_keep_a_server(start_pgsaba, says):
+    """It is told before anything happened, and its session goes on."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 2}}, "timeouts": {"query_wait": "1s"},
+                           "pool": {"max_pinned_servers": 1}})
+    latin1 = {"client_encoding": "latin1"}
+    with daemon.connect(options=latin1) as first, daemon.connect(options=latin1) as second:
+        first.query("listen news")
+        if says == "prepared":
+            second.send(m.parse("", "listen news"), m.bind(), m.execute(), m.sync())
+            error = error_of(second.read_until_ready())
+        else:
+            error = error_of(second.query(says))
+        assert (error["S"], error["C"]) == ("ERROR", "53300") and "LISTEN" in error["D"], error
+        assert second.value("select 1") == "1"
+        assert second.query("unlisten news")[-1].tag == b"Z"
+        first.query("unlisten *")
+        second.query("listen news")
+        (pin,) = daemon.admin("show pins")
+        assert "LISTEN" in pin["reason"]
 
 
 def test_no_server_is_kept_or_soiled(start_pgsaba):

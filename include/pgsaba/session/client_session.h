@@ -269,6 +269,7 @@ class ClientSession final : public net::Connection,
   void finish_learning();
   void learn_from(Bytes bytes);
   void append_key(std::string& out) const;
+  void spell_encoding(std::string_view canonical);
   void send_welcome(const wire::ParameterList& parameters);
 
   // client_authentication.cc
@@ -492,6 +493,7 @@ class ClientSession final : public net::Connection,
 
   // client_channels.cc
   std::vector<std::string> channels_left(const StateAnswer& answer) const;
+  bool hears_otherwise() const;
   bool note_channels(const StateAnswer& answer, bool kept_to_listen);
   bool free_to_hear() const;
   void listen_later(std::vector<std::string> channels);
@@ -510,6 +512,7 @@ class ClientSession final : public net::Connection,
   // client_pins.cc
   Pins foresee(const wire::Piece& piece) const;
   Pins foresee_named(std::string_view name) const;
+  Pins foresee_text(sql::Effects effects, std::string_view text) const;
   std::optional<Taken> reserve_pin(const wire::Piece& piece);
   void refuse_statement(const wire::Piece& piece, const wire::ErrorFields& error);
   void explain_pin(wire::ErrorFields& error) const;

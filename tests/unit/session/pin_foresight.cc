@@ -34,6 +34,8 @@ TEST_CASE("what surely or probably keeps its server") {
     CHECK(foreseen(text) == "advisory locks");
   }
   CHECK(foreseen("declare c cursor with hold for select 1") == "cursors WITH HOLD");
+  CHECK(foreseen("LISTEN news") == "LISTEN");
+  CHECK(foreseen("select 1; listen news") == "LISTEN");
   CHECK(foreseen("load 'auto_explain'") == "irreversible state");
   CHECK(foreseen("create temp table t as select pg_advisory_lock(1)") ==
         "temporary objects, advisory locks");
@@ -56,7 +58,7 @@ TEST_CASE("what ends a pin, or leaves nothing behind, does not wait for one") {
            "close c",
            "declare c cursor for select 1",
            "select nextval('s')",
-           "listen news",
+           "unlisten news",
            "prepare p as select 1",
            "select unknown_function()",
            "do $$ begin create temp table t (a int); end $$",
