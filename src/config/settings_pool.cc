@@ -151,11 +151,14 @@ constexpr std::array kPool = {
                     "(that of the database's entry, whatever clients say or SET), or add_host (the "
                     "client's own and its address; no two clients have the same then, so it is set "
                     "anew whenever a server changes hands)."},
-    Setting{.name = "server_round_robin",
-            .pgbouncer = "server_round_robin",
-            .kind = Kind::kBoolean,
-            .access = kMember<&Config::pool, &PoolDefaults::server_round_robin>,
-            .help = "Use idle server connections in turn instead of the last used first."},
+    Setting{
+        .name = "server_round_robin",
+        .pgbouncer = "server_round_robin",
+        .kind = Kind::kBoolean,
+        .access = kMember<&Config::pool, &PoolDefaults::server_round_robin>,
+        .help =
+            "Use idle server connections in turn instead of the last used first; among those whose "
+            "session is like the client's already, if there are such."},
     Setting{.name = "server_reset_query",
             .pgbouncer = "server_reset_query",
             .access = kMember<&Config::pool, &PoolDefaults::server_reset_query>,

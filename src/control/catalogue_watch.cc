@@ -107,13 +107,19 @@ void CatalogueWatch::tick() {
   bool changed = false;
   for (auto at = databases_.begin(); at != databases_.end();) {
     auto& [name, database] = *at;
-    const bool old = now - database.looked_at >= interval;
+    const bool fails = database.failures > 0;
+    const bool old = now - (fails ? database.failing_since : database.looked_at) >= interval;
     if (!old || database.link) {
       ++at;
-    } else if (database.definitions->take_used() || database.wanted) {
+    } else if (database.definitions->take_used() || (database.wanted && !fails)) {
       database.wanted = true;
+      if (fails) database.failing_since = now;
       ++at;
-    } else {  // its next read asks for a look
+    } else {      // its next read asks for a look
+      if (fails)  // it may have been dropped
+        log::info("cluster {}: nobody reads in database {}, whose catalogue cannot be read",
+                  name.cluster, name.dbname);
+      database.definitions->drop_want();
       changed = catalogues_.erase(name) > 0 || changed;
       at = databases_.erase(at);
     }
@@ -200,7 +206,7 @@ void CatalogueWatch::on_answer(const routing::DatabaseName& name, std::uint64_t 
     note(name, database);
   } else {
     database.wanted = true;
-    ++database.failures;
+    if (database.failures++ == 0) database.failing_since = database.ended_at;
     complain(name, database, answer.error);
   }
   serve();

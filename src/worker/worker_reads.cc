@@ -95,8 +95,9 @@ void Worker::refresh_rules(session::Account& account) {
 
 void Worker::want_catalogue(session::Account& account) {
   const session::ReadRules& reads = account.reads;
-  if (process_.control != nullptr && reads.definitions && reads.definitions->want())
-    process_.control->catalogue_wanted({reads.cluster, reads.dbname});
+  if (process_.control == nullptr || !reads.definitions) return;
+  reads.definitions->use();
+  if (reads.definitions->want()) process_.control->catalogue_wanted({reads.cluster, reads.dbname});
 }
 
 session::ReadRoute Worker::route_read(session::Account& account, const routing::ReadNeeds& needs) {

@@ -137,6 +137,23 @@ def test_without_a_look_reads_run_on_the_primary(group, start_pgsaba):
         assert "catalogue not read yet" in {row["reason"] for row in daemon.admin("show routes")}
 
 
+def test_a_database_that_was_dropped_is_not_asked_for_any_more(group, splitter):
+    group.primary.sql("create database gone")
+    group.wait_for_replay()
+    daemon = splitter({"routing": {"catalogue_interval": "1s"},
+                       "databases": {"gone": {"cluster": "main", "dbname": "gone", "route": "split"}}})
+    with daemon.connect(database="gone") as client:
+        wait_until(lambda: where(client) in STANDBYS, 20, "a look at the catalogue")
+        group.primary.sql("drop database gone with (force)")
+    daemon.wait_for_log("nobody reads in database gone")
+    # Who comes with the same name is not forgotten for that.
+    group.primary.sql("create database gone")
+    group.wait_for_replay()
+    with daemon.connect(database="gone") as client:
+        wait_until(lambda: where(client) in STANDBYS, 20, "another look")
+    group.primary.sql("drop database gone with (force)")
+
+
 def test_another_user_may_look(group, splitter):
     daemon = splitter({"clusters": {"main": {"monitor": {"catalogue_user": "nobody"}}}})
     assert _route(daemon, "select * from locks")["route"] == "primary"

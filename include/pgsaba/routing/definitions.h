@@ -40,6 +40,8 @@ class Definitions {
     looking_.store(covers + 1, std::memory_order_release);
     return covers;
   }
+  // Nobody will look before he is told anew.
+  void drop_want() { told_.store(false, std::memory_order_release); }
   void end_look() { looking_.store(0, std::memory_order_release); }
 
  private:
