@@ -143,14 +143,14 @@ def test_a_database_that_was_dropped_is_not_asked_for_any_more(group, splitter):
     daemon = splitter({"routing": {"catalogue_interval": "1s"},
                        "databases": {"gone": {"cluster": "main", "dbname": "gone", "route": "split"}}})
     with daemon.connect(database="gone") as client:
-        wait_until(lambda: where(client) in STANDBYS, 20, "a look at the catalogue")
+        where_at_last(client)
         group.primary.sql("drop database gone with (force)")
     daemon.wait_for_log("nobody reads in database gone")
     # Who comes with the same name is not forgotten for that.
     group.primary.sql("create database gone")
     group.wait_for_replay()
     with daemon.connect(database="gone") as client:
-        wait_until(lambda: where(client) in STANDBYS, 20, "another look")
+        where_at_last(client)
     group.primary.sql("drop database gone with (force)")
 
 
