@@ -269,6 +269,6 @@ def test_top_writes_looks_down(pgsaba_binary, daemon, tmp_path):
     assert (tmp_path / "looks").read_text().count("rdb-01") >= 2
 
 
-@pytest.mark.parametrize("program", ["bench/run", "bench/deadlock"])
+@pytest.mark.parametrize("program", ["bench/run", "bench/deadlock", "bench/train"])
 def test_benchmarks_say_how_they_are_used(program):
     assert "usage" in shell(f"{SOURCE}/{program} --help").lower()
