@@ -121,7 +121,9 @@ constexpr std::array kPool = {
             .pgbouncer = "max_prepared_statements",
             .kind = Kind::kInteger,
             .access = kMember<&Config::pool, &PoolDefaults::max_prepared_statements>,
-            .help = "Prepared statements kept on one server connection."},
+            .help = "Prepared statements kept on one server connection. 0: names of statements go "
+                    "to servers "
+                    "as they are, where others meet them; for clients that name none."},
     Setting{.name = "max_opening_servers",
             .kind = Kind::kInteger,
             .access = kMember<&Config::pool, &PoolDefaults::max_opening_servers>,

@@ -132,12 +132,18 @@ void ClientSession::add_all_names(StatementsByName& own) const {
 // Before a message that names what pgsaba does not know: it must not find somebody else's.
 void ClientSession::shed_foreign_names() { server_->need_names(own_names(), {}); }
 
+// What only the server has the text of may do anything.
+void ClientSession::note_left(std::string_view name) {
+  if (server_->is_left(name)) traces().add_unread();
+}
+
 // Before a statement that may use statements by name: the server gets those that the client has
 // prepared by SQL, and those prepared by protocol that it names. Returns what running those may
 // leave behind.
 sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view sql) {
   constexpr sql::Effects kByName = sql::effect::kPrepared | sql::effect::kUnknownCode;
   if ((effects & kByName) == 0) return 0;
+  if (!statements_ && !server_->has_names() && server_->left_names().empty()) return 0;
   StatementsByName own = own_names();
   StatementsByName needed;
   sql::Effects found = 0;
@@ -147,7 +153,11 @@ sql::Effects ClientSession::match_names(sql::Effects effects, std::string_view s
     add_all_names(own);
   for (const std::string& name : names) {
     server::PreparedRef statement = find_statement(name);
-    if (!statement || changes.has(name)) continue;
+    if (changes.has(name)) continue;
+    if (!statement) {
+      note_left(name);
+      continue;
+    }
     if (!dialect_.standard_strings) statement = as_said_now(std::move(statement));
     found |= statement->effects.load(std::memory_order_relaxed);
     own[name] = needed[name] = std::move(statement);

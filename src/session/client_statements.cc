@@ -205,6 +205,7 @@ ClientSession::Taken ClientSession::on_bind(const Piece& piece) {
   if (ours && is_foreign_name(names->statement)) return refuse_foreign_name(names->statement);
   if (known == nullptr) {
     if (ours) shed_foreign_names();
+    if (ours) note_left(names->statement);
     note_access(sql::Access::kWrite);
     forward(Request::kBind, piece);
     return Taken::kYes;

@@ -150,3 +150,25 @@ def test_errors_name_what_the_client_has_named(start_pgsaba):
                          m.close_statement(name) + m.parse(name, "select $1::text") + m.bind("", name)):
                 client.send(said, m.sync())
                 assert f'"{name}"' in error_of(client.read_until_ready())["M"]
+
+
+def pinned_for(daemon, reason):
+    return any(reason in pin["reason"] for pin in daemon.admin("show pins"))
+
+
+@pytest.mark.parametrize("runs", [EXECUTE, RUN, extended("execute a") + m.sync()], ids=["Query", "Bind", "Parse"])
+@pytest.mark.parametrize("ends", ["deallocate a", "deallocate all"])
+def test_what_only_the_server_can_read_may_leave_something_behind(start_pgsaba, runs, ends):
+    """The second text of a name in one string is with its server alone, which is kept for it."""
+    daemon = start_pgsaba({"databases": {"postgres": {"pool_size": 2}}})
+    with daemon.connect() as client, daemon.connect() as other:
+        client.query("prepare a as select 1; deallocate a; prepare a as select pg_advisory_lock(77)")
+        wait_until(lambda: pinned_for(daemon, "PREPARE"), 10, "the pin")
+        client.send(runs)
+        client.read_until_ready()
+        client.query(ends)
+        wait_until(lambda: pinned_for(daemon, "advisory locks"), 10, "the other pin")
+        held = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+        assert other.value(held) == "0"
+        client.query("select pg_advisory_unlock_all()")
+        wait_until(lambda: daemon.admin("show pins") == [], 10, "the end of the pin")

@@ -342,6 +342,7 @@ class ClientSession final : public net::Connection,
   server::StatementsByName own_names();
   void add_all_names(server::StatementsByName& own) const;
   void shed_foreign_names();
+  void note_left(std::string_view name);
   sql::Effects match_names(sql::Effects effects, std::string_view sql);
   void note_portal(std::string_view portal, sql::Effects effects, std::string_view sql);
   Taken leave_names(std::string_view sql);
