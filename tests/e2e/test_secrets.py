@@ -192,6 +192,7 @@ def test_root_becomes_the_user(start_pgsaba, directory, cluster):
     log.parent.chmod(0o755)
     daemon = start_pgsaba({"user": "nobody", "auth": {"type": "trust", "file": str(users)},
                            "log": {"file": str(log)}, "core_dumps": None})
+    daemon.connect().close()  # its sockets are open before it becomes the user, and answer after that
     status = status_of(daemon)
     assert set(status["Uid"]) == {str(user.pw_uid)} and set(status["Gid"]) == {str(user.pw_gid)}
     assert set(status.get("Groups", [])) <= {str(user.pw_gid)}
