@@ -65,7 +65,7 @@ class CatalogueWatch {
     Micros ended_at = 0;   // successfully or not
     bool wanted = false;
     int failures = 0;            // in a row
-    Micros failing_since = 0;    // or nobody had used it at that time, if later
+    Micros failing_since = 0;    // or since somebody used it, if that was later
     std::string complaint = {};  // the failure last reported
   };
 
